@@ -1,0 +1,42 @@
+# Everything works from a fresh clone: the environment is made on first use.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 6443
+DATA ?= .data
+BACKEND ?= sqlite
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help serve test check format bench clean
+
+help: ## print what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+serve: $(VENV)/installed ## serve the wardle sample on 127.0.0.1:$(PORT), objects under $(DATA)
+	$(BIN)/python -m examples.wardle.standalone --port=$(PORT) --data=$(DATA) --storage-backend=$(BACKEND) $(ARGS)
+
+test: $(VENV)/installed ## run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/installed ## ruff, mypy --strict, layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layering.py tests/test_packaging.py
+
+format: $(VENV)/installed ## let ruff mend and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed ## GET, LIST, CREATE and WATCH against a bare hypercorn in the same run
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what was built, not the data
+	rm -rf build dist *.egg-info $(VENV)

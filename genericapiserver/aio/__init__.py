@@ -1,0 +1,10 @@
+"""An asyncio kit without a domain: signals, counting what is in flight, clocks.
+
+Not here: anything that knows HTTP or Kubernetes. Imports nothing of the library.
+"""
+
+from genericapiserver.aio.clock import Clock, SystemClock
+from genericapiserver.aio.in_flight import InFlightRequests, NotAcceptingError
+from genericapiserver.aio.signal import Signal
+
+__all__ = ["Clock", "InFlightRequests", "NotAcceptingError", "Signal", "SystemClock"]
