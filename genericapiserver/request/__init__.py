@@ -1,0 +1,31 @@
+"""The facts of one request: what it asks for (RequestInfo), and what was learned on its way (RequestContext).
+
+Lives here: the parser of API paths, the context that filters fill and handlers read, warnings, the rule for
+long-running requests, and deadlines. Not here: anything that reads a body or writes a response.
+Go keeps this in pkg/endpoints/request. May import rooms of rows 0 to 4.
+"""
+
+from genericapiserver.request.context import (
+    CONTEXT_KEY,
+    AuditRecorder,
+    MissingRequestContextError,
+    RequestContext,
+    request_context,
+)
+from genericapiserver.request.long_running import LongRunningCheck, long_running_check
+from genericapiserver.request.request_info import RequestInfo, RequestInfoError, RequestInfoFactory
+from genericapiserver.request.warnings import WarningRecorder
+
+__all__ = [
+    "CONTEXT_KEY",
+    "AuditRecorder",
+    "LongRunningCheck",
+    "MissingRequestContextError",
+    "RequestContext",
+    "RequestInfo",
+    "RequestInfoError",
+    "RequestInfoFactory",
+    "WarningRecorder",
+    "long_running_check",
+    "request_context",
+]
