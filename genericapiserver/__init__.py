@@ -1,4 +1,4 @@
 """Build Kubernetes-style API servers: declare types, choose a storage, serve kubectl.
 
-Root modules are the server itself (Go's k8s.io/apiserver pkg/server); rooms below it are listed in docs/architecture.md.
+The root modules are the server itself (pkg/server of k8s.io/apiserver); docs/architecture.md lists the rooms below it.
 """

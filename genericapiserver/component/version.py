@@ -1,0 +1,143 @@
+"""Versions of a component: what it is, what it emulates, and the oldest it stays compatible with.
+
+Source: k8s.io/component-base/compatibility/version.go and k8s.io/apimachinery/pkg/util/version.
+"""
+
+import platform
+import re
+import sys
+from collections.abc import Callable
+
+import attrs
+
+_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?\Z")
+
+
+class VersionError(ValueError):
+    """A version that cannot be parsed, or one that is out of its bounds."""
+
+
+@attrs.frozen(order=True)
+class Version:
+    """`major.minor` and, for a binary, `.patch`."""
+
+    major: int
+    minor: int
+    patch: int | None = attrs.field(default=None, order=lambda patch: patch or 0)
+
+    @classmethod
+    def parse(cls, text: str) -> "Version":
+        """Parse `1.2`, `v1.2` or `1.2.3`. Raises VersionError."""
+        match = _VERSION.match(text)
+        if match is None:
+            raise VersionError(f'could not parse "{text}" as version')
+        major, minor, patch = match.groups()
+        return cls(int(major), int(minor), None if patch is None else int(patch))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}" + ("" if self.patch is None else f".{self.patch}")
+
+    @property
+    def major_minor(self) -> "Version":
+        return Version(self.major, self.minor)
+
+    def with_minor(self, minor: int) -> "Version":
+        return Version(self.major, minor)
+
+    def subtract_minor(self, count: int) -> "Version":
+        """*count* minors lower, never below minor 0."""
+        return Version(self.major, max(0, self.minor - count))
+
+
+@attrs.frozen(kw_only=True)
+class BuildInfo:
+    """The document of `/version`, in the order it is written. Clients parse git_version as a semantic version."""
+
+    major: str
+    minor: str
+    emulation_major: str = ""
+    emulation_minor: str = ""
+    min_compatibility_major: str = ""
+    min_compatibility_minor: str = ""
+    git_version: str
+    git_commit: str = ""
+    git_tree_state: str = ""
+    build_date: str = "1970-01-01T00:00:00Z"
+    go_version: str = attrs.field(factory=lambda: f"python{platform.python_version()}")
+    compiler: str = attrs.field(factory=lambda: sys.implementation.name)
+    platform: str = attrs.field(factory=lambda: f"{sys.platform}/{platform.machine()}")
+
+
+@attrs.define(eq=False)
+class EffectiveVersion:
+    """The three versions of a component. Setting the emulation version resets the compatibility one to a minor below.
+
+    `floor` is the lowest version that may be emulated. Without a binary version (`EffectiveVersion.unknown()`) there is
+    no `/version` page.
+    """
+
+    binary_version: Version | None
+    floor: Version = Version(0, 0)
+    build: Callable[[Version], BuildInfo] | None = None
+    emulation_version: Version | None = attrs.field(init=False, default=None)
+    min_compatibility_version: Version | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        if self.binary_version is not None:
+            self.set_emulation_version(self.binary_version.major_minor)
+
+    @classmethod
+    def parse(cls, binary: str, *, floor: str = "0.0") -> "EffectiveVersion":
+        """Make one from text; an empty *binary* means that no version is known."""
+        return cls(Version.parse(binary) if binary else None, Version.parse(floor))
+
+    def set_emulation_version(self, version: Version) -> None:
+        self.emulation_version = version
+        self.min_compatibility_version = max(version.subtract_minor(1), self.floor)
+
+    def set_min_compatibility_version(self, version: Version) -> None:
+        self.min_compatibility_version = version
+
+    def validate(self) -> list[str]:
+        """What is wrong with the three versions, as texts for the user."""
+        if self.binary_version is None or self.emulation_version is None or self.min_compatibility_version is None:
+            return []
+        problems = []
+        if not self.floor <= self.emulation_version <= self.binary_version.major_minor:
+            problems.append(
+                f"emulation version {self.emulation_version} is not between [{self.floor}, {self.binary_version}]"
+            )
+        if not self.floor <= self.min_compatibility_version <= self.emulation_version:
+            problems.append(
+                f"minCompatibilityVersion version {self.min_compatibility_version} is not between "
+                f"[{self.floor}, {self.emulation_version}]"
+            )
+        return problems
+
+    def info(self) -> BuildInfo | None:
+        """What `/version` says; None when the binary version is unknown."""
+        binary = self.binary_version
+        if binary is None:
+            return None
+        info = self.build(binary) if self.build else _build_info(binary)
+        emulation, compatibility = self.emulation_version, self.min_compatibility_version
+        if emulation is not None:
+            info = attrs.evolve(
+                info, emulation_major=_number(emulation.major), emulation_minor=_number(emulation.minor)
+            )
+        if compatibility is not None:
+            info = attrs.evolve(
+                info,
+                min_compatibility_major=_number(compatibility.major),
+                min_compatibility_minor=_number(compatibility.minor),
+            )
+        return info
+
+
+def _number(value: int) -> str:
+    return str(value) if value else ""  # the reference drops a zero here
+
+
+def _build_info(version: Version) -> BuildInfo:
+    full = f"v{version.major}.{version.minor}.{version.patch or 0}"
+    return BuildInfo(major=str(version.major), minor=str(version.minor), git_version=full)
