@@ -1,15 +1,16 @@
 """What a resource may be asked: one protocol per verb, and the facts a resource may tell about itself.
 
-A storage is any object with an `object_type`. Which further protocols it has decides which verbs are served: the installer
-tests each once, with isinstance, when the resource is installed. Nobody inherits from anything here; the shape counts.
+A storage is any object with an `object_type`. Which further protocols it has decides which verbs are served: the
+installer tests each once, with isinstance, when the resource is installed. Nobody inherits from anything here; the
+shape counts.
 
 Go: pkg/registry/rest/rest.go. Differences in shape: getters are attributes (`object_type` for `New()`, `list_type` for
-`NewList()`), results with several parts are small frozen classes, a `Creator` with a name is `create_named`, and what one
-method returned in Go together with a flag (`NewConnectOptions`) is a pair of attributes.
+`NewList()`), results with several parts are small frozen classes, a `Creator` with a name is `create_named`, and what
+one method returned in Go together with a flag (`NewConnectOptions`) is a pair of attributes.
 
-Objects pass as instances of API types or, where nothing had to look inside, as the `StoredObject` the storage holds, whose
-encoded bytes can be written out as they are. Admission comes in as `validate` callables, None when nothing wants to look;
-each makes its own copies, so a storage hands over what it has and goes on with it.
+Objects pass as instances of API types or, where nothing had to look inside, as the `StoredObject` the storage holds,
+whose encoded bytes can be written out as they are. Admission comes in as `validate` callables, None when nothing wants
+to look; each makes its own copies, so a storage hands over what it has and goes on with it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -334,7 +335,8 @@ class GracefulDeleter(Protocol):
     async def delete(
         self, context: RequestContext, name: str, *, validate: ValidateObject | None, options: DeleteOptions | None
     ) -> DeleteResult:
-        """Deletes now, or marks for deletion what has finalizers or time left. None means at once. May change *options*.
+        """Deletes now, or marks for deletion what has finalizers or time left. None means at once. May change
+        *options*.
 
         *validate* sees the stored object, perhaps more than once.
         """

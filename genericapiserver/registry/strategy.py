@@ -1,8 +1,8 @@
 """A kind's own rules, asked around every write: what to prepare, what to refuse, what to warn about.
 
-The protocols say what the steps in `before` and the generic store call; `DefaultStrategy` answers each with what an ordinary
-kind wants, so that a kind writes down only its differences. Strategies look at one object and never wait: what has to talk
-to others is a Begin hook of the store.
+The protocols say what the steps in `before` and the generic store call; `DefaultStrategy` answers each with what an
+ordinary kind wants, so that a kind writes down only its differences. Strategies look at one object and never wait:
+what has to talk to others is a Begin hook of the store.
 
 Two powers exist by having the method: `check_graceful_delete` (kinds that take time to stop) and
 `default_garbage_collection_policy`. Go: pkg/registry/rest/{create,update,delete}.go.
@@ -65,7 +65,8 @@ class RESTCreateStrategy(ObjectTyper, Protocol):
         """A name that probably nobody has, from metadata.generateName."""
 
     def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
-        """Change *obj* to what a new object looks like: drop what clients may not set, fill what follows from the rest."""
+        """Change *obj* to what a new object looks like: drop what clients may not set, fill what follows from the
+        rest."""
 
     def validate(self, context: RequestContext, obj: Any) -> Sequence[FieldError]:
         """What is wrong with *obj*, which is not to be changed. Metadata is checked elsewhere, after this."""
@@ -107,8 +108,9 @@ class RESTStrategy(RESTCreateStrategy, RESTUpdateStrategy, Protocol):
 class DefaultStrategy:
     """The rules of a kind that has none of its own. Inherit, and override what differs.
 
-    A class says in its body whether the kind is namespaced and which updates it allows; methods do nothing here and need
-    no `super()` call. A subclass that defines `check_graceful_delete(context, obj, options)` makes deletes graceful.
+    A class says in its body whether the kind is namespaced and which updates it allows; methods do nothing here and
+    need no `super()` call. A subclass that defines `check_graceful_delete(context, obj, options)` makes deletes
+    graceful.
     """
 
     namespace_scoped: bool = True

@@ -1,7 +1,8 @@
-"""What an update or a patch hands to a store: a way to make the new object from the stored one, again for every attempt.
+"""What an update or a patch hands to a store: a way to make the new object from the stored one, again for every
+attempt.
 
-A store that loses a race calls `updated_object` once more with the newer object, so it has to start from an untouched copy
-each time. Go: pkg/registry/rest/update.go.
+A store that loses a race calls `updated_object` once more with the newer object, so it has to start from an untouched
+copy each time. Go: pkg/registry/rest/update.go.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,0 +1,120 @@
+"""The chain: every enabled plugin in order, first those that change, then those that judge.
+
+    admit     before the store: mutating plugins in order; once more from the start when one asked for it, never a
+    third time validate  inside the store, on the prepared and validated object: validating plugins in order
+
+The first error ends a walk. Which plugins an operation concerns is settled when the chain is made, so a write that no
+plugin handles costs nothing. Go: pkg/admission/chain.go, reinvocation.go, metrics/metrics.go.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
+
+from genericapiserver.admission.attributes import Attributes
+from genericapiserver.admission.metrics import AdmissionMetrics, StepTimer
+from genericapiserver.admission.operation import Operation
+from genericapiserver.admission.plugin import AdmissionPlugin, MutatingPlugin, ValidatingPlugin
+
+_Call = Callable[[Attributes], Awaitable[None]]
+
+
+class AdmissionChain:
+    """Plugins as one, and a plugin itself.
+
+    *plugins* is a mapping of names to plugins, in order, or just the plugins, which are then known by their `name`
+    attribute or their class. With *metrics* every step and every plugin is timed.
+    """
+
+    def __init__(
+        self,
+        plugins: Mapping[str, AdmissionPlugin] | Iterable[AdmissionPlugin] = (),
+        *,
+        metrics: AdmissionMetrics | None = None,
+    ) -> None:
+        named = (
+            tuple(plugins.items())
+            if isinstance(plugins, Mapping)
+            else tuple((str(getattr(plugin, "name", type(plugin).__name__)), plugin) for plugin in plugins)
+        )
+        self.plugins: Final[tuple[AdmissionPlugin, ...]] = tuple(plugin for _, plugin in named)
+        self._mutating: dict[Operation, _Call] = {}
+        self._validating: dict[Operation, _Call] = {}
+        for operation in Operation:
+            handling = [(name, plugin) for name, plugin in named if plugin.handles(operation)]
+            admits: list[_Call] = []
+            validates: list[_Call] = []
+            for name, plugin in handling:
+                if isinstance(plugin, MutatingPlugin):
+                    timer = metrics.controller(name, "admit", operation) if metrics else None
+                    admits.append(_timed(plugin.admit, timer))
+                if isinstance(plugin, ValidatingPlugin):
+                    timer = metrics.controller(name, "validate", operation) if metrics else None
+                    validates.append(_timed(plugin.validate, timer))
+            if admits:
+                timer = metrics.step("admit", operation) if metrics else None
+                self._mutating[operation] = _timed(_reinvoking(_walk(admits)), timer)
+            if validates:
+                timer = metrics.step("validate", operation) if metrics else None
+                self._validating[operation] = _timed(_walk(validates), timer)
+
+    def handles(self, operation: Operation) -> bool:
+        """Whether any plugin does."""
+        return operation in self._mutating or operation in self._validating
+
+    def mutates(self, operation: Operation) -> bool:
+        """Whether `admit` would call anybody."""
+        return operation in self._mutating
+
+    def validates(self, operation: Operation) -> bool:
+        """Whether `validate` would call anybody: if not, the copy for it need not be made."""
+        return operation in self._validating
+
+    async def admit(self, attributes: Attributes) -> None:
+        """Run the mutating plugins. Raises what the first that refuses raises."""
+        call = self._mutating.get(attributes.operation)
+        if call is not None:
+            await call(attributes)
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Run the validating plugins. Raises what the first that refuses raises."""
+        call = self._validating.get(attributes.operation)
+        if call is not None:
+            await call(attributes)
+
+
+def _walk(calls: list[_Call]) -> _Call:
+    if len(calls) == 1:
+        return calls[0]
+
+    async def walk(attributes: Attributes) -> None:
+        for call in calls:
+            await call(attributes)
+
+    return walk
+
+
+def _reinvoking(walk: _Call) -> _Call:
+    async def reinvoking(attributes: Attributes) -> None:
+        await walk(attributes)
+        if attributes.reinvocation_requested and not attributes.is_reinvoke:
+            attributes.is_reinvoke = True
+            await walk(attributes)
+
+    return reinvoking
+
+
+def _timed(call: _Call, timer: StepTimer | None) -> _Call:
+    if timer is None:
+        return call
+
+    async def timed(attributes: Attributes) -> None:
+        start = time.perf_counter()
+        rejected = True
+        try:
+            await call(attributes)
+            rejected = False
+        finally:
+            timer.observe(time.perf_counter() - start, rejected=rejected)
+
+    return timed

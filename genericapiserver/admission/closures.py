@@ -1,0 +1,57 @@
+"""Admission in the form a registry store takes it: a callable to run on the object in its final form.
+
+Each gives None when no plugin wants to look, so that a store neither copies nor waits. Plugins get copies; what a store
+passes in may be shared. Go: pkg/registry/rest/{create,update,delete}.go (AdmissionToValidateObject...Func).
+"""
+
+from typing import Any
+
+import attrs
+
+from genericapiserver.admission.attributes import Attributes
+from genericapiserver.admission.chain import AdmissionChain
+from genericapiserver.admission.operation import Operation
+from genericapiserver.apimachinery.types import deep_copy
+from genericapiserver.registry.rest import ValidateObject, ValidateObjectUpdate
+from genericapiserver.storage.stored import StoredObject
+
+
+def create_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObject | None:
+    """Validate a create described by *attributes*; the name that was generated meanwhile is filled in."""
+    if chain is None or not chain.validates(attributes.operation):
+        return None
+
+    async def validate(obj: Any) -> None:
+        copy = _copy(obj)
+        name = attributes.name or getattr(getattr(copy, "metadata", None), "name", "")
+        await chain.validate(attrs.evolve(attributes, object=copy, name=name))
+
+    return validate
+
+
+def update_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObjectUpdate | None:
+    """Validate an update described by *attributes*."""
+    if chain is None or not chain.validates(attributes.operation):
+        return None
+
+    async def validate(obj: Any, old: Any) -> None:
+        await chain.validate(attrs.evolve(attributes, object=_copy(obj), old_object=_copy(old)))
+
+    return validate
+
+
+def delete_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObject | None:
+    """Mutating and then validating plugins for a delete: both run late, because only the store has the object."""
+    if chain is None or not chain.handles(Operation.DELETE):
+        return None
+
+    async def validate(old: Any) -> None:
+        final = attrs.evolve(attributes, object=None, old_object=_copy(old))
+        await chain.admit(final)
+        await chain.validate(final)
+
+    return validate
+
+
+def _copy(obj: Any) -> Any:
+    return obj.object() if isinstance(obj, StoredObject) else deep_copy(obj)

@@ -1,0 +1,64 @@
+"""How long admission takes and how often it refuses. Names and buckets: component stability metrics of the reference.
+
+Go: pkg/admission/metrics. The `_summary` twin of the step histogram is not kept: the client library has no quantiles,
+and the histogram says the same.
+"""
+
+from typing import Final, Literal
+
+from prometheus_client import Histogram
+
+from genericapiserver.admission.operation import Operation
+from genericapiserver.metrics import MetricsRegistry
+
+STEP_DURATION: Final = "apiserver_admission_step_admission_duration_seconds"
+CONTROLLER_DURATION: Final = "apiserver_admission_controller_admission_duration_seconds"
+BUCKETS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
+
+Step = Literal["admit", "validate"]
+
+
+class StepTimer:
+    """The two children of one histogram that one place in the chain observes."""
+
+    __slots__ = ("_accepted", "_rejected")
+
+    def __init__(self, accepted: Histogram, rejected: Histogram) -> None:
+        self._accepted = accepted
+        self._rejected = rejected
+
+    def observe(self, seconds: float, *, rejected: bool) -> None:
+        (self._rejected if rejected else self._accepted).observe(seconds)
+
+
+class AdmissionMetrics:
+    """The admission metrics of one server; hands out timers with their labels filled in."""
+
+    def __init__(self, metrics: MetricsRegistry) -> None:
+        self._step = metrics.histogram(
+            STEP_DURATION,
+            "Admission sub-step latency histogram in seconds, broken out for each operation and API resource and step "
+            "type (validate or admit).",
+            ("type", "operation", "rejected"),
+            buckets=BUCKETS,
+        )
+        self._controller = metrics.histogram(
+            CONTROLLER_DURATION,
+            "Admission controller latency histogram in seconds, identified by name and broken out for each operation "
+            "and API resource and type (validate or admit).",
+            ("name", "type", "operation", "rejected"),
+            buckets=BUCKETS,
+        )
+
+    def step(self, step: Step, operation: Operation) -> StepTimer:
+        """Times a whole walk of the chain."""
+        return StepTimer(
+            self._step.labels(step, operation.value, "false"), self._step.labels(step, operation.value, "true")
+        )
+
+    def controller(self, name: str, step: Step, operation: Operation) -> StepTimer:
+        """Times one plugin."""
+        return StepTimer(
+            self._controller.labels(name, step, operation.value, "false"),
+            self._controller.labels(name, step, operation.value, "true"),
+        )
