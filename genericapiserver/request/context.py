@@ -4,7 +4,7 @@ Go spreads these facts over a dozen context keys (pkg/endpoints/request, pkg/aud
 makes one RequestContext; inner filters fill it; handlers, admission and the registry get it as their first argument.
 """
 
-import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import attrs
@@ -59,7 +59,7 @@ class RequestContext:
     """The decoded path."""
     request_uri: str = "/"
     """Path and query as the client sent them."""
-    received_at: datetime.datetime = attrs.field(factory=lambda: datetime.datetime.now(datetime.UTC))
+    received_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
     received_monotonic: float = 0.0
     """When the request came, on the event loop's clock. Every deadline counts from here."""
     audit_id: str = ""

@@ -4,14 +4,13 @@ The reference decodes all list options for that. Whether they decode only matter
 at only when a field selector mentions it.
 """
 
-import re
 from typing import Final
 
+from genericapiserver.apimachinery import fields, labels
+from genericapiserver.apimachinery.go import parse_int
 from genericapiserver.asgi import QueryValues
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _INTEGER_OPTIONS: Final = ("limit", "timeoutSeconds")
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
 def is_watch(values: QueryValues) -> bool:
@@ -29,20 +28,15 @@ def exact_name(values: QueryValues) -> str:
     selectors = values.get("fieldSelector")
     if selectors is None or "metadata.name" not in selectors[0]:
         return ""
-    from genericapiserver.apimachinery import fields, labels
-
-    if not all(_is_int64(values[option][0]) for option in _INTEGER_OPTIONS if option in values):
-        return ""
     try:
+        for option in _INTEGER_OPTIONS:
+            if option in values:
+                parse_int(values[option][0])
         labels.parse(values.get("labelSelector", [""])[0])
         name = fields.parse(selectors[0]).requires_exact_match("metadata.name")
     except ValueError:
         return ""
     return name if name and _is_path_segment(name) else ""
-
-
-def _is_int64(text: str) -> bool:
-    return _INTEGER.fullmatch(text) is not None and _INT64_MIN <= int(text) <= _INT64_MAX
 
 
 def _is_path_segment(name: str) -> bool:

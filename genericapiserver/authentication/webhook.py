@@ -1,0 +1,72 @@
+"""Asking another API server whose a token is. Mirrors plugin/pkg/authenticator/token/webhook/webhook.go."""
+
+from typing import Any, Final
+
+from genericapiserver.authentication.audiences import intersect
+from genericapiserver.authentication.interfaces import AuthenticationError, AuthenticationResponse
+from genericapiserver.authentication.review import Reviewer, ReviewError
+from genericapiserver.authentication.user import UserInfo
+
+VERSIONS: Final = ("v1", "v1beta1")
+
+
+def token_review_path(version: str = "v1") -> str:
+    """Where TokenReviews are posted. Raises ValueError for a version that is not served."""
+    if version not in VERSIONS:
+        raise ValueError(
+            f'unsupported authentication webhook version "{version}", supported versions are "v1", "v1beta1"'
+        )
+    return f"/apis/authentication.k8s.io/{version}/tokenreviews"
+
+
+class WebhookTokenAuthenticator:
+    """Posts a TokenReview for each token. Put a CachedTokenAuthenticator in front of it.
+
+    *implicit_audiences* are what an answer without audiences was good for. Raises AuthenticationError when the review
+    fails or when it refuses the token with a reason.
+    """
+
+    def __init__(self, reviewer: Reviewer, *, version: str = "v1", implicit_audiences: tuple[str, ...] = ()) -> None:
+        token_review_path(version)
+        self._reviewer = reviewer
+        self._api_version = f"authentication.k8s.io/{version}"
+        self._implicit_audiences = implicit_audiences
+
+    async def authenticate_token(self, token: str, audiences: tuple[str, ...] = ()) -> AuthenticationResponse | None:
+        spec: dict[str, Any] = {"token": token}
+        if audiences:
+            spec["audiences"] = audiences
+        try:
+            status = await self._reviewer.review(
+                {
+                    "kind": "TokenReview",
+                    "apiVersion": self._api_version,
+                    "metadata": {},
+                    "spec": spec,
+                    "status": {"user": {}},
+                }
+            )
+        except ReviewError as error:
+            raise AuthenticationError(str(error)) from error
+        granted: tuple[str, ...] = ()
+        if audiences:
+            granted = intersect(audiences, tuple(status.get("audiences") or ()) or self._implicit_audiences)
+            if not granted:
+                return None
+        if status.get("authenticated") is not True:
+            if status.get("error"):
+                raise AuthenticationError(str(status["error"]))
+            return None
+        return AuthenticationResponse(_user(status.get("user") or {}), granted)
+
+
+def _user(document: dict[str, Any]) -> UserInfo:
+    try:
+        return UserInfo(
+            name=str(document.get("username") or ""),
+            uid=str(document.get("uid") or ""),
+            groups=tuple(map(str, document.get("groups") or ())),
+            extra={str(key): tuple(map(str, values)) for key, values in (document.get("extra") or {}).items()},
+        )
+    except (TypeError, AttributeError) as error:
+        raise AuthenticationError(f"the review's user is not understood: {error}") from error

@@ -1,0 +1,38 @@
+"""Paths that everybody may use. Mirrors pkg/authorization/path/path.go."""
+
+from collections.abc import Iterable
+
+from genericapiserver.authorization.builtin import ALLOWED, NO_OPINION
+from genericapiserver.authorization.interfaces import AuthorizationAttributes, AuthorizationResult
+
+
+class PathAuthorizer:
+    """Allows every verb on non-resource *paths*; a trailing `*` stands for any rest.
+
+    One leading slash is optional, in patterns and in requests; a trailing one is not. Raises ValueError for a `*` that
+    is not at the end.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        exact: set[str] = set()
+        prefixes: list[str] = []
+        for pattern in paths:
+            path = pattern.removeprefix("/")
+            if not path:
+                exact.add(path)
+            elif "*" in path[:-1]:
+                raise ValueError(f'only trailing * allowed in "{path}"')
+            elif path.endswith("*"):
+                prefixes.append(path[:-1])
+            else:
+                exact.add(path)
+        self._exact = frozenset(exact)
+        self._prefixes = tuple(prefixes)
+
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationResult:
+        if attributes.is_resource_request:
+            return NO_OPINION
+        path = attributes.path.removeprefix("/")
+        if path in self._exact or path.startswith(self._prefixes):
+            return ALLOWED
+        return NO_OPINION

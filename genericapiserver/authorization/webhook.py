@@ -1,0 +1,146 @@
+"""Asking another API server what a user may do. Mirrors plugin/pkg/authorizer/webhook/webhook.go."""
+
+import json
+from collections import OrderedDict
+from typing import Any, Final
+
+from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.apimachinery.go import format_duration
+from genericapiserver.authentication.review import Reviewer, ReviewError, extra_document
+from genericapiserver.authorization.interfaces import AuthorizationAttributes, AuthorizationResult, Decision
+from genericapiserver.authorization.selectors import field_requirements, label_requirements
+
+VERSIONS: Final = ("v1", "v1beta1")
+MAX_CACHED: Final = 8192
+MAX_CACHED_ATTRIBUTES_LENGTH: Final = 10000
+"""Longer questions are not remembered: somebody may be filling the memory on purpose."""
+
+
+def subject_access_review_path(version: str = "v1", *, timeout: float = 0.0) -> str:
+    """Where SubjectAccessReviews are posted. Raises ValueError for a version that is not served."""
+    if version not in VERSIONS:
+        raise ValueError(f'unsupported webhook authorizer version "{version}", supported versions are "v1", "v1beta1"')
+    query = f"?timeout={format_duration(timeout)}" if timeout > 0 else ""
+    return f"/apis/authorization.k8s.io/{version}/subjectaccessreviews{query}"
+
+
+class WebhookAuthorizer:
+    """Posts a SubjectAccessReview for each question it does not remember the answer to.
+
+    A failed review is *decision_on_error* together with the error, and is not remembered.
+    """
+
+    def __init__(
+        self,
+        reviewer: Reviewer,
+        *,
+        authorized_ttl: float,
+        unauthorized_ttl: float,
+        version: str = "v1",
+        decision_on_error: Decision = Decision.NO_OPINION,
+        clock: Clock | None = None,
+    ) -> None:
+        subject_access_review_path(version)
+        self._reviewer = reviewer
+        self._ttl = {True: authorized_ttl, False: unauthorized_ttl}
+        self._api_version = f"authorization.k8s.io/{version}"
+        self._groups_key = "groups" if version == "v1" else "group"
+        self._decision_on_error = decision_on_error
+        self._clock = clock or SystemClock()
+        self._cache: OrderedDict[str, tuple[float, AuthorizationResult]] = OrderedDict()
+
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationResult:
+        spec = self._spec(attributes)
+        key = json.dumps(spec, separators=(",", ":"))
+        cached = self._cache.get(key)
+        if cached is not None and self._clock.monotonic() < cached[0]:
+            self._cache.move_to_end(key)
+            return cached[1]
+        try:
+            status = await self._reviewer.review(
+                {
+                    "kind": "SubjectAccessReview",
+                    "apiVersion": self._api_version,
+                    "metadata": {},
+                    "spec": spec,
+                    "status": {"allowed": False},
+                }
+            )
+        except ReviewError as error:
+            return AuthorizationResult(self._decision_on_error, error=error)
+        result = _result(status)
+        if _attributes_length(attributes) < MAX_CACHED_ATTRIBUTES_LENGTH:
+            self._remember(key, result, self._ttl[status.get("allowed") is True])
+        return result
+
+    def _remember(self, key: str, result: AuthorizationResult, ttl: float) -> None:
+        if ttl <= 0:
+            return
+        self._cache[key] = (self._clock.monotonic() + ttl, result)
+        self._cache.move_to_end(key)
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
+
+    def _spec(self, attributes: AuthorizationAttributes) -> dict[str, Any]:
+        spec: dict[str, Any] = {}
+        if attributes.is_resource_request:
+            spec["resourceAttributes"] = _resource_attributes(attributes)
+        else:
+            spec["nonResourceAttributes"] = _present(path=attributes.path, verb=attributes.verb)
+        user = attributes.user
+        if user is not None:
+            spec |= _present(user=user.name, **{self._groups_key: user.groups})
+            if user.extra:
+                spec["extra"] = extra_document(user.extra)
+            spec |= _present(uid=user.uid)
+        return spec
+
+
+def _resource_attributes(attributes: AuthorizationAttributes) -> dict[str, Any]:
+    document = _present(
+        namespace=attributes.namespace,
+        verb=attributes.verb,
+        group=attributes.api_group,
+        version=attributes.api_version,
+        resource=attributes.resource,
+        subresource=attributes.subresource,
+        name=attributes.name,
+    )
+    if fields := field_requirements(attributes.field_selector):
+        document["fieldSelector"] = {"requirements": fields}
+    if labels := label_requirements(attributes.label_selector):
+        document["labelSelector"] = {"requirements": labels}
+    return document
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}
+
+
+def _result(status: dict[str, Any]) -> AuthorizationResult:
+    allowed, denied = status.get("allowed") is True, status.get("denied") is True
+    reason = str(status.get("reason") or "")
+    if denied and allowed:
+        error = ReviewError("webhook subject access review returned both allow and deny response")
+        return AuthorizationResult(Decision.DENY, reason, error)
+    if denied:
+        return AuthorizationResult(Decision.DENY, reason)
+    return AuthorizationResult(Decision.ALLOW if allowed else Decision.NO_OPINION, reason)
+
+
+def _attributes_length(attributes: AuthorizationAttributes) -> int:
+    return sum(
+        map(
+            len,
+            (
+                attributes.namespace,
+                attributes.verb,
+                attributes.api_group,
+                attributes.api_version,
+                attributes.resource,
+                attributes.subresource,
+                attributes.name,
+                attributes.path,
+            ),
+        )
+    )
