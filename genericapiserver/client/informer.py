@@ -1,0 +1,134 @@
+"""Informers: a local copy of a resource, kept current by list and watch, for who must answer without asking.
+
+An informer lists, then watches from the list's resourceVersion, and goes on from bookmarks when the watch ends. When the
+version is too old, or anything is not understood, it lists again, after a pause that doubles up to thirty seconds.
+Source: k8s.io/client-go tools/cache (reflector.go, shared_informer.go), in the small.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from genericapiserver.aio import Signal
+from genericapiserver.client.transport import Transport
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
+PAGE_SIZE = "500"
+
+
+class RelistError(Exception):
+    """The watch cannot go on; the informer lists again."""
+
+
+class Informer(Generic[T]):
+    """The objects of *path*, decoded by *decode*. Reading is a dict look-up; `run` keeps it current."""
+
+    def __init__(self, transport: Transport, path: str, decode: Callable[[dict[str, Any]], T]) -> None:
+        self.path = path
+        self.synced = Signal(f"synced {path}")
+        self._transport = transport
+        self._decode = decode
+        self._objects: dict[tuple[str, str], T] = {}
+        self._resource_version = ""
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._objects.values()))
+
+    def get(self, name: str, *, namespace: str = "") -> T | None:
+        """The object as last seen; it must not be changed."""
+        return self._objects.get((namespace, name))
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._list()
+                pause = FIRST_PAUSE
+                while True:
+                    await self._watch()
+            except RelistError as error:
+                logger.debug("informer of %s lists again: %s", self.path, error)
+            except Exception:
+                logger.exception("informer of %s failed, trying again in %.1f s", self.path, pause)
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  spreads load, hides nothing
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _list(self) -> None:
+        objects: dict[tuple[str, str], T] = {}
+        query = {"limit": PAGE_SIZE}
+        while True:
+            response = await self._transport.request("GET", self.path, query=query)
+            if response.status != 200:
+                raise RelistError(f"list answered {response.status}: {response.body[:200]!r}")
+            document = msgspec.json.decode(response.body)
+            for item in document["items"]:
+                objects[_key(item)] = self._decode(item)
+            if not (token := document["metadata"].get("continue")):
+                break
+            query["continue"] = token
+        self._objects = objects
+        self._resource_version = document["metadata"]["resourceVersion"]
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        query = {"watch": "1", "resourceVersion": self._resource_version, "allowWatchBookmarks": "true"}
+        async with self._transport.stream(self.path, query=query) as response:
+            if response.status != 200:
+                raise RelistError(f"watch answered {response.status}")
+            seen = False
+            async for line in response.lines:
+                seen = True
+                event = msgspec.json.decode(line)
+                self._apply(event["type"], event["object"])
+            if not seen:
+                raise RelistError("the watch ended without an event")
+
+    def _apply(self, type: str, item: Mapping[str, Any]) -> None:
+        if type == "ERROR":
+            raise RelistError(str(item.get("message", item)))
+        self._resource_version = item["metadata"]["resourceVersion"]
+        if type == "DELETED":
+            self._objects.pop(_key(item), None)
+        elif type != "BOOKMARK":
+            self._objects[_key(item)] = self._decode(dict(item))
+
+
+class InformerFactory:
+    """The informers of one server: one a path, started together, known to its health check."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._informers: dict[str, Informer[Any]] = {}
+        self._started: set[str] = set()
+
+    def informer(self, path: str, decode: Callable[[dict[str, Any]], T]) -> Informer[T]:
+        """The informer of *path*; the second to ask gets that of the first."""
+        return self._informers.setdefault(path, Informer(self._transport, path, decode))
+
+    def start(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        """Start those that do not run yet; *spawn* owns their tasks."""
+        for path, informer in self._informers.items():
+            if path not in self._started:
+                self._started.add(path)
+                spawn(informer.run())
+
+    def not_synced(self) -> list[str]:
+        """The paths of informers that have not listed yet."""
+        return [path for path, informer in self._informers.items() if not informer.synced.is_set()]
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = item["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]

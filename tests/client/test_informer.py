@@ -1,0 +1,109 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from genericapiserver.asgi import Message, Receive, Scope, Send
+from genericapiserver.client.informer import Informer, InformerFactory
+from genericapiserver.client.transport import InProcessTransport
+
+
+def item(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "n", "resourceVersion": str(version)}}
+
+
+class FakeAPI:
+    """An ASGI application with one resource: lists what it holds, streams what is pushed."""
+
+    def __init__(self) -> None:
+        self.objects = {"a": item("a", 1), "b": item("b", 2)}
+        self.version = 2
+        self.lists = 0
+        self.watched_from: list[str] = []
+        self.pushed: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = dict(pair.split("=") for pair in scope["query_string"].decode().split("&"))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        if "watch" not in query:
+            await self.list(query, send)
+            return
+        self.watched_from.append(query["resourceVersion"])
+        while (event := await self.pushed.get()) is not None:
+            await send({"type": "http.response.body", "body": json.dumps(event).encode() + b"\n", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def list(self, query: dict[str, str], send: Send) -> None:
+        self.lists += 1
+        names = sorted(self.objects)
+        page = names if "continue" in query else names[:1]
+        metadata = {"resourceVersion": str(self.version)}
+        if len(page) < len(names) and "continue" not in query:
+            metadata["continue"] = "next"
+        body = {"metadata": metadata, "items": [self.objects[name] for name in page]}
+        message: Message = {"type": "http.response.body", "body": json.dumps(body).encode()}
+        await send(message)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[tuple[FakeAPI, Informer[dict[str, Any]]]]:
+    api = FakeAPI()
+    informer: Informer[dict[str, Any]] = Informer(InProcessTransport(lambda: api), "/apis/g/v/things", lambda raw: raw)
+    task = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    yield api, informer
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_every_page_of_the_list_is_read(running: tuple[FakeAPI, Informer[dict[str, Any]]]) -> None:
+    _, informer = running
+    assert [thing["metadata"]["name"] for thing in informer] == ["a", "b"]
+    assert informer.get("a", namespace="n") == item("a", 1)
+    assert informer.get("a", namespace="other") is None
+
+
+async def test_events_change_the_copy(running: tuple[FakeAPI, Informer[dict[str, Any]]]) -> None:
+    api, informer = running
+    api.pushed.put_nowait({"type": "ADDED", "object": item("c", 3)})
+    api.pushed.put_nowait({"type": "DELETED", "object": item("a", 4)})
+    await until(lambda: informer.get("a", namespace="n") is None)
+    assert informer.get("c", namespace="n") == item("c", 3)
+    assert len(informer) == 2
+
+
+async def test_a_watch_that_ends_goes_on_from_the_last_bookmark(
+    running: tuple[FakeAPI, Informer[dict[str, Any]]],
+) -> None:
+    api, _ = running
+    api.pushed.put_nowait({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}})
+    api.pushed.put_nowait(None)
+    await until(lambda: api.watched_from == ["2", "9"])
+    assert api.lists == 2  # the two pages of the first list
+
+
+async def test_an_error_event_makes_it_list_again(
+    running: tuple[FakeAPI, Informer[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, informer = running
+    monkeypatch.setattr("genericapiserver.client.informer.FIRST_PAUSE", 0.001)
+    api.objects = {"z": item("z", 7)}
+    api.version = 7
+    api.pushed.put_nowait({"type": "ERROR", "object": {"code": 410, "message": "too old"}})
+    await until(lambda: informer.get("z", namespace="n") is not None)
+    assert len(informer) == 1
+
+
+async def test_a_factory_makes_one_informer_a_path() -> None:
+    factory = InformerFactory(InProcessTransport(FakeAPI))
+    first = factory.informer("/p", lambda raw: raw)
+    assert factory.informer("/p", lambda raw: raw) is first
+    assert factory.not_synced() == ["/p"]
