@@ -1,34 +1,19 @@
 """Which objects of a list or a watch are wanted (k8s.io/apiserver pkg/storage/selection_predicate.go)."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
+from genericapiserver.apimachinery import fields, labels
 from genericapiserver.storage.stored import ObjectAttributes, StoredObject
-
-
-class Matcher(Protocol):
-    """What a label selector and a field selector have in common."""
-
-    @property
-    def empty(self) -> bool:
-        """It matches everything."""
-
-    def matches(self, values: Mapping[str, str], /) -> bool: ...
-
-
-class FieldMatcher(Matcher, Protocol):
-    def requires_exact_match(self, field: str, /) -> str | None:
-        """The only value of *field* that can match, None when there may be several."""
 
 
 @attrs.frozen(kw_only=True)
 class SelectionPredicate:
     """Selectors and paging of one list or watch. None as a selector means everything."""
 
-    label: Matcher | None = None
-    field: FieldMatcher | None = None
+    label: labels.Selector | None = None
+    field: fields.Selector | None = None
     limit: int = 0
     """At most so many items per page; 0 means no limit."""
     continue_token: str = ""
@@ -83,9 +68,8 @@ class SelectionPredicate:
                 value = namespace
             if value is not None:
                 found.append((f"f:{name}", value))
-        requires = getattr(self.label, "requires_exact_match", None)
         for name in self.index_labels:
-            value = requires(name) if requires is not None else None
+            value = self.label.requires_exact_match(name) if self.label is not None else None
             if value is not None:
                 found.append((f"l:{name}", value))
         return found

@@ -1,8 +1,8 @@
 """One stored object at one revision, and the events made of such objects.
 
 A StoredObject is immutable and shared by everybody that reads it: the watch cache, every list it is in, every watch
-that delivers it. So whatever is made from it (the decoded object, its labels and fields, its encodings) is made once, on
-first use, and kept on it. Nothing is decoded before somebody asks: a GET that copies stored bytes never builds an object.
+that delivers it. So whatever is made from it (the decoded object, its labels and fields, its encodings) is made once,
+on first use, and kept on it. Nothing is decoded before somebody asks: what only needs bytes never builds an object.
 
 All of this happens on the event loop; a StoredObject is not for other threads.
 """

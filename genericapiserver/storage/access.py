@@ -1,0 +1,135 @@
+"""Between the store and its engine: keys, transformation and errors are translated here and nowhere else."""
+
+import logging
+from typing import Generic, TypeVar
+
+import attrs
+
+from genericapiserver.storage.engine import (
+    EngineError,
+    EngineFaultError,
+    EngineTimeoutError,
+    KeyValue,
+    StorageEngine,
+    TooLargeError,
+    UnreachableError,
+    WriteResult,
+)
+from genericapiserver.storage.errors import (
+    CorruptObjectError,
+    ObjectTooLargeError,
+    StorageError,
+    StorageInternalError,
+    StorageTimeoutError,
+    StorageUnreachableError,
+)
+from genericapiserver.storage.keys import KeySpace
+from genericapiserver.storage.stored import ObjectForm, StoredObject
+from genericapiserver.storage.transformer import Transformer
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+MAX_OBJECT_BYTES = 3 * 1024 * 1024 // 2
+"""1.5 MiB, what etcd takes by default: objects stay movable to it."""
+
+
+@attrs.frozen
+class ObjectState(Generic[T]):
+    """What is under a key. `stored` is None when nothing is, or when it cannot be read and that was asked for."""
+
+    stored: StoredObject[T] | None
+    revision: int
+    stale: bool = False
+    """The transformer wants it written again."""
+
+
+class ObjectAccess(Generic[T]):
+    """Reads and writes single objects of one resource."""
+
+    def __init__(
+        self,
+        engine: StorageEngine,
+        *,
+        keys: KeySpace,
+        form: ObjectForm[T],
+        transformer: Transformer,
+        max_object_bytes: int = MAX_OBJECT_BYTES,
+    ) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.form = form
+        self.transformer = transformer
+        self.max_object_bytes = max_object_bytes
+
+    def stored(self, key: bytes, revision: int, data: bytes) -> StoredObject[T]:
+        """The object in *data*, which the engine has under *key*. Raises what the transformer raises."""
+        value, _ = self.transformer.from_storage(data, key)
+        return StoredObject(self.keys.from_engine(key), revision, value, self.form)
+
+    def state(self, key: str, kv: KeyValue | None, *, unreadable: bool = False) -> ObjectState[T]:
+        """What *kv* says about *key*. Raises StorageInternalError for bytes that cannot be transformed.
+
+        With *unreadable* such bytes give a StoredObject that raises when it is looked into.
+        """
+        if kv is None:
+            return ObjectState(None, 0)
+        try:
+            value, stale = self.transformer.from_storage(kv.value, kv.key)
+        except Exception as error:
+            if unreadable:
+                return ObjectState(StoredObject(key, kv.mod_rev, kv.value, self.form), kv.mod_rev)
+            raise StorageInternalError(str(error)) from error
+        return ObjectState(StoredObject(key, kv.mod_rev, value, self.form), kv.mod_rev, stale)
+
+    async def read(self, key: str, *, unreadable: bool = False) -> ObjectState[T]:
+        """The newest state."""
+        try:
+            result = await self.engine.get(self.keys.engine_key(key))
+        except EngineError as error:
+            raise self.translated(error, key) from error
+        return self.state(key, result.kv, unreadable=unreadable)
+
+    def encode(self, obj: T) -> bytes:
+        return self.form.codec.encode(obj)
+
+    async def write(self, key: str, value: bytes, *, expect_rev: int, ttl: int) -> WriteResult:
+        """Store the encoded *value*. Raises ObjectTooLargeError, StorageInternalError."""
+        engine_key = self.keys.engine_key(key)
+        try:
+            data = self.transformer.to_storage(value, engine_key)
+        except Exception as error:
+            raise StorageInternalError(str(error)) from error
+        if len(data) > self.max_object_bytes:
+            raise ObjectTooLargeError(key, len(data), self.max_object_bytes)
+        try:
+            return await self.engine.put(engine_key, data, expect_rev=expect_rev, ttl=ttl)
+        except EngineError as error:
+            raise self.translated(error, key) from error
+
+    async def remove(self, key: str, *, expect_rev: int) -> WriteResult:
+        try:
+            return await self.engine.delete(self.keys.engine_key(key), expect_rev=expect_rev)
+        except EngineError as error:
+            raise self.translated(error, key) from error
+
+    def translated(self, error: EngineError, key: str) -> StorageError:
+        """What the registry is told. Paths of files stay in the log."""
+        full = self.keys.full(key)
+        match error:
+            case UnreachableError():
+                return StorageUnreachableError(full, 0, str(error))
+            case EngineTimeoutError():
+                return StorageTimeoutError(full, 0, str(error))
+            case TooLargeError():
+                return ObjectTooLargeError(key, error.size, error.limit)
+            case EngineFaultError():
+                _log.error("storage of %s failed: %s", full, error)
+                return StorageInternalError(error.problem)
+            case _:
+                return StorageInternalError(str(error))
+
+
+def corrupt(key: str, revision: int, error: BaseException) -> CorruptObjectError:
+    """Stored bytes that the transformer refuses."""
+    return CorruptObjectError(key, revision, f"data from the storage is not transformable revision={revision}: {error}")

@@ -1,0 +1,105 @@
+"""The two compare-and-swap loops: update until nobody else wrote meanwhile, delete what was looked at.
+
+A caller may bring an object it has seen (a cache's), which saves a read when it is still the newest. Whatever fails on
+such a hint is tried again on what is stored; only what fails on the stored state is the caller's error. There is no
+limit of tries: each lost race means that somebody else's write went through.
+
+Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GuaranteedUpdate, conditionalDelete).
+"""
+
+from typing import TypeVar
+
+from genericapiserver.storage.access import ObjectAccess, ObjectState
+from genericapiserver.storage.errors import KeyNotFoundError
+from genericapiserver.storage.interface import Preconditions, ResponseMeta, UpdateFunc, ValidateDeletion
+from genericapiserver.storage.stored import StoredObject
+
+T = TypeVar("T")
+
+
+async def guaranteed_update(
+    access: ObjectAccess[T],
+    key: str,
+    update: UpdateFunc[T],
+    *,
+    ignore_not_found: bool,
+    preconditions: Preconditions | None,
+    cached_existing: StoredObject[T] | None,
+) -> StoredObject[T]:
+    """See StorageBackend.guaranteed_update."""
+    state, current = await _start(access, key, cached_existing)
+    while True:
+        if state.stored is None and not ignore_not_found:
+            if current:
+                raise KeyNotFoundError(access.keys.full(key))
+            state, current = await access.read(key), True
+            continue
+        try:
+            if preconditions is not None:
+                preconditions.check(
+                    access.keys.full(key), state.stored.shared if state.stored is not None else access.form.new()
+                )
+            obj, ttl = await update(state.stored, ResponseMeta(state.revision))
+        except Exception:
+            # On a hint this may have failed because the hint was old. If it was not, the failure stands.
+            if current:
+                raise
+            tried, state, current = state.revision, await access.read(key), True
+            if state.revision == tried:
+                raise
+            continue
+        value = access.encode(obj)
+        if state.stored is not None and not state.stale and value == state.stored.value:
+            if not current:
+                state, current = await access.read(key), True
+                if state.stored is None or state.stored.value != value:
+                    continue
+            if not state.stale:
+                assert state.stored is not None
+                return state.stored
+        result = await access.write(key, value, expect_rev=state.revision, ttl=ttl or 0)
+        if result.ok:
+            return StoredObject(key, result.rev, value, access.form)
+        state, current = access.state(key, result.current), True
+
+
+async def delete(
+    access: ObjectAccess[T],
+    key: str,
+    *,
+    preconditions: Preconditions | None,
+    validate: ValidateDeletion[T] | None,
+    cached_existing: StoredObject[T] | None,
+    unreadable: bool,
+) -> StoredObject[T]:
+    """See StorageBackend.delete."""
+    state, current = await _start(access, key, cached_existing, unreadable=unreadable)
+    while True:
+        stored = state.stored
+        if stored is None:
+            raise KeyNotFoundError(access.keys.full(key))
+        try:
+            if preconditions is not None:
+                preconditions.check(access.keys.full(key), stored.shared)
+            if validate is not None:
+                await validate(stored)
+        except Exception:
+            if current:
+                raise
+            tried, state, current = state.revision, await access.read(key, unreadable=unreadable), True
+            if state.revision == tried:
+                raise
+            continue
+        result = await access.remove(key, expect_rev=state.revision)
+        if result.ok:
+            return stored.at_revision(result.rev)
+        state, current = access.state(key, result.current, unreadable=unreadable), True
+
+
+async def _start(
+    access: ObjectAccess[T], key: str, hint: StoredObject[T] | None, *, unreadable: bool = False
+) -> tuple[ObjectState[T], bool]:
+    """The state to begin with, and whether it was just read."""
+    if hint is not None:
+        return ObjectState(hint, hint.revision), False
+    return await access.read(key, unreadable=unreadable), True
