@@ -1,0 +1,302 @@
+"""HTTP/1.1 on one connection: one request after the other, keep-alive without a limit of requests.
+
+On `h11` directly, which reads and writes the messages; only websockets go through hypercorn (see `websocket`).
+hypercorn's own HTTP/1.1 class was tried first and costs more than it gives here: it invites the body (`100 Continue`)
+before the handler has decided whether it wants one, answers `h2c` upgrades, writes errors without a body, and waits in
+tasks and queues where this driver makes plain calls.
+
+Requests that never reach the handler are answered as Go's net/http does: text/plain, `Connection: close`, the status
+text as body.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import h11
+
+from genericapiserver.asgi import RawHeaders, Scope
+from genericapiserver.connection.http1_exchange import Exchange
+from genericapiserver.connection.target import BadTargetError, parse_target
+
+if TYPE_CHECKING:
+    from genericapiserver.connection.link import Link
+    from genericapiserver.connection.websocket import WebSocket
+
+LOGGER = logging.getLogger("genericapiserver.connection")
+
+_ASGI = {"version": "3.0", "spec_version": "2.4"}
+
+
+class HTTP1Driver:
+    """The `Driver` of a link without h2."""
+
+    def __init__(self, link: Link) -> None:
+        service = link.service
+        self._link = link
+        self._service = service
+        self._limits = service.limits
+        self.loop = link.loop
+        self.handler = service.handler
+        self._h11 = h11.Connection(
+            h11.SERVER,
+            max_incomplete_event_size=service.limits.max_header_bytes + service.limits.max_header_slack,
+        )
+        self._exchange: Exchange | None = None
+        self._websocket: WebSocket | None = None
+        self._closing = False
+        self._idle = False
+        self._reading_paused = False
+        self._extensions: dict[str, Any] = {"genericapiserver.close_connection": self.close_after_response}
+        if link.tls is not None:
+            self._extensions["tls"] = link.tls.extension()
+        self._scheme = "http" if link.tls is None else "https"
+
+    # From the link
+
+    @property
+    def busy(self) -> bool:
+        return self._exchange is not None or self._websocket is not None
+
+    def data_received(self, data: bytes) -> None:
+        if self._websocket is not None:
+            self._websocket.data_received(data)
+            return
+        self._h11.receive_data(data)
+        if self._idle:
+            self._idle = False
+            self._link.set_timeout(self._limits.header_read_timeout)
+        self._advance()
+
+    def eof_received(self) -> None:
+        # A client that half-closes has gone, for Go too: nobody waits for the answer.
+        if self.busy:
+            self._link.abort()
+        else:
+            self._link.close()
+
+    def connection_lost(self) -> None:
+        if self._websocket is not None:
+            self._websocket.connection_lost()
+        exchange = self._exchange
+        if exchange is not None and not exchange.disconnected:
+            exchange.disconnect()
+            self.loop.call_later(self._limits.reset_grace, exchange.task.cancel)
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.wake()
+        if self._websocket is not None:
+            self._websocket.resume_writing()
+
+    def timed_out(self) -> None:
+        self._link.abort()
+
+    def begin_shutdown(self) -> None:
+        self._closing = True
+        if self._websocket is not None:
+            self._websocket.begin_shutdown()
+        elif self._exchange is None:
+            self._link.close()
+
+    # For the exchange
+
+    def close_after_response(self) -> None:
+        """Close the connection when the running request is answered."""
+        self._closing = True
+
+    @property
+    def write_paused(self) -> bool:
+        return self._link.write_paused
+
+    def body_read(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            self._link.resume_reading()
+
+    def write_continue(self) -> None:
+        if self._h11.they_are_waiting_for_100_continue:
+            self._link.write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+
+    def head(self, status: int, headers: Iterable[tuple[bytes, bytes]], *, body_ended: bool) -> bytes:
+        """The bytes of a response head; says `Connection: close` when that is what will happen."""
+        raw: RawHeaders = []
+        dated = closes = False
+        for name, value in headers:
+            if name == b"connection":
+                closes = closes or value.lower() == b"close"
+                continue
+            dated = dated or name == b"date"
+            raw.append((canonical(name), value))
+        if not dated:
+            raw.append((b"Date", self._service.date()))
+        if self._closing or closes or not body_ended:
+            self._closing = True
+            raw.append((b"Connection", b"close"))
+        return self._h11.send(h11.Response(status_code=status, headers=raw, reason=_reason(status))) or b""
+
+    def body(self, data: bytes, end: bool) -> bytes:
+        written = (self._h11.send(h11.Data(data=data)) or b"") if data else b""
+        return written + (self._h11.send(h11.EndOfMessage()) or b"") if end else written
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._link.write(data)
+
+    def handler_failed(self, exchange: Exchange, error: Exception) -> None:
+        if exchange.disconnected:
+            LOGGER.debug("handler failed after its client had gone", exc_info=error)
+        else:
+            LOGGER.error("handler failed: %s %s", exchange.scope["method"], exchange.scope["path"], exc_info=error)
+
+    def abort(self) -> None:
+        """The response is broken off in the middle; only a reset says so."""
+        self._link.abort()
+
+    def finished(self) -> None:
+        """The exchange is over: next request, or the end of the connection."""
+        self._exchange = None
+        if self._link.closing:
+            return
+        connection = self._h11
+        if self._closing or connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+            self._link.close()
+            return
+        connection.start_next_cycle()
+        self.body_read()
+        self._idle = not connection.trailing_data[0]
+        self._link.set_timeout(self._limits.idle_timeout if self._idle else self._limits.header_read_timeout)
+        if not self._idle:
+            self.loop.call_soon(self._advance)
+
+    # For the websocket
+
+    def websocket_closed(self) -> None:
+        self._websocket = None
+        self._link.close()
+
+    # Inside
+
+    def _advance(self) -> None:
+        connection = self._h11
+        while not self._link.closing and self._websocket is None:
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError as error:
+                self._malformed(error)
+                return
+            if event is h11.NEED_DATA:
+                break
+            if event is h11.PAUSED:
+                if len(connection.trailing_data[0]) >= self._limits.stream_window:
+                    self._pause_reading()
+                break
+            if isinstance(event, h11.Request):
+                self._request(event)
+            elif isinstance(event, h11.ConnectionClosed):
+                break
+            elif self._exchange is not None:
+                if isinstance(event, h11.Data):
+                    self._exchange.body_received(bytes(event.data))
+                    if self._exchange.unread > self._limits.stream_window:
+                        self._pause_reading()
+                elif isinstance(event, h11.EndOfMessage):
+                    self._exchange.body_complete()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self._link.pause_reading()
+
+    def _request(self, request: h11.Request) -> None:
+        self._link.set_timeout(None)
+        headers: RawHeaders = list(request.headers)
+        fields = dict(headers)
+        expect = fields.get(b"expect")
+        if expect is not None and expect.lower() != b"100-continue":
+            self._answer(417, b"")
+            return
+        if request.target == b"*" and request.method == b"OPTIONS":
+            self._answer(200, b"")
+            return
+        try:
+            target = parse_target(request.target)
+        except BadTargetError:
+            self._refuse(400)
+            return
+        scope: Scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": request.http_version.decode("ascii"),
+            "method": request.method.decode("ascii"),
+            "scheme": self._scheme,
+            "path": target.path,
+            "raw_path": target.raw_path,
+            "query_string": target.query_string,
+            "root_path": "",
+            "headers": headers,
+            "client": self._link.client,
+            "server": self._link.server,
+            "extensions": self._extensions.copy(),
+        }
+        if fields.get(b"upgrade", b"").lower() == b"websocket" and request.method == b"GET":
+            self._upgrade(scope)
+            return
+        exchange = Exchange(self, scope)
+        self._exchange = exchange
+        exchange.task = self.loop.create_task(exchange.run())
+
+    def _upgrade(self, scope: Scope) -> None:
+        from genericapiserver.connection.websocket import WebSocket
+
+        self._websocket = WebSocket(self, self._link, self._h11, scope)
+
+    def _malformed(self, error: h11.RemoteProtocolError) -> None:
+        if self._exchange is not None:
+            # The body is broken. Its handler learns that the client is gone, the client that the connection is.
+            self._link.abort()
+            return
+        text = str(error)
+        if error.error_status_hint == 431:
+            self._refuse(431)
+        elif "Host" in text:
+            self._refuse(400, "missing required Host header")
+        elif text.startswith("illegal header line"):
+            self._refuse(400, "invalid header name")
+        elif "unsupported HTTP version" in text or "HTTP/2" in text:
+            self._refuse(505, "unsupported protocol version")
+        else:
+            self._refuse(error.error_status_hint)
+
+    def _refuse(self, status: int, detail: str = "") -> None:
+        line = f"{status} {HTTPStatus(status).phrase if status != 431 else 'Request Header Fields Too Large'}"
+        self._answer(status, (f"{line}: {detail}" if detail else line).encode(), line)
+
+    def _answer(self, status: int, body: bytes, line: str = "") -> None:
+        """Answer below the handler, without h11 (which is past talking to after an error), and close."""
+        line = line or f"{status} {HTTPStatus(status).phrase}"
+        head = f"HTTP/1.1 {line}\r\n"
+        if body:
+            head += "Content-Type: text/plain; charset=utf-8\r\n"
+        else:
+            head += "Content-Length: 0\r\n"
+        self._link.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        self._link.close()
+
+
+@lru_cache(maxsize=1024)
+def canonical(name: bytes) -> bytes:
+    """`audit-id` -> `Audit-Id`: how Go writes header names."""
+    return b"-".join(part.capitalize() for part in name.split(b"-"))
+
+
+@lru_cache(maxsize=256)
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b"status code %d" % status

@@ -1,0 +1,163 @@
+"""One HTTP/1.1 request and its response; the counterpart of `http2_stream.Stream`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from genericapiserver.asgi import Message, RawHeaders, Scope
+
+if TYPE_CHECKING:
+    from genericapiserver.connection.http1 import HTTP1Driver
+
+_INTERNAL_ERROR_BODY = b"Internal Server Error"
+_FRAMING = frozenset([b"content-length", b"transfer-encoding"])
+
+
+class Exchange:
+    """`receive` and `send` are the handler's two callables; every body message goes out at once.
+
+    The head waits for the first body message, or the end of this turn of the loop, so that a small response is one
+    write, and one whose first message is its last has a Content-Length.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_delivered",
+        "_driver",
+        "_head",
+        "_started",
+        "_waiter",
+        "body_ended",
+        "complete",
+        "disconnected",
+        "scope",
+        "task",
+        "unread",
+    )
+
+    def __init__(self, driver: HTTP1Driver, scope: Scope) -> None:
+        self._driver = driver
+        self.scope = scope
+        self.body_ended = False
+        self.complete = False
+        self.disconnected = False
+        self.unread = 0
+        self.task: asyncio.Task[None]
+        self._body: list[bytes] = []
+        self._body_delivered = False
+        self._started = False
+        self._head: tuple[int, RawHeaders] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # From the driver
+
+    def body_received(self, data: bytes) -> None:
+        if self.complete:
+            return
+        self._body.append(data)
+        self.unread += len(data)
+        self.wake()
+
+    def body_complete(self) -> None:
+        self.body_ended = True
+        self.wake()
+
+    def disconnect(self) -> None:
+        self.disconnected = True
+        self._body.clear()
+        self.wake()
+
+    async def run(self) -> None:
+        """The task of this request."""
+        driver = self._driver
+        try:
+            await driver.handler(self.scope, self.receive, self.send)
+        except Exception as error:  # noqa: BLE001 the last place that can log it
+            driver.handler_failed(self, error)
+        finally:
+            if not self.disconnected and not self.complete:
+                self._break_off()
+            driver.finished()
+
+    # For the handler
+
+    async def receive(self) -> Message:
+        while True:
+            if self.disconnected or self.complete:
+                return {"type": "http.disconnect"}
+            if self._body:
+                body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+                self._body.clear()
+                self.unread = 0
+                self._driver.body_read()
+                self._body_delivered = self.body_ended
+                return {"type": "http.request", "body": body, "more_body": not self.body_ended}
+            if self.body_ended and not self._body_delivered:
+                self._body_delivered = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            if not self._started:
+                self._driver.write_continue()
+            await self._wait()
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self.disconnected:
+            await asyncio.sleep(0)  # a handler that only sends meets its cancellation here
+        elif kind == "http.response.body":
+            if not self._started or self.complete:
+                raise RuntimeError("a response body was sent before the response start, or after its end")
+            end = not message.get("more_body", False)
+            self._write(message.get("body", b""), end)
+            while self._driver.write_paused and not self.disconnected:
+                await self._wait()
+        elif kind == "http.response.start":
+            if self._started:
+                raise RuntimeError("the response was started already")
+            self._started = True
+            self._head = (message["status"], list(message.get("headers", ())))
+            self._driver.loop.call_soon(self._write_head)
+        else:
+            raise ValueError(f"an HTTP response has no message of type {kind!r}")
+
+    def wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _write(self, body: bytes, end: bool) -> None:
+        head = b""
+        if self._head is not None:
+            status, headers = self._head
+            has_body = status >= 200 and status not in (204, 304) and self.scope["method"] != "HEAD"
+            if end and has_body and not any(name in _FRAMING for name, _ in headers):
+                headers.append((b"content-length", b"%d" % len(body)))
+            head = self._take_head()
+        self._driver.write(head + self._driver.body(body, end))
+        if end:
+            self.complete = True
+            self._body.clear()
+
+    def _write_head(self) -> None:
+        if self._head is not None and not self.disconnected:
+            self._driver.write(self._take_head())
+
+    def _take_head(self) -> bytes:
+        assert self._head is not None
+        status, headers = self._head
+        self._head = None
+        return self._driver.head(status, headers, body_ended=self.body_ended)
+
+    def _break_off(self) -> None:
+        if self._started and self._head is None:
+            self._driver.abort()
+            return
+        self._started = True
+        self._head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
+        self._write(_INTERNAL_ERROR_BODY, True)
+
+    async def _wait(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            waiter = self._waiter = self._driver.loop.create_future()
+        await asyncio.shield(waiter)

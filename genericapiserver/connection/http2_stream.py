@@ -1,0 +1,190 @@
+"""One HTTP/2 request: its scope, its body as it comes in, its response as it goes out, and the task that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from genericapiserver.asgi import Message, RawHeaders, Scope
+
+if TYPE_CHECKING:
+    from genericapiserver.connection.http2 import HTTP2Driver
+
+# RFC 9113 section 8.2.2: fields of a connection have no place on a stream.
+_CONNECTION_FIELDS = frozenset([b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"])
+_STATUS: dict[int, tuple[bytes, bytes]] = {code: (b":status", b"%d" % code) for code in range(100, 1000)}
+_BODILESS = frozenset([204, 304])
+
+
+class Stream:
+    """`receive` and `send` are the handler's two callables. There is no lock: all of it happens on one loop.
+
+    `send` returns at once while the client's windows and the socket have room, and waits otherwise; after the client
+    has gone it does nothing. `receive` answers `http.disconnect` as soon as the client has gone.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_delivered",
+        "_driver",
+        "_expects_continue",
+        "_send_body",
+        "_started",
+        "_waiter",
+        "body_ended",
+        "complete",
+        "disconnected",
+        "drained",
+        "id",
+        "scope",
+        "task",
+        "unacknowledged",
+        "unread",
+    )
+
+    def __init__(
+        self, driver: HTTP2Driver, stream_id: int, scope: Scope, body_ended: bool, expects_continue: bool
+    ) -> None:
+        self._driver = driver
+        self._expects_continue = expects_continue
+        self.id = stream_id
+        self.scope = scope
+        self.body_ended = body_ended
+        self.complete = False
+        """The response is sent to its end."""
+        self.disconnected = False
+        """The client reset the stream, or the connection is gone."""
+        self.unread = 0
+        """Bytes of flow control that hang on `_body`."""
+        self.unacknowledged = 0
+        """Bytes read, not yet given back to the client's window of this stream."""
+        self.drained = 0
+        """Bytes of body that came after the response was complete."""
+        self.task: asyncio.Task[None]
+        self._body: list[bytes] = []
+        self._body_delivered = False
+        self._started = False
+        self._send_body = True
+        self._waiter: asyncio.Future[None] | None = None
+
+    # From the driver
+
+    def body_received(self, data: bytes, flow_controlled_length: int) -> None:
+        if data:
+            self._body.append(data)
+        self.unread += flow_controlled_length
+        self._wake()
+
+    def body_complete(self) -> None:
+        self.body_ended = True
+        self._wake()
+
+    def disconnect(self) -> None:
+        self.disconnected = True
+        self._body.clear()
+        self._wake()
+
+    async def run(self) -> None:
+        """The task of this request."""
+        driver = self._driver
+        try:
+            await driver.handler(self.scope, self.receive, self.send)
+        except Exception as error:  # noqa: BLE001 the last place that can log it; the connection carries other requests
+            driver.handler_failed(self, error)
+        finally:
+            driver.finished(self, self._started)
+
+    # For the handler
+
+    async def receive(self) -> Message:
+        while True:
+            if self.disconnected or self.complete:
+                return {"type": "http.disconnect"}
+            if self._body:
+                body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+                self._body.clear()
+                self._driver.body_read(self)
+                self._body_delivered = self.body_ended
+                return {"type": "http.request", "body": body, "more_body": not self.body_ended}
+            if self.body_ended and not self._body_delivered:
+                self._body_delivered = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            if self._expects_continue:
+                self._expects_continue = False
+                if not self._started:
+                    self._driver.write_continue(self)
+            await self._wait()
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if self.disconnected:
+            await asyncio.sleep(0)  # a handler that only sends meets its cancellation here
+        elif kind == "http.response.body":
+            if not self._started or self.complete:
+                raise RuntimeError("a response body was sent before the response start, or after its end")
+            body = message.get("body", b"") if self._send_body else b""
+            end = not message.get("more_body", False)
+            driver = self._driver
+            if not driver.write_now(self, body, end):
+                await self._write(body, end)
+        elif kind == "http.response.start":
+            self._start(message)
+        else:
+            raise ValueError(f"an HTTP response has no message of type {kind!r}")
+
+    def _start(self, message: Message) -> None:
+        if self._started:
+            raise RuntimeError("the response was started already")
+        status: int = message["status"]
+        driver = self._driver
+        blocks = driver.header_blocks
+        headers: RawHeaders = [_STATUS[status]]
+        dated = False
+        for header in message.get("headers", ()):
+            name, value = header
+            if name in _CONNECTION_FIELDS:
+                if name == b"connection" and value.lower() == b"close":
+                    driver.close_after_response()
+                continue
+            if name == b"date":
+                dated = True
+            blocks[name, value]  # raises for what cannot be sent, while a 500 still can
+            headers.append((name, value))
+        if not dated:
+            headers.append((b"date", driver.date()))
+        self._send_body = status not in _BODILESS and self.scope["method"] != "HEAD"
+        self._started = True
+        driver.write_headers(self, headers)
+
+    async def _write(self, body: bytes, end: bool) -> None:
+        """The long way: piece by piece as windows and socket allow."""
+        driver = self._driver
+        view = memoryview(body)
+        while not self.disconnected:
+            size = driver.room(self, len(view))
+            if size == 0 and len(view):
+                driver.waiting_to_write[self.id] = self
+                try:
+                    await self._wait()
+                finally:
+                    driver.waiting_to_write.pop(self.id, None)
+                continue
+            rest = view[size:]
+            driver.write_data(self, bytes(view[:size]), end and not rest)
+            if not rest:
+                return
+            view = rest
+
+    async def _wait(self) -> None:
+        # One waiter is enough: a handler that reads and writes at once from two tasks gets both woken by turns.
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            waiter = self._waiter = self._driver.loop.create_future()
+        await asyncio.shield(waiter)
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    wake = _wake

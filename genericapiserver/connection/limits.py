@@ -1,0 +1,49 @@
+"""What a peer may use of us. Defaults are the reference's (Go pkg/server/secure_serving.go and net/http on the wire)."""
+
+import attrs
+
+SECONDS = 1.0
+KIB = 1024
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionLimits:
+    """Every limit of one connection. Sizes are in bytes, times in seconds."""
+
+    header_read_timeout: float = 32 * SECONDS
+    """From the first byte expected to a complete request head; a TLS handshake counts as part of the first head."""
+
+    idle_timeout: float = 90 * SECONDS
+    """How long a connection without a request stays open."""
+
+    goaway_linger: float = 1 * SECONDS
+    """How long a closed connection waits for its peer to close too, so that what was sent last is not lost in a TCP
+    reset (Go's goAwayTimeout)."""
+
+    reset_grace: float = 0.1 * SECONDS
+    """From a stream's reset, announced to the handler as `http.disconnect`, to the cancellation of its task."""
+
+    early_answer_drain: float = 1 * SECONDS
+    """How long an HTTP/2 stream that is answered may go on sending its body before it is reset with NO_ERROR."""
+
+    max_header_bytes: int = 1024 * KIB
+    max_header_slack: int = 4 * KIB
+    """The reference answers heads up to `max_header_bytes` plus this; HTTP/2 has 320 bytes of it (see http2_codec)."""
+
+    max_concurrent_streams: int = 100
+    """HTTP/2 streams a connection. The reference's 0 means this number too, never unlimited."""
+
+    stream_window: int = 256 * KIB
+    """What one HTTP/2 stream, or one HTTP/1.1 request, may send ahead of its reader."""
+
+    max_frame_size: int = 256 * KIB
+
+    write_high_water: int = 256 * KIB
+    """Bytes waiting for the socket from which on writers wait."""
+
+    abuse_budget: int = 2000
+    abuse_refill: float = 200.0
+    """Resets, pings, settings, priorities and empty frames a peer may send at once, and per second from then on. A
+    busy informer client that is torn down cancels a thousand watches in one go: that must pass."""
+
+    websocket_max_message_bytes: int = 16 * 1024 * KIB

@@ -1,0 +1,272 @@
+"""The TCP end of a connection: reads, decrypts, writes, times out, closes; a driver above it speaks HTTP.
+
+A link is lingering when it has said all it will ever say: it sends close_notify and FIN and waits a moment for the
+peer's, because a socket that is closed with unread input resets the connection and takes the last response with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from genericapiserver.connection.service import Service
+from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
+
+LOGGER = logging.getLogger("genericapiserver.connection")
+
+Address = tuple[str, int]
+
+_PLAIN_HTTP = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
+_PLAIN_HTTP_ANSWER = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+class Driver(Protocol):
+    """One HTTP version on one link. All methods are called on the loop and must not block."""
+
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> None:
+        """The peer will send no more."""
+
+    def connection_lost(self) -> None:
+        """Nothing can be sent any more; end all requests."""
+
+    def resume_writing(self) -> None:
+        """`link.write_paused` went back to false."""
+
+    def timed_out(self) -> None:
+        """The time given to `link.set_timeout` is over."""
+
+    def begin_shutdown(self) -> None:
+        """Take no new request; close the link when the running ones are done."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is running."""
+
+
+class Link(asyncio.Protocol):
+    """A connection without TLS (HTTP/1.1 only), and what both kinds of link have in common."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.loop = asyncio.get_running_loop()
+        self.driver: Driver | None = None
+        self.write_paused = False
+        self.closing = False
+        self.client: Address | None = None
+        self.server: Address | None = None
+        self.tls: PeerTLS | None = None
+        self._transport: asyncio.Transport
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # From the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        high = self.service.limits.write_high_water
+        transport.set_write_buffer_limits(high=high, low=high // 4)
+        self.client = _address(transport.get_extra_info("peername"))
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.service.add(self)
+        self.set_timeout(self.service.limits.header_read_timeout)
+        self._opened()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.closing and self.driver is not None:
+            self.driver.data_received(data)
+
+    def eof_received(self) -> bool:
+        if self.closing or self.driver is None:
+            return False  # closes the transport
+        self.driver.eof_received()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closing = True
+        self.write_paused = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.service.discard(self)
+        if self.driver is not None:
+            self.driver.connection_lost()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self.driver is not None:
+            self.driver.resume_writing()
+
+    # For the driver
+
+    def write(self, data: bytes) -> None:
+        if not self.closing:
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Have `driver.timed_out` called in *seconds*; replaces the time set before, None stops it."""
+        if seconds is None:
+            self._deadline = None
+            return
+        self._deadline = self.loop.time() + seconds
+        # One timer is armed and moved on when it fires early: setting a deadline costs next to nothing.
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._arm()
+
+    def close(self) -> None:
+        """Send what is written, say goodbye, and close when the peer has or the linger time is over."""
+        if self.closing:
+            return
+        self.closing = True
+        self._farewell()
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()  # whatever still comes is read and dropped
+        self.set_timeout(self.service.limits.goaway_linger)
+
+    def abort(self) -> None:
+        """Close at once and send nothing more."""
+        self.closing = True
+        self._transport.abort()
+
+    def begin_shutdown(self) -> None:
+        if self.driver is None:
+            self.abort()
+        elif not self.closing:
+            self.driver.begin_shutdown()
+
+    # For subclasses
+
+    def _opened(self) -> None:
+        from genericapiserver.connection.http1 import HTTP1Driver
+
+        self.driver = HTTP1Driver(self)
+
+    def _farewell(self) -> None:
+        pass
+
+    def _arm(self) -> None:
+        assert self._deadline is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(self._deadline, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self.loop.time() < self._deadline:
+            self._arm()
+        elif self.closing or self.driver is None:
+            self.abort()
+        else:
+            self._deadline = None
+            self.driver.timed_out()
+
+
+class TLSLink(Link):
+    """A connection with TLS: handshake first, then the driver that ALPN names."""
+
+    _session: TLSSession
+
+    def _opened(self) -> None:
+        tls = self.service.tls
+        if tls is None:
+            self.abort()
+            return
+        self._first = b""
+        self._session = tls.open(self.server[0] if self.server else "")
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        driver = self.driver
+        if driver is None:
+            self._handshake(data)
+            return
+        self._session.feed(data)
+        self._decrypted(driver)
+
+    def _decrypted(self, driver: Driver) -> None:
+        session = self._session
+        try:
+            plaintext, ended = session.read()
+        except TLSError as error:
+            LOGGER.debug("TLS error from %s: %s", self.client, error)
+            self._transport.write(session.take())
+            self._transport.close()
+            return
+        if plaintext:
+            driver.data_received(plaintext)
+        if ended and not self.closing:
+            driver.eof_received()
+
+    def write(self, data: bytes) -> None:
+        if self.closing:
+            return
+        try:
+            self._transport.write(self._session.write(data))
+        except TLSError as error:
+            LOGGER.debug("TLS error while writing to %s: %s", self.client, error)
+            self.abort()
+
+    def _farewell(self) -> None:
+        self._transport.write(self._session.close_notify())
+
+    def _handshake(self, data: bytes) -> None:
+        if len(self._first) < 5:
+            self._first += data[:5]
+            if self._first.startswith(_PLAIN_HTTP):
+                self._transport.write(_PLAIN_HTTP_ANSWER)
+                self._handshake_failed("client sent an HTTP request to an HTTPS server")
+                return
+        session = self._session
+        session.feed(data)
+        try:
+            done = session.handshake()
+        except TLSError as error:
+            self._transport.write(session.take())
+            self._handshake_failed(str(error))
+            return
+        self._transport.write(session.take())
+        if not done:
+            return
+        self.tls = session.peer()
+        if session.alpn_protocol == "h2":
+            from genericapiserver.connection.http2 import HTTP2Driver
+
+            self.driver = HTTP2Driver(self)
+        else:
+            from genericapiserver.connection.http1 import HTTP1Driver
+
+            self.driver = HTTP1Driver(self)
+        if self.service.stopping:
+            self.driver.begin_shutdown()
+        self._decrypted(self.driver)  # what came with the last handshake record
+
+    def _handshake_failed(self, reason: str) -> None:
+        self.service.metrics.tls_handshake_errors.inc()
+        LOGGER.debug("http: TLS handshake error from %s: %s", self.client, reason)
+        self.closing = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.set_timeout(self.service.limits.goaway_linger)
+
+
+def _address(name: Any) -> Address | None:
+    return (name[0], name[1]) if isinstance(name, tuple) else None

@@ -1,0 +1,14 @@
+"""What the connection layer counts."""
+
+from genericapiserver.metrics import MetricsRegistry
+
+
+class ConnectionMetrics:
+    """`apiserver_tls_handshake_errors_total` is the reference's; it has no metrics of connections or streams."""
+
+    def __init__(self, registry: MetricsRegistry | None = None) -> None:
+        registry = registry or MetricsRegistry()
+        self.tls_handshake_errors = registry.counter(
+            "apiserver_tls_handshake_errors_total",
+            "Number of requests dropped with 'TLS handshake error from' error",
+        )

@@ -1,0 +1,105 @@
+"""One listening socket, the connections it accepted, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from genericapiserver.asgi import Handler
+from genericapiserver.connection.limits import ConnectionLimits
+from genericapiserver.connection.link import Link, TLSLink
+from genericapiserver.connection.metrics import ConnectionMetrics
+from genericapiserver.connection.service import Service
+from genericapiserver.connection.tls import TLSContexts
+
+LOGGER = logging.getLogger("genericapiserver.connection")
+
+
+class HTTPServer:
+    """Serves *handler* on *listener*: HTTP/2 and HTTP/1.1 over TLS, or HTTP/1.1 in the clear when *tls* is None.
+
+    `start` begins to accept, `stop` ends it; each may be called once. *on_listener_stopped* is called when no new
+    connection is accepted any more, which is before the running requests are done.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        listener: socket.socket,
+        *,
+        tls: TLSContexts | None,
+        limits: ConnectionLimits | None = None,
+        metrics: ConnectionMetrics | None = None,
+        on_listener_stopped: Callable[[], None] | None = None,
+    ) -> None:
+        self._listener = listener
+        self._secure = tls is not None
+        self._service = Service(
+            handler,
+            tls=tls,
+            limits=limits or ConnectionLimits(),
+            metrics=metrics or ConnectionMetrics(),
+        )
+        self._on_listener_stopped = on_listener_stopped
+        self._server: asyncio.Server | None = None
+
+    @property
+    def tls(self) -> TLSContexts | None:
+        """What new handshakes use. Assign other contexts to change certificates; open connections keep theirs."""
+        return self._service.tls
+
+    @tls.setter
+    def tls(self, contexts: TLSContexts) -> None:
+        if not self._secure:
+            raise RuntimeError("this server was made without TLS")
+        self._service.tls = contexts
+
+    @property
+    def connection_count(self) -> int:
+        return len(self._service.links)
+
+    @property
+    def busy_connection_count(self) -> int:
+        """Connections with at least one request running."""
+        return sum(1 for link in self._service.links if link.driver is not None and link.driver.busy)
+
+    async def start(self) -> None:
+        if self._server is not None:
+            raise RuntimeError("the server was started already")
+        loop = asyncio.get_running_loop()
+        kind = TLSLink if self._secure else Link
+        self._server = await loop.create_server(lambda: kind(self._service), sock=self._listener, backlog=1024)
+
+    def stop_listening(self) -> None:
+        """Accept no new connection; idempotent. Open ones go on as before."""
+        if self._server is None or not self._server.is_serving():
+            return
+        self._server.close()
+        if self._on_listener_stopped is not None:
+            self._on_listener_stopped()
+
+    async def stop(self, timeout: float) -> bool:
+        """Stop listening, let running requests end, close. True when all ended within *timeout* seconds.
+
+        Connections without a request are closed at once (HTTP/2: with GOAWAY); the others take no new request and
+        close after their last response. What is left when the time is over is cancelled and cut off.
+        """
+        self.stop_listening()
+        service = self._service
+        service.stopping = True
+        for link in list(service.links):
+            link.begin_shutdown()
+        drained = True
+        try:
+            async with asyncio.timeout(timeout):
+                await service.no_links.wait()
+        except TimeoutError:
+            drained = False
+            LOGGER.info("cutting off %d connections after %s seconds", len(service.links), timeout)
+            for link in list(service.links):
+                link.abort()
+            await service.no_links.wait()
+        await asyncio.sleep(0)  # the tasks of aborted connections hear of it
+        return drained

@@ -1,0 +1,58 @@
+"""What all connections of one server share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from genericapiserver.asgi import Handler
+from genericapiserver.connection.header_blocks import HeaderBlocks
+from genericapiserver.connection.limits import ConnectionLimits
+from genericapiserver.connection.metrics import ConnectionMetrics
+from genericapiserver.connection.tls import TLSContexts
+
+if TYPE_CHECKING:
+    from genericapiserver.connection.link import Link
+
+
+class Service:
+    """The handler, the limits, the TLS contexts in force (replaced whole, never changed) and the open links."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        tls: TLSContexts | None,
+        limits: ConnectionLimits,
+        metrics: ConnectionMetrics,
+    ) -> None:
+        self.handler = handler
+        self.tls = tls
+        self.limits = limits
+        self.metrics = metrics
+        self.links: set[Link] = set()
+        self.no_links = asyncio.Event()
+        self.no_links.set()
+        self.stopping = False
+        self.header_blocks = HeaderBlocks()
+        self._date = b""
+        self._date_second = 0
+
+    def add(self, link: Link) -> None:
+        self.links.add(link)
+        self.no_links.clear()
+
+    def discard(self, link: Link) -> None:
+        self.links.discard(link)
+        if not self.links:
+            self.no_links.set()
+
+    def date(self) -> bytes:
+        """The value of the Date header, formatted once a second."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date = formatdate(second, usegmt=True).encode("ascii")
+        return self._date
