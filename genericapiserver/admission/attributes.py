@@ -7,9 +7,10 @@ from typing import Any
 import attrs
 
 from genericapiserver.admission.operation import Operation
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.schema import GroupVersionKind, GroupVersionResource
 from genericapiserver.apimachinery.scheme import Scheme
-from genericapiserver.apimachinery.validation.names import is_qualified_name
+from genericapiserver.apimachinery.validation.names import qualified_name
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.request.context import RequestContext
 
@@ -81,7 +82,7 @@ class Attributes:
             # The spelling is the reference's.
             raise ValueError(
                 f"admission annotations are not allowd to be overwritten, "
-                f"key:{_quote(key)}, old value: {_show(existing)}, new value: {_show(annotation)}"
+                f"key:{quote(key)}, old value: {_show(existing)}, new value: {_show(annotation)}"
             )
         self._annotations[key] = annotation
         if level is AuditLevel.METADATA:
@@ -98,16 +99,12 @@ def _check_key(key: str) -> None:
             "annotation key has invalid format, the right format is a DNS subdomain prefix and '/' and key name. "
             "(e.g. 'podsecuritypolicy.admission.k8s.io/admit-policy')"
         )
-    problems = is_qualified_name(key)
+    problems = qualified_name(key)
     if problems:
         raise ValueError(
             f"annotation key has invalid format {','.join(problems)}. "
             "A qualified name like 'podsecuritypolicy.admission.k8s.io/admit-policy' is required."
         )
-
-
-def _quote(text: str) -> str:
-    return f'"{text}"'
 
 
 def _show(annotation: Annotation) -> str:

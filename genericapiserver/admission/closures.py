@@ -24,7 +24,7 @@ def create_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
     async def validate(obj: Any) -> None:
         copy = _copy(obj)
         name = attributes.name or getattr(getattr(copy, "metadata", None), "name", "")
-        await chain.validate(attrs.evolve(attributes, object=copy, name=name))
+        await chain.validate(_final(attributes, object=copy, name=name))
 
     return validate
 
@@ -35,7 +35,7 @@ def update_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
         return None
 
     async def validate(obj: Any, old: Any) -> None:
-        await chain.validate(attrs.evolve(attributes, object=_copy(obj), old_object=_copy(old)))
+        await chain.validate(_final(attributes, object=_copy(obj), old_object=_copy(old)))
 
     return validate
 
@@ -46,11 +46,16 @@ def delete_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
         return None
 
     async def validate(old: Any) -> None:
-        final = attrs.evolve(attributes, object=None, old_object=_copy(old))
+        final = _final(attributes, object=None, old_object=_copy(old))
         await chain.admit(final)
         await chain.validate(final)
 
     return validate
+
+
+def _final(attributes: Attributes, **changes: Any) -> Attributes:
+    """A record for one walk: annotations and reinvocation start from nothing."""
+    return attrs.evolve(attributes, is_reinvoke=False, reinvocation_requested=False, **changes)
 
 
 def _copy(obj: Any) -> Any:

@@ -198,7 +198,7 @@ class StorageMetadata(Protocol):
 class ReadinessChecker(Protocol):
     """A storage that can say whether it is ready to serve."""
 
-    async def readiness_check(self) -> None:
+    def readiness_check(self) -> None:
         """Raises when it is not."""
 
 
@@ -267,7 +267,7 @@ class Lister(Protocol):
 class Watcher(Protocol):
     """Verb watch."""
 
-    async def watch(self, context: RequestContext, options: ListOptions) -> WatchStream:
+    async def watch(self, context: RequestContext, options: ListOptions) -> WatchStream[Any]:
         """The changes from now on. What is raised here is the response; later failures are ERROR events."""
 
 

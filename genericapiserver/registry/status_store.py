@@ -1,0 +1,132 @@
+"""The status subresource: the same objects, of which an update changes the status only.
+
+    strategy = FlunderStrategy(scheme)                       # a SpecStatusStrategy
+    flunders = Store(..., strategy=strategy)
+    status = StatusStore(flunders, StatusStrategy(strategy, scheme))
+
+The main strategy keeps clients' hands off the status (see `SpecStatusStrategy`), the status strategy off everything
+else. Both say so as reset fields, so that nobody becomes the manager of what was not taken from them. Go: the
+StatusREST that every kind in k8s.io/kubernetes has beside its REST.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from genericapiserver.apimachinery.field import FieldError
+from genericapiserver.apimachinery.meta import GetOptions, Table, TableOptions, UpdateOptions
+from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.registry.generic.store import Store
+from genericapiserver.registry.rest import (
+    APIObject,
+    UpdatedObjectInfo,
+    UpdateResult,
+    ValidateObject,
+    ValidateObjectUpdate,
+)
+from genericapiserver.registry.strategy import DefaultStrategy, RESTUpdateStrategy
+from genericapiserver.request.context import RequestContext
+from genericapiserver.storage.stored import StoredObject
+
+
+class SpecStatusStrategy(DefaultStrategy):
+    """The usual rules of a kind with a spec and a status.
+
+    A new object starts with an empty status and generation 1; an update keeps the status and counts the generation up
+    when the spec changes. *versions* are those the kind is served in. A subclass that prepares more calls these two
+    methods too.
+    """
+
+    def __init__(self, scheme: Scheme, *, versions: Iterable[GroupVersion] = ()) -> None:
+        super().__init__(scheme)
+        self._reset_fields = reset_fields(versions, "status")
+
+    def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
+        obj.status = type(obj)().status
+        obj.metadata.generation = 1
+
+    def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
+        obj.status = old.status
+        if obj.spec != old.spec:
+            obj.metadata.generation = old.metadata.generation + 1
+
+    def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        return self._reset_fields
+
+
+class StatusStrategy(DefaultStrategy):
+    """Takes nothing but the status, and managedFields, from an update. Scope and kinds are those of *main*.
+
+    The kind's own `validate_update` runs on the result; a subclass may check the status besides.
+    """
+
+    def __init__(self, main: RESTUpdateStrategy, scheme: Scheme, *, versions: Iterable[GroupVersion] = ()) -> None:
+        super().__init__(scheme)
+        self.main = main
+        self.namespace_scoped = main.namespace_scoped
+        self.allow_unconditional_update = main.allow_unconditional_update
+        self._reset_fields = reset_fields(versions, "spec")
+
+    def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
+        obj.spec = old.spec
+        # What has to be told from one another by the client (version, identity) and what tracks it stays as sent.
+        sent = obj.metadata
+        sent.labels = old.metadata.labels
+        sent.annotations = old.metadata.annotations
+        sent.finalizers = old.metadata.finalizers
+        sent.owner_references = old.metadata.owner_references
+
+    def validate_update(self, context: RequestContext, obj: Any, old: Any) -> Sequence[FieldError]:
+        return self.main.validate_update(context, obj, old)
+
+    def canonicalize(self, obj: Any) -> None:
+        self.main.canonicalize(obj)
+
+    def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        return self._reset_fields
+
+
+class StatusStore:
+    """Verbs get, update and patch of `<resource>/status`, over the store of the resource."""
+
+    def __init__(self, store: Store, strategy: RESTUpdateStrategy) -> None:
+        self._store = store.with_strategy(update=strategy)
+        self.object_type: type[Any] = store.object_type
+
+    async def get(self, context: RequestContext, name: str, options: GetOptions) -> APIObject | StoredObject[Any]:
+        return await self._store.get(context, name, options)
+
+    async def update(
+        self,
+        context: RequestContext,
+        name: str,
+        info: UpdatedObjectInfo,
+        *,
+        validate_create: ValidateObject | None,
+        validate_update: ValidateObjectUpdate | None,
+        force_allow_create: bool = False,
+        options: UpdateOptions,
+    ) -> UpdateResult:
+        """As `Store.update`; never asked to create, whatever *force_allow_create* says."""
+        return await self._store.update(
+            context,
+            name,
+            info,
+            validate_create=validate_create,
+            validate_update=validate_update,
+            options=options,
+        )
+
+    def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:
+        return self._store.convert_to_table(context, obj, options)
+
+    def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        return self._store.get_reset_fields()
+
+    async def aclose(self) -> None:
+        """Nothing of its own to close."""
+
+
+def reset_fields(versions: Iterable[GroupVersion], *names: str) -> dict[str, list[tuple[str, ...]]]:
+    """Top-level fields that are ignored in every one of *versions*."""
+    return {str(version): [(name,) for name in names] for version in versions}
