@@ -75,7 +75,7 @@ async def _serve_hypercorn(folder: Path, stop: asyncio.Event) -> None:
     config.errorlog = None
     print(listener.getsockname()[1], flush=True)
     app: Any = static
-    await serve(config=config, app=app, shutdown_trigger=stop.wait, mode="asgi")  # type: ignore[arg-type]
+    await serve(config=config, app=app, shutdown_trigger=stop.wait, mode="asgi")
 
 
 async def _serve_ours(folder: Path, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
 """Throw-away certificates for a run: a CA, a serving pair for 127.0.0.1 and a client pair, as files in a folder."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 
@@ -69,13 +69,13 @@ def make_credentials(
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
     )

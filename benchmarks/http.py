@@ -384,7 +384,7 @@ def measure_unit(*, seconds: float = 4.0, server: str = "hypercorn", streams: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.http", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="benchmarks.http", description=__doc__.splitlines()[0])
     parser.add_argument("--server", help="host:port of a running server; without it our bare driver is measured")
     parser.add_argument("--pid", type=int, action="append", default=[], help="process whose CPU counts; repeatable")
     parser.add_argument("--ca", type=Path)
