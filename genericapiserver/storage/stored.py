@@ -144,6 +144,10 @@ class StoredObject(Generic[T]):
         """The same content at another revision: what a deletion shows."""
         return StoredObject(self.key, revision, self.value, self._form)
 
+    def with_object(self, obj: T) -> "StoredObject[T]":
+        """*obj* in place of this object at the same revision (a decorated copy). Takes *obj* over."""
+        return StoredObject.of(self.key, self.revision, obj, self._form)
+
 
 class WatchEvent(Generic[T]):
     """One event of a watch. `object` is a StoredObject, or a Status for ERROR. Shared by watches: never change it."""
