@@ -41,7 +41,7 @@ class MetricsRegistry:
             if metric._labelnames:
                 metric.clear()
             else:
-                metric._metric_init()
+                metric._metric_init()  # type: ignore[no-untyped-call]
 
     def _get(self, kind: type[M], name: str, labels: Sequence[str]) -> M | None:
         metric = self._metrics.get(name)

@@ -1,0 +1,33 @@
+"""What a program says about its documents (DefaultOpenAPIConfig in pkg/server/config.go of k8s.io/apiserver)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.define(kw_only=True)
+class OpenAPIConfig:
+    """Title and version of the documents, and how clients prove who they are.
+
+    An empty version becomes the server's own, or `unversioned`.
+    """
+
+    title: str = "Generic API Server"
+    version: str = ""
+    security_definitions: dict[str, Mapping[str, Any]] = attrs.field(factory=dict)
+
+    def info(self) -> dict[str, str]:
+        return {"title": self.title, "version": self.version or "unversioned"}
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """Any one of the definitions is enough."""
+        return [{name: []} for name in sorted(self.security_definitions)]
+
+
+BEARER_TOKEN: Mapping[str, Any] = {
+    "type": "apiKey",
+    "description": "Bearer Token authentication",
+    "name": "authorization",
+    "in": "header",
+}

@@ -1,0 +1,128 @@
+"""The OpenAPI pages: /openapi/v2, and /openapi/v3 with a document for each root of served paths.
+
+Documents are built on first use, because most servers are asked for them rarely, and kept. Source:
+k8s.io/kube-openapi/pkg/{handler,handler3}, pkg/server/routes/openapi.go of k8s.io/apiserver.
+
+Deviations: protobuf is not offered, so that clients fall back to JSON; ranges are not served; an unknown v3 document is
+404, where the reference answers 200 with nothing in it.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from email.utils import format_datetime
+from typing import Final
+
+from genericapiserver.apimachinery.serializer.encode import dump_json
+from genericapiserver.asgi import RawHeaders, Receive, Scope, Send, header_value, parse_query, send_response
+from genericapiserver.mux import PathRecorderMux
+from genericapiserver.openapi import Document
+
+JSON: Final = b"application/json"
+ONE_YEAR: Final = dt.timedelta(days=365)
+SMALLEST_COMPRESSED: Final = 1024
+
+BuildDocument = Callable[[], Document]
+
+
+def install_openapi_v2(mux: PathRecorderMux, build: BuildDocument) -> None:
+    """Serve the document that *build* gives at /openapi/v2."""
+    document: Document | None = None
+
+    async def openapi_v2(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal document
+        if document is None:
+            document = build()
+        if not accepts_json(header_value(scope, b"accept")):
+            await send_response(send, 406, b"", None, [(b"vary", b"Accept")])
+            return
+        await _send_document(scope, send, document, [])
+
+    mux.handle("/openapi/v2", openapi_v2)
+
+
+def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str, BuildDocument]]) -> None:
+    """Serve the index at /openapi/v3 and each document below; *builders* maps names such as `apis/g/v1` to documents."""
+    documents: dict[str, Document] = {}
+    index: Document | None = None
+
+    def document(name: str) -> Document | None:
+        if name not in documents:
+            build = builders().get(name)
+            if build is None:
+                return None
+            documents[name] = build()
+        return documents[name]
+
+    async def openapi_v3_index(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal index
+        if index is None:
+            found = ((name, document(name)) for name in sorted(builders()))
+            index = Document(
+                {"paths": {name: {"serverRelativeURL": _url(name, made)} for name, made in found if made is not None}}
+            )
+        await _send_document(scope, send, index, [])
+
+    async def openapi_v3(scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].removeprefix("/openapi/v3/")
+        made = document(name)
+        if made is None:
+            body = dump_json({"message": f"there is no OpenAPI document {name!r}", "documents": sorted(builders())})
+            await send_response(send, 404, body, JSON)
+            return
+        if not accepts_json(header_value(scope, b"accept")):
+            await send_response(send, 406, b"", None, [(b"vary", b"Accept")])
+            return
+        asked = parse_query(scope["query_string"]).get("hash", [""])[0]
+        if asked and asked != made.etag:
+            headers = [(b"location", _url(name, made).encode()), (b"etag", _quoted(made))]
+            await send_response(send, 301, b"", None, headers)
+            return
+        await _send_document(scope, send, made, _immutable() if asked else [])
+
+    mux.handle("/openapi/v3", openapi_v3_index)
+    mux.handle_prefix("/openapi/v3/", openapi_v3)
+
+
+def accepts_json(accept: str | None) -> bool:
+    """Whether any clause of an Accept header lets JSON through; no header does."""
+    if not accept:
+        return True
+    types = {clause.split(";")[0].strip() for clause in accept.split(",")}
+    return bool(types & {"*/*", "application/*", "application/json"})
+
+
+async def _send_document(scope: Scope, send: Send, document: Document, extra: RawHeaders) -> None:
+    headers: RawHeaders = [
+        (b"etag", _quoted(document)),
+        (b"last-modified", format_datetime(document.modified, usegmt=True).encode()),
+        (b"vary", b"Accept-Encoding"),
+        (b"vary", b"Accept"),
+        *extra,
+    ]
+    if header_value(scope, b"if-none-match") == _quoted(document).decode():
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    body = document.body
+    encodings = {token.strip() for token in (header_value(scope, b"accept-encoding") or "").split(",")}
+    if "gzip" in encodings and len(body) > SMALLEST_COMPRESSED:
+        body = document.compressed
+        headers.append((b"content-encoding", b"gzip"))
+    await send_response(send, 200, body, JSON, headers)
+
+
+def _immutable() -> RawHeaders:
+    """The address holds the hash of the content, so what it names never changes."""
+    expires = dt.datetime.now(dt.UTC) + ONE_YEAR
+    return [
+        (b"cache-control", b"public, immutable"),
+        (b"expires", expires.strftime("%a, %d %b %Y %H:%M:%S UTC").encode()),
+    ]
+
+
+def _url(name: str, document: Document) -> str:
+    return f"/openapi/v3/{name}?hash={document.etag}"
+
+
+def _quoted(document: Document) -> bytes:
+    return f'"{document.etag}"'.encode()
