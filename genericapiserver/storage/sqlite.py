@@ -1,0 +1,324 @@
+"""The engine in one SQLite file, the default: durable, one machine, one process.
+
+The loop never waits for the disk: writes go to one writer thread (`sqlite_writer`), reads to a few threads with a
+connection each (`sqlite_reader`). Committed writes come back to the loop in the order of their revisions and are published
+there, to subscribers first, before their writers are answered. So what a reader saw is never newer than what a cache
+knows: a read that overtook the news waits for it.
+
+With `synchronous` FULL a write that was acknowledged survives a crash of the process and of the machine.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.storage import sqlite_file, sqlite_reader
+from genericapiserver.storage.engine import (
+    CompactedError,
+    EngineClosedError,
+    EngineFaultError,
+    EngineWatch,
+    FutureRevisionError,
+    GetResult,
+    RangeResult,
+    RangeStats,
+    Subscriber,
+    Subscription,
+    WatchBatch,
+    WriteResult,
+)
+from genericapiserver.storage.event_log import BATCH_EVENTS, EventLog
+from genericapiserver.storage.retention import Retention
+from genericapiserver.storage.sqlite_file import FileLock, FileState, Synchronous
+from genericapiserver.storage.sqlite_writer import Compaction, Job, Probe, SQLiteWriter, Write
+
+R = TypeVar("R")
+
+TAIL_EVENTS = 4096
+"""Events kept in memory in front of the log table, for watches that are nearly up to date."""
+READERS = 2
+
+
+class SQLiteEngine:
+    """A StorageEngine in the file *path*. Made by `SQLiteEngine.open`, on the loop that is going to use it."""
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | Path,
+        *,
+        synchronous: Synchronous = "FULL",
+        initial_rev: int | None = None,
+        retention: Retention | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open or create the file. Raises EngineOpenError, whose text says what is wrong and what to do.
+
+        *initial_rev* counts for a new file only; by default it begins at the time in microseconds, far above what a
+        file that was deleted before may have given out.
+        """
+        return await asyncio.to_thread(
+            cls._open,
+            asyncio.get_running_loop(),
+            Path(path),
+            synchronous,
+            initial_rev,
+            retention or Retention(),
+            clock or SystemClock(),
+        )
+
+    @classmethod
+    def _open(
+        cls,
+        loop: asyncio.AbstractEventLoop,
+        path: Path,
+        synchronous: Synchronous,
+        initial_rev: int | None,
+        retention: Retention,
+        clock: Clock,
+    ) -> Self:
+        path = path.absolute()
+        sqlite_file.prepare_path(path)
+        lock = FileLock(path)
+        try:
+            connection, state = sqlite_file.open_database(path, synchronous=synchronous, initial_rev=initial_rev)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(loop, path, lock, connection, state, retention, clock)
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        path: Path,
+        lock: FileLock,
+        connection: sqlite3.Connection,
+        state: FileState,
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._loop = loop
+        self._path = path
+        self._lock = lock
+        self._log = EventLog(state.current_rev, capacity=TAIL_EVENTS, history=self._history)
+        self._log.raise_floor(state.floor_rev, forget=False)
+        self._compact_rev = state.compact_rev
+        self._writer = SQLiteWriter(
+            connection,
+            path=path,
+            state=state,
+            retention=retention,
+            clock=clock,
+            deliver=partial(self._post, self._committed),
+            floor_raised=partial(self._post, self._floor_raised),
+            settled=partial(self._post, self._settle),
+        )
+        self._queued: list[Job] = []
+        self._write_failed = False
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-reader {path.name}")
+        self._connections: list[sqlite3.Connection] = []
+        self._local = threading.local()
+        self._closing: asyncio.Future[None] | None = None
+        self._writer.start()
+
+    # ---- where the store is
+
+    def current_rev(self) -> int:
+        return self._log.current_rev
+
+    def compact_rev(self) -> int:
+        return self._compact_rev
+
+    def floor_rev(self) -> int:
+        return self._log.floor_rev
+
+    # ---- reading
+
+    async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
+        self._readable(rev)
+        result = await self._read(sqlite_reader.get, key, rev)
+        await self._news_until(result.rev)
+        return result
+
+    async def range(self, start: bytes, end: bytes, *, limit: int = 0, rev: int = 0) -> RangeResult:
+        self._readable(rev)
+        result = await self._read(sqlite_reader.get_range, start, end, limit, rev)
+        await self._news_until(result.rev)
+        return result
+
+    async def stats(self, start: bytes, end: bytes) -> RangeStats:
+        self._readable(0)
+        return await self._read(sqlite_reader.stats, start, end)
+
+    async def _history(self, start: bytes, end: bytes | None, after: int, upto: int) -> WatchBatch:
+        return await self._read(sqlite_reader.history, start, end, after, upto, BATCH_EVENTS)
+
+    def _readable(self, rev: int) -> None:
+        self._open_or_raise()
+        if rev > self._log.current_rev:
+            raise FutureRevisionError(rev, self._log.current_rev)
+        if rev and rev < self._log.floor_rev:
+            raise CompactedError(rev, self._log.floor_rev)
+
+    def _open_or_raise(self) -> None:
+        if self._closing is not None:
+            raise EngineClosedError("the storage engine is closed")
+
+    async def _news_until(self, rev: int) -> None:
+        if rev > self._log.current_rev:
+            await self._log.reached(rev)
+
+    async def _read(self, function: Callable[..., R], *args: object) -> R:
+        try:
+            return await self._loop.run_in_executor(self._readers, self._on_reader, function, args)
+        except sqlite3.Error as error:
+            raise sqlite_file.translated(error, self._path) from error
+
+    def _on_reader(self, function: Callable[..., R], args: tuple[object, ...]) -> R:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = sqlite_file.connect(self._path, read_only=True)
+            self._connections.append(connection)
+        return function(connection, *args)
+
+    # ---- writing
+
+    async def put(self, key: bytes, value: bytes, *, expect_rev: int, ttl: float = 0.0) -> WriteResult:
+        return await self._write(Write(key, value, expect_rev, ttl))
+
+    async def delete(self, key: bytes, *, expect_rev: int) -> WriteResult:
+        return await self._write(Write(key, None, expect_rev))
+
+    async def compact(self, rev: int) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def settle(compaction: Compaction) -> None:
+            _settle(future, compaction.error, None)
+
+        self._queue(Compaction(rev, settle))
+        await future
+
+    async def check(self) -> None:
+        self._readable(0)
+        if not self._writer.is_alive():
+            raise EngineFaultError("the storage writer has ended", str(self._path))
+        await self._read(sqlite_reader.check)
+        if self._write_failed:
+            await self._probe()
+
+    async def _probe(self) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def settle(probe: Probe) -> None:
+            self._write_failed = probe.error is not None
+            _settle(future, probe.error, None)
+
+        self._queue(Probe(settle))
+        await future
+
+    async def _write(self, write: Write) -> WriteResult:
+        future: asyncio.Future[WriteResult] = self._loop.create_future()
+
+        def settle(done: Write) -> None:
+            _settle(future, done.error, done.result)
+
+        write.settle = settle
+        self._queue(write)
+        return await future
+
+    def _queue(self, job: Job) -> None:
+        """Hand *job* to the writer together with whatever else comes in this turn of the loop."""
+        self._open_or_raise()
+        if not self._queued:
+            self._loop.call_soon(self._submit)
+        self._queued.append(job)
+
+    def _submit(self) -> None:
+        jobs, self._queued = self._queued, []
+        if jobs:
+            self._writer.submit(jobs)
+
+    # ---- news from the writer thread, on the loop
+
+    def _post(self, function: Callable[..., None], *args: object) -> None:
+        """Called in the writer thread."""
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # the loop was closed before the engine: nobody is left to tell
+            return
+
+    def _committed(self, writes: Sequence[Write]) -> None:
+        self._log.publish([write.event for write in writes if write.event is not None])
+        for write in writes:
+            if write.error is not None or write.event is not None:
+                self._write_failed = write.error is not None
+            if write.settle is not None:
+                write.settle(write)
+
+    def _floor_raised(self, rev: int, compaction: Compaction | None) -> None:
+        self._compact_rev = max(self._compact_rev, rev)
+        self._log.raise_floor(rev, forget=True)
+        if compaction is not None:
+            compaction.settle(compaction)
+
+    def _settle(self, job: Job) -> None:
+        match job:
+            case Write():
+                if job.settle is not None:
+                    job.settle(job)
+            case Compaction():
+                job.settle(job)
+            case Probe():
+                job.settle(job)
+
+    # ---- watching
+
+    def watch(self, start: bytes, end: bytes | None, *, after_rev: int) -> EngineWatch:
+        self._readable(0)
+        return self._log.watch(start, end, after_rev)
+
+    def subscribe(self, prefix: bytes, subscriber: Subscriber) -> Subscription:
+        self._readable(0)
+        return self._log.subscribe(prefix, subscriber)
+
+    async def reached(self, rev: int) -> None:
+        await self._log.reached(rev)
+
+    async def request_progress(self) -> None:
+        self._log.report_progress()
+
+    # ---- the end
+
+    async def aclose(self) -> None:
+        if self._closing is None:
+            self._closing = self._loop.create_future()
+            self._submit()
+            self._writer.stop()
+            await self._loop.run_in_executor(None, self._end_threads)
+            # The writer's last news was posted before it ended, so it is handled before this goes on.
+            self._log.close()
+            self._lock.release()
+            self._closing.set_result(None)
+        await self._closing
+
+    def _end_threads(self) -> None:
+        self._readers.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._writer.join()
+
+
+def _settle(future: "asyncio.Future[R]", error: BaseException | None, result: R | None) -> None:
+    if future.done():  # the caller has gone; the write has happened or failed all the same
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)  # type: ignore[arg-type]

@@ -1,0 +1,268 @@
+"""The file of the SQLite engine: its schema, how it is opened, and what is checked before it is trusted.
+
+    log      every version of every key that history still needs; `rev` is the global revision
+    current  the newest version of every key that exists, and when it expires
+    meta     schema version, identity, compaction, and whether the file was closed properly
+    leader   who does the maintenance when several processes share the file
+
+`meta` has, beside others: `floor_rev`, below which nothing may be read; `compact_rev`, the newest compaction that was asked
+for; `pruned_rev`, up to which the rows that compaction makes superfluous are gone.
+
+Nobody but SQLite opens the file while it is in use: closing any descriptor of it in this process would drop SQLite's locks.
+A lock of our own, on `<path>.lock`, keeps a second process out; it goes when the process does, however that ends.
+"""
+
+import fcntl
+import os
+import sqlite3
+import stat
+import time
+import uuid
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import attrs
+
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    CorruptFileError,
+    DiskFullError,
+    EngineError,
+    EngineFaultError,
+    EngineOpenError,
+    EngineTimeoutError,
+    TooLargeError,
+)
+
+Synchronous: TypeAlias = Literal["FULL", "NORMAL", "EXTRA"]
+"""SQLite's `synchronous`. FULL loses nothing that was acknowledged. NORMAL may lose the last writes when power fails;
+after any unclean stop the revisions then jump, since some may have been given out and lost."""
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x67617073
+"""Marks the file as ours, for `file` and for refusing to write into somebody else's database."""
+BUSY_TIMEOUT = 5.0
+QUICK_CHECK_BYTES = 64 * 1024 * 1024
+"""After an unclean stop, a file up to this size is checked as a whole (about 0.1 s); a larger one only where it is read."""
+
+SCHEMA = """
+CREATE TABLE log (
+    rev INTEGER PRIMARY KEY AUTOINCREMENT,
+    key BLOB NOT NULL,
+    create_rev INTEGER NOT NULL,
+    prev_rev INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    expires_at REAL NOT NULL,
+    value BLOB
+);
+CREATE INDEX log_by_key ON log (key, rev, deleted);
+CREATE TABLE current (
+    key BLOB PRIMARY KEY,
+    mod_rev INTEGER NOT NULL,
+    create_rev INTEGER NOT NULL,
+    expires_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX current_by_expiry ON current (expires_at) WHERE expires_at > 0;
+CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
+CREATE TABLE leader (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+"""
+
+_RESTORE = "Restore it from a backup, or move it away to start with an empty store"
+
+
+@attrs.frozen
+class FileState:
+    """Where the store is when its file has been opened."""
+
+    current_rev: int
+    floor_rev: int
+    compact_rev: int
+    pruned_rev: int
+
+
+class FileLock:
+    """Keeps other processes off the database; released by the kernel at the latest when this process ends."""
+
+    def __init__(self, path: Path) -> None:
+        lock_path = f"{path}.lock"
+        try:
+            self._descriptor: int | None = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise EngineOpenError(
+                str(path), f"its lock file cannot be opened: {error.strerror}", "Check the permissions of the directory"
+            ) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise EngineOpenError(
+                str(path), "another process has it open", "Stop that process, or choose another path"
+            ) from error
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def prepare_path(path: Path) -> None:
+    """Make the directory and an empty file that only its owner can read. Raises EngineOpenError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists():
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise EngineOpenError(str(path), "it is not a regular file", "Choose another path")
+            return
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise EngineOpenError(
+            str(path), f"it cannot be created: {error.strerror}", "Check that the directory can be written"
+        ) from error
+
+
+def connect(path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False) -> sqlite3.Connection:
+    """A connection that begins no transactions by itself. The caller keeps it to one thread at a time."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA fullfsync = ON")  # only where a plain fsync does not reach the disk
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_database(
+    path: Path, *, synchronous: Synchronous, initial_rev: int | None
+) -> tuple[sqlite3.Connection, FileState]:
+    """The writing connection and where the store is. Raises EngineOpenError, which says what to do."""
+    try:
+        connection = connect(path, synchronous=synchronous)
+    except sqlite3.Error as error:
+        raise _not_opened(path, error) from error
+    try:
+        return connection, _adopt(connection, path, synchronous, initial_rev)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _not_opened(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _adopt(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "wal":
+        raise EngineOpenError(str(path), f"it has no write-ahead log ({mode})", "Put it on a local disk")
+    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        return _create(connection, path, synchronous, initial_rev)
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise EngineOpenError(str(path), "it is the database of another program", "Choose another path")
+    meta = dict(connection.execute("SELECT k, v FROM meta"))
+    if meta["schema"] > SCHEMA_VERSION:
+        raise EngineOpenError(
+            str(path),
+            f"it was written by a newer version (schema {meta['schema']}, this one knows {SCHEMA_VERSION})",
+            "Start that version",
+        )
+    if not meta["clean"] and path.stat().st_size <= QUICK_CHECK_BYTES:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise EngineOpenError(str(path), f"it is damaged: {' '.join(found.split())}", _RESTORE)
+    return _continue(connection, path, synchronous, meta)
+
+
+def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
+    first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+    if first < 1:
+        raise ValueError("revisions start at 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (first,))
+    connection.executemany(
+        "INSERT INTO meta VALUES (?, ?)",
+        [
+            ("schema", SCHEMA_VERSION),
+            ("uuid", str(uuid.uuid4())),
+            ("floor_rev", first),
+            ("compact_rev", 0),
+            ("pruned_rev", first),
+            ("clean", 0),
+            ("synchronous", synchronous),
+            ("inode", path.stat().st_ino),
+        ],
+    )
+    connection.execute("COMMIT")
+    return FileState(first, first, 0, first)
+
+
+def _continue(
+    connection: sqlite3.Connection, path: Path, synchronous: Synchronous, meta: dict[str, object]
+) -> FileState:
+    """Go on where the file ends, far above it when writes after its end may have been given out."""
+    (current,) = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
+    floor = _number(meta["floor_rev"])
+    inode = path.stat().st_ino
+    complete = bool(meta["clean"]) or meta["synchronous"] != "NORMAL"
+    if not complete or meta["inode"] != inode:  # another inode: a copy, whose original may have gone on
+        current = floor = max(current + EPOCH_JUMP, time.time_ns() // 1000)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'log'", (current,))
+    set_meta(connection, floor_rev=floor, clean=0, synchronous=synchronous, inode=inode)
+    connection.execute("COMMIT")
+    return FileState(current, floor, _number(meta["compact_rev"]), _number(meta["pruned_rev"]))
+
+
+def set_meta(connection: sqlite3.Connection, **values: object) -> None:
+    """Write rows of `meta`, in whatever transaction is open."""
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise sqlite3.DatabaseError(f"a number was expected in meta, not {value!r}")
+    return value
+
+
+def _not_opened(path: Path, error: sqlite3.Error) -> EngineOpenError:
+    fault = translated(error, path)
+    match fault:
+        case CorruptFileError():
+            return EngineOpenError(str(path), f"it is damaged or no database ({error})", _RESTORE)
+        case DiskFullError():
+            return EngineOpenError(str(path), "there is no room left on its disk", "Make room and start again")
+        case EngineTimeoutError():
+            return EngineOpenError(str(path), "another program has locked it", "Stop that program")
+        case _:
+            return EngineOpenError(str(path), f"it cannot be opened ({error})", "Check the file and its directory")
+
+
+def translated(error: sqlite3.Error, path: Path) -> EngineError:
+    """What an error of SQLite means to the callers of an engine."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return DiskFullError("the disk is full", str(path))
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return CorruptFileError("the database file is damaged", str(path))
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return EngineTimeoutError(f"the database stayed locked for {BUSY_TIMEOUT} seconds")
+        case sqlite3.SQLITE_TOOBIG:
+            return TooLargeError(0, 1_000_000_000)
+        case sqlite3.SQLITE_READONLY:
+            return EngineFaultError("the database cannot be written", str(path))
+        case sqlite3.SQLITE_IOERR:
+            return EngineFaultError("reading or writing the disk failed", str(path))
+        case _:
+            return EngineFaultError(f"the database failed: {error}", str(path))

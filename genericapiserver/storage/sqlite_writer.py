@@ -1,0 +1,383 @@
+"""The one thread that writes the SQLite file.
+
+What the loop hands over while a commit is running goes into the next transaction together (group commit), so that many
+writers share one fsync. Each write still has its own outcome: the compare-and-swap is decided inside the transaction, in
+the order of arrival. Nothing is answered before the COMMIT has succeeded; then the whole batch goes to the loop in one
+call. A transaction that fails is rolled back and tried again in halves, so that only the writes that cannot be done fail.
+
+Between transactions the thread deletes what has expired and compacts history in small steps.
+"""
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+
+from genericapiserver.aio import Clock
+from genericapiserver.storage.engine import (
+    CompactedError,
+    EngineError,
+    EngineEvent,
+    EngineFaultError,
+    FutureRevisionError,
+    KeyValue,
+    WriteResult,
+)
+from genericapiserver.storage.retention import CompactionSchedule, Retention
+from genericapiserver.storage.sqlite_file import FileState, set_meta, translated
+
+_log = logging.getLogger(__name__)
+
+MAX_BATCH = 500
+"""Writes per transaction: enough to make the fsync cheap, few enough to answer the first one soon."""
+PRUNE_REVISIONS = 1000
+"""Revisions that one step of compaction looks at."""
+EXPIRE_AT_ONCE = 500
+VACUUM_PAGES = 500
+REST = 5.0
+"""Seconds until maintenance is tried again after a failure."""
+SPARE_PAGES = 2000
+"""So many free pages are kept for growth before the file is made smaller."""
+
+_FIND = """
+SELECT c.mod_rev, c.create_rev, c.expires_at, l.value
+FROM current c JOIN log l ON l.rev = c.mod_rev WHERE c.key = ?
+"""
+_LOG = "INSERT INTO log (rev, key, create_rev, prev_rev, deleted, expires_at, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_CREATE = "INSERT INTO current (key, mod_rev, create_rev, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_UPDATE = "UPDATE current SET mod_rev = ?, expires_at = ? WHERE key = ?"
+_DELETE = "DELETE FROM current WHERE key = ?"
+
+
+@attrs.define(eq=False)
+class Write:
+    """One write on its way; the writer fills in what became of it. `value` is None for a deletion."""
+
+    key: bytes
+    value: bytes | None
+    expect_rev: int
+    ttl: float = 0.0
+    settle: Callable[["Write"], None] | None = None
+    """Called on the loop afterwards."""
+    result: WriteResult | None = None
+    event: EngineEvent | None = None
+    error: EngineError | None = None
+
+
+@attrs.define(eq=False)
+class Compaction:
+    """A request to compact to `rev`."""
+
+    rev: int
+    settle: Callable[["Compaction"], None]
+    error: EngineError | None = None
+
+
+@attrs.define(eq=False)
+class Probe:
+    """A health check of the writing side."""
+
+    settle: Callable[["Probe"], None]
+    error: EngineError | None = None
+
+
+Job: TypeAlias = Write | Compaction | Probe
+
+
+class Stop:
+    """The last thing the writer is handed."""
+
+
+class SQLiteWriter(threading.Thread):
+    """Owns *connection* from its start on. *deliver* and *floor_raised* are called in this thread, in order."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        path: Path,
+        state: FileState,
+        retention: Retention,
+        clock: Clock,
+        deliver: Callable[[Sequence[Write]], None],
+        floor_raised: Callable[[int, Compaction | None], None],
+        settled: Callable[[Job], None],
+    ) -> None:
+        # A daemon: a process that forgets to close the engine ends as if it were killed, which loses nothing.
+        super().__init__(name=f"sqlite-writer {path.name}", daemon=True)
+        self._connection = connection
+        self._path = path
+        self._clock = clock
+        self._deliver = deliver
+        self._floor_raised = floor_raised
+        self._settled = settled
+        self._jobs: queue.SimpleQueue[Sequence[Job] | Stop] = queue.SimpleQueue()
+        self._rev = state.current_rev
+        self._floor = state.floor_rev
+        self._pruned = state.pruned_rev
+        self._schedule = CompactionSchedule(retention, now=time.monotonic(), current_rev=state.current_rev)
+        self._next_expiry = 0.0
+        self._vacuum = False
+        self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Hand over jobs, which are done in this order after those submitted before. Called on the loop."""
+        self._jobs.put(jobs)
+
+    def stop(self) -> None:
+        """Do what was submitted, then close the file and end."""
+        self._jobs.put(Stop())
+
+    def run(self) -> None:
+        stopping = False
+        while not stopping:
+            jobs, stopping = self._take()
+            try:
+                self._do(jobs)
+                if not stopping:
+                    self._maintain()
+            except Exception:  # noqa: BLE001 - the thread must outlive whatever one batch does
+                _log.exception("%s: the writer failed", self._path)
+                self._fail(jobs)
+        self._close()
+
+    # ---- what to do next
+
+    def _take(self) -> tuple[list[Job], bool]:
+        """Everything that waits, up to MAX_BATCH; waits for it until maintenance is due."""
+        jobs: list[Job] = []
+        try:
+            found = self._jobs.get(timeout=self._patience())
+            while True:
+                if isinstance(found, Stop):
+                    return jobs, True
+                jobs.extend(found)
+                if len(jobs) >= MAX_BATCH:
+                    break
+                found = self._jobs.get_nowait()
+        except queue.Empty:
+            pass
+        return jobs, False
+
+    def _patience(self) -> float | None:
+        rest = self._resume - time.monotonic()
+        if rest > 0:
+            return rest
+        if self._pruned < self._floor or self._vacuum:
+            return 0.0
+        waits = []
+        if self._schedule.next_time != float("inf"):
+            waits.append(self._schedule.next_time - time.monotonic())
+        if self._next_expiry != float("inf"):
+            waits.append(self._next_expiry - self._clock.now().timestamp() + 0.001)
+        # Long waits are cut, since the wall clock may be set.
+        return max(0.0, min([*waits, 60.0])) if waits else None
+
+    def _do(self, jobs: Sequence[Job]) -> None:
+        writes: list[Write] = []
+        for job in jobs:
+            if isinstance(job, Write):
+                writes.append(job)
+                continue
+            self._commit(writes)
+            writes = []
+            if isinstance(job, Compaction):
+                self._compact(job)
+            else:
+                self._probe(job)
+        self._commit(writes)
+
+    def _fail(self, jobs: Sequence[Job]) -> None:
+        """After a bug of ours: nobody waits for ever."""
+        error = EngineFaultError("the storage writer failed", str(self._path))
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for job in jobs:
+            unanswered = not isinstance(job, Write) or job.result is None
+            if unanswered and job.error is None:
+                job.error = error
+                self._settled(job)
+
+    # ---- writing
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        """Do *writes* in one transaction and deliver them; in halves when that fails."""
+        if not writes:
+            return
+        rev = self._rev
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for write in writes:
+                rev = self._apply(write, rev)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            for write in writes:
+                write.result = write.event = None
+            if len(writes) > 1:
+                half = len(writes) // 2
+                self._commit(writes[:half])
+                self._commit(writes[half:])
+                return
+            writes[0].error = translated(error, self._path)
+        else:
+            self._rev = rev
+            if any(write.ttl for write in writes):
+                self._next_expiry = 0.0
+        self._deliver(writes)
+
+    def _apply(self, write: Write, rev: int) -> int:
+        """Decide *write* inside the open transaction; the revision after it."""
+        execute, key = self._connection.execute, write.key
+        expires_at = self._clock.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
+        if not write.expect_rev and write.value is not None:
+            new = rev + 1
+            if execute(_CREATE, (key, new, new, expires_at)).rowcount == 1:
+                execute(_LOG, (new, key, new, 0, 0, expires_at, write.value))
+                write.event = EngineEvent(new, key, write.value, None, new, 0)
+                write.result = WriteResult(True, new, None)
+                return new
+        row = execute(_FIND, (key,)).fetchone()
+        if row is None or row[0] != write.expect_rev:
+            current = None if row is None else KeyValue(key, row[3], row[1], row[0], row[2])
+            write.result = WriteResult(False, rev, current)
+            return rev
+        mod_rev, create_rev, _, previous = row
+        new = rev + 1
+        if write.value is None:
+            execute(_LOG, (new, key, create_rev, mod_rev, 1, 0.0, None))
+            execute(_DELETE, (key,))
+        else:
+            execute(_LOG, (new, key, create_rev, mod_rev, 0, expires_at, write.value))
+            execute(_UPDATE, (new, expires_at, key))
+        write.event = EngineEvent(new, key, write.value, previous, create_rev, mod_rev)
+        write.result = WriteResult(True, new, None)
+        return new
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:  # some errors roll back by themselves
+            self._connection.execute("ROLLBACK")
+
+    def _probe(self, probe: Probe) -> None:
+        try:
+            set_meta(self._connection, probed=self._clock.now().timestamp())
+        except sqlite3.Error as error:
+            self._rollback()
+            probe.error = translated(error, self._path)
+        self._settled(probe)
+
+    # ---- maintenance
+
+    def _maintain(self) -> None:
+        now = time.monotonic()
+        if now < self._resume:
+            return
+        try:
+            self._expire()
+            target = max(
+                self._schedule.due(now=now, current_rev=self._rev),
+                self._schedule.overflow(events=self._rev - self._pruned, current_rev=self._rev),
+            )
+            if target > self._floor:
+                self._raise_floor(target, None)
+            elif self._pruned < self._floor:
+                self._prune()
+            elif self._vacuum:
+                self._shrink()
+        except sqlite3.Error as error:
+            # Nobody waits for this; writes that fail for the same reason tell their callers. Tried again later.
+            self._rollback()
+            self._resume = now + REST
+            _log.error("maintenance failed: %s", translated(error, self._path))
+
+    def _expire(self) -> None:
+        now = self._clock.now().timestamp()
+        if now < self._next_expiry:
+            return
+        execute = self._connection.execute
+        while due := execute(
+            "SELECT key, mod_rev FROM current WHERE expires_at > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+            (now, EXPIRE_AT_ONCE),
+        ).fetchall():
+            deletions = [Write(key, None, mod_rev) for key, mod_rev in due]
+            self._commit(deletions)
+            if deletions[0].error is not None:
+                self._resume = time.monotonic() + REST
+                break
+        (earliest,) = execute("SELECT min(expires_at) FROM current WHERE expires_at > 0").fetchone()
+        self._next_expiry = float("inf") if earliest is None else max(earliest, now + 0.01)
+
+    def _compact(self, compaction: Compaction) -> None:
+        if compaction.rev > self._rev:
+            compaction.error = FutureRevisionError(compaction.rev, self._rev)
+        elif compaction.rev < self._floor or compaction.rev == self._compacted():
+            compaction.error = CompactedError(compaction.rev, self._floor)
+        else:
+            try:
+                self._raise_floor(compaction.rev, compaction)
+            except sqlite3.Error as error:
+                self._rollback()
+                compaction.error = translated(error, self._path)
+        if compaction.error is not None:
+            self._settled(compaction)
+
+    def _compacted(self) -> int:
+        (rev,) = self._connection.execute("SELECT v FROM meta WHERE k = 'compact_rev'").fetchone()
+        return int(rev)
+
+    def _raise_floor(self, rev: int, compaction: Compaction | None) -> None:
+        """From here on nothing before *rev* is read; the first step of clearing up is in the same transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        set_meta(self._connection, floor_rev=rev, compact_rev=rev)
+        pruned = self._prune_rows(rev)
+        self._connection.execute("COMMIT")
+        self._floor, self._pruned = rev, pruned
+        self._vacuum = pruned >= rev
+        self._floor_raised(rev, compaction)
+
+    def _prune(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        pruned = self._prune_rows(self._floor)
+        self._connection.execute("COMMIT")
+        self._pruned = pruned
+        self._vacuum = pruned >= self._floor
+
+    def _prune_rows(self, floor: int) -> int:
+        """Delete what the next PRUNE_REVISIONS revisions up to *floor* supersede, and their tombstones.
+
+        What is superseded before that is gone already, so only this stretch of the log has to be read.
+        """
+        execute, after = self._connection.execute, self._pruned
+        row = execute(
+            "SELECT rev FROM log WHERE rev > ? AND rev <= ? ORDER BY rev LIMIT 1 OFFSET ?",
+            (after, floor, PRUNE_REVISIONS - 1),
+        ).fetchone()
+        upto = floor if row is None else int(row[0])
+        stretch = (after, upto)
+        execute("DELETE FROM log WHERE rev IN (SELECT prev_rev FROM log WHERE rev > ? AND rev <= ?)", stretch)
+        execute("DELETE FROM log WHERE rev > ? AND rev <= ? AND deleted = 1", stretch)
+        set_meta(self._connection, pruned_rev=upto)
+        return upto
+
+    def _shrink(self) -> None:
+        """Give pages back to the disk, a few at a time."""
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        if free <= SPARE_PAGES:
+            self._vacuum = False
+            return
+        self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+
+    def _close(self) -> None:
+        try:
+            set_meta(self._connection, clean=1)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            _log.error("closing failed: %s", translated(error, self._path))
+        finally:
+            self._connection.close()

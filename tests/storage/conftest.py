@@ -1,0 +1,27 @@
+"""Engines for the tests: every engine test runs against each of them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.memory import MemoryEngine
+from genericapiserver.storage.retention import Retention
+from genericapiserver.storage.sqlite import SQLiteEngine
+
+NO_COMPACTION = Retention(interval=0, max_events=0)
+OpenEngine: TypeAlias = Callable[[], Awaitable[StorageEngine]]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageEngine]:
+    """An empty engine at revision 1."""
+    made: StorageEngine
+    if request.param == "memory":
+        made = MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
+    else:
+        made = await SQLiteEngine.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
+    yield made
+    await made.aclose()
