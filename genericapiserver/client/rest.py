@@ -1,16 +1,21 @@
-"""A client to another API server, as far as delegated decisions need one: JSON in, JSON out, over one connection pool.
+"""A client to another API server: requests and streams over one pool of connections, as the identity of its config.
 
 No redirect is followed and no environment proxy is used: a TokenReview carries somebody's credentials (CVE-2022-3172).
 """
 
+import contextlib
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import httpx
 
 from genericapiserver.client.kubeconfig import ClientConfig
+from genericapiserver.client.transport import Response, StreamedResponse
+
+JSON: Final = {"content-type": "application/json"}
 
 
 class UnreachableError(ConnectionError):
@@ -42,6 +47,7 @@ class RESTClient:
 
     def __init__(self, config: ClientConfig, *, timeout: float = 10.0, user_agent: str = "genericapiserver") -> None:
         self._config = config
+        self._timeout = timeout
         auth = httpx.BasicAuth(config.username, config.password) if config.username else None
         self._client = httpx.AsyncClient(
             base_url=config.host,
@@ -56,28 +62,78 @@ class RESTClient:
 
     async def post(self, path: str, body: bytes, *, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """POST a JSON *body*; the status and body of the answer, whatever it says. Raises UnreachableError."""
-        return await self._request("POST", path, body, query)
+        response = await self.request("POST", path, query=query, headers=JSON, body=body)
+        return response.status, response.body
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """GET *path*; the status and body of the answer, whatever it says. Raises UnreachableError."""
-        return await self._request("GET", path, None, query)
+        response = await self.request("GET", path, query=query)
+        return response.status, response.body
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _request(
-        self, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None
-    ) -> tuple[int, bytes]:
-        headers = {"content-type": "application/json"} if body is not None else {}
-        if token := self._config.token():
-            headers["authorization"] = f"Bearer {token}"
-        extensions = {"sni_hostname": self._config.tls_server_name} if self._config.tls_server_name else None
-        request = self._client.build_request(
-            method, path, content=body, headers=headers, params=query, extensions=extensions
-        )
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        """One exchange, whatever its answer says. Raises UnreachableError."""
+        request = self._build(method, path, query, headers, body)
         try:
             response = await self._client.send(request)
         except httpx.HTTPError as error:
-            verb = method.capitalize()
-            raise UnreachableError(f'{verb} "{request.url}": {error or type(error).__name__}') from error
-        return response.status_code, response.content
+            raise _unreachable(request, error) from error
+        return Response(response.status_code, dict(response.headers), response.content)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncIterator[StreamedResponse]:
+        """GET a body that does not end, line by line; no timeout but that of connecting. Raises UnreachableError."""
+        request = self._build("GET", path, query, None, b"", timeout=httpx.Timeout(None, connect=self._timeout))
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise _unreachable(request, error) from error
+        try:
+            yield StreamedResponse(response.status_code, _lines(request, response))
+        finally:
+            await response.aclose()
+
+    def _build(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        body: bytes,
+        timeout: httpx.Timeout | None = None,
+    ) -> httpx.Request:
+        sent = dict(headers or {})
+        if token := self._config.token():
+            sent["authorization"] = f"Bearer {token}"
+        extensions = {"sni_hostname": self._config.tls_server_name} if self._config.tls_server_name else None
+        return self._client.build_request(
+            method,
+            path,
+            content=body or None,
+            headers=sent,
+            params=query,
+            extensions=extensions,
+            timeout=timeout or httpx.USE_CLIENT_DEFAULT,
+        )
+
+
+async def _lines(request: httpx.Request, response: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for line in response.aiter_lines():
+            yield line.encode()
+    except httpx.HTTPError as error:
+        raise _unreachable(request, error) from error
+
+
+def _unreachable(request: httpx.Request, error: httpx.HTTPError) -> UnreachableError:
+    return UnreachableError(f'{request.method.capitalize()} "{request.url}": {error or type(error).__name__}')

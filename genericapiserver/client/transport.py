@@ -56,9 +56,9 @@ class Transport(Protocol):
 
 
 class InProcessTransport:
-    """Calls an ASGI *handler*, which may not exist yet when the transport is made."""
+    """Calls an ASGI *handler* with a *bearer_token*; both are asked for at each request and may come later than this."""
 
-    def __init__(self, handler: Callable[[], Handler], *, bearer_token: str = "") -> None:
+    def __init__(self, handler: Callable[[], Handler], *, bearer_token: Callable[[], str] = str) -> None:
         self._handler = handler
         self._bearer_token = bearer_token
 
@@ -130,8 +130,8 @@ class InProcessTransport:
         self, method: str, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str] | None
     ) -> dict[str, Any]:
         raw = [(b"host", b"localhost"), (b"user-agent", USER_AGENT), (b"accept", b"application/json")]
-        if self._bearer_token:
-            raw.append((b"authorization", b"Bearer " + self._bearer_token.encode()))
+        if token := self._bearer_token():
+            raw.append((b"authorization", b"Bearer " + token.encode()))
         given = {name.lower().encode(): value.encode("latin-1") for name, value in (headers or {}).items()}
         return {
             "type": "http",

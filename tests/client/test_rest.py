@@ -1,0 +1,89 @@
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from genericapiserver.client import ClientConfig, RESTClient
+from genericapiserver.client.rest import UnreachableError
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        if self.path == "/stream":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"one\ntwo\n")
+            self.close_connection = True
+            return
+        if self.path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.answer({"path": self.path, "authorization": self.headers.get("Authorization")})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({"path": self.path, "type": self.headers["Content-Type"], "body": body.decode()})
+
+    def answer(self, document: dict[str, object]) -> None:
+        data = json.dumps(document).encode()
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_post_carries_json_and_brings_back_whatever_is_answered(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address))
+    status, body = await client.post("/apis/x?timeout=10s", b'{"a":1}')
+    assert status == 201
+    assert json.loads(body) == {"path": "/apis/x?timeout=10s", "type": "application/json", "body": '{"a":1}'}
+    await client.aclose()
+
+
+async def test_a_token_goes_with_every_request(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address, bearer_token="secret"))
+    _, body = await client.get("/version")
+    assert json.loads(body)["authorization"] == "Bearer secret"
+    await client.aclose()
+
+
+async def test_redirects_are_not_followed(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address))
+    status, _ = await client.get("/redirect")
+    assert status == 302
+    await client.aclose()
+
+
+async def test_a_stream_comes_line_by_line(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address))
+    async with client.stream("/stream") as response:
+        assert response.status == 200
+        assert [line async for line in response.lines] == [b"one", b"two"]
+    await client.aclose()
+
+
+async def test_no_answer_is_an_error_that_names_the_url() -> None:
+    client = RESTClient(ClientConfig(host="http://127.0.0.1:1"))
+    with pytest.raises(UnreachableError, match='Post "http://127.0.0.1:1/x": '):
+        await client.post("/x", b"")
+    await client.aclose()
