@@ -129,8 +129,8 @@ def _format_bad_value(value: object) -> str:
         return quote(str(value))
     if isinstance(value, bool | int | float):
         return format_value(value)
-    # As json.Marshal: compact, keys sorted, and what could be HTML escaped.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_jsonable)
+    # As json.Marshal: compact, and what could be HTML escaped. A dict keeps its order, for it may stand for a struct.
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_jsonable)
     for character, escaped in _HTML_ESCAPES:
         text = text.replace(character, escaped)
     return text

@@ -44,7 +44,7 @@ P = Path("f")
         (field.invalid(P, True, "x"), "FieldValueInvalid", "Invalid value: true: x"),
         (field.invalid(P, None, "x"), "FieldValueInvalid", "Invalid value: null: x"),
         (field.invalid(P, ["a", "<"], "x"), "FieldValueInvalid", 'Invalid value: ["a","\\u003c"]: x'),
-        (field.invalid(P, {"b": 1, "a": []}, "x"), "FieldValueInvalid", 'Invalid value: {"a":[],"b":1}: x'),
+        (field.invalid(P, {"b": 1, "a": []}, "x"), "FieldValueInvalid", 'Invalid value: {"b":1,"a":[]}: x'),
         (field.invalid(P, frozenset({"b", "a"}), "x"), "FieldValueInvalid", 'Invalid value: ["a","b"]: x'),
         (field.type_invalid(P, "v", "x"), "FieldValueTypeInvalid", 'Invalid value: "v": x'),
         (
