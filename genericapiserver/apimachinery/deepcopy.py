@@ -51,7 +51,7 @@ def _expression(ref: TypeRef, value: str, namespace: dict[str, Any], depth: int 
             return f"copy_json({value})"
         case Kind.OBJECT:
             name = f"copy_{len(namespace)}"
-            namespace[name] = deep_copy if ref.object_type not in _copiers else _copiers[ref.object_type]
+            namespace[name] = _copiers.get(ref.object_type, deep_copy)
             return f"{name}({value})"
         case Kind.LIST:
             item = f"item{depth}"

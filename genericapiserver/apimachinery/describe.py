@@ -6,7 +6,6 @@ annotations itself. Descriptions are made on first use, when every name in the a
 
 import datetime as dt
 import enum
-import functools
 import inspect
 import sys
 import types
@@ -18,6 +17,9 @@ import attrs
 
 from genericapiserver.apimachinery.int_or_string import IntOrString
 from genericapiserver.apimachinery.quantity import Quantity
+
+# attrs types Factory as a function, while it is a class.
+_Factory: Any = attrs.Factory
 
 OPTIONS: Final = "genericapiserver.field"
 """Where `field()` leaves its FieldOptions in the metadata of an attrs attribute."""
@@ -144,8 +146,9 @@ class FieldDescription:
 
     @property
     def required(self) -> bool:
-        """Always written, so OpenAPI lists it as required (Go: no omitempty and not a struct by value)."""
-        return not self.omit_empty and not self.optional and not (self.type.kind is Kind.OBJECT and self.has_default)
+        """Always written, so OpenAPI lists it as required; structs with a default are written, but not required."""
+        by_value = self.type.kind is Kind.OBJECT and self.has_default and not self.optional
+        return not self.omit_empty and not by_value
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -189,9 +192,18 @@ def is_api_type(cls: object) -> bool:
     return isinstance(cls, type) and "__api_type__" in cls.__dict__
 
 
-@functools.cache
+_descriptions: dict[type[Any], TypeDescription] = {}
+
+
 def describe(cls: type[Any]) -> TypeDescription:
     """The description of an API type. Raises TypeError when *cls* is none or a field has a type that JSON has not."""
+    description = _descriptions.get(cls)
+    if description is None:
+        description = _descriptions[cls] = _describe(cls)
+    return description
+
+
+def _describe(cls: type[Any]) -> TypeDescription:
     if not is_api_type(cls):
         raise TypeError(f"{cls!r} is not declared with @api_type")
     options: TypeOptions = cls.__dict__["__api_type__"]
@@ -246,9 +258,10 @@ def _describe_field(
         ref = _resolve(hint, options.format, arguments)
     except TypeError as error:
         raise TypeError(f"{cls.__qualname__}.{attribute.name}: {error}") from None
-    default, factory = attribute.default, None
+    default: Any = attribute.default
+    factory: Callable[[], Any] | None = None
     has_default = default is not attrs.NOTHING
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+    if isinstance(default, _Factory):
         factory, default = default.factory, None
     return FieldDescription(
         attribute=attribute.name,

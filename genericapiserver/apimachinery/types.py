@@ -23,7 +23,7 @@ Rules:
 import datetime as dt
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, overload
 
 import attrs
 
@@ -222,6 +222,7 @@ def api_type(
             map_type=map_type,
             names=local,
         )
+        _remember_list(declared)
         result: type[T] = declared
         return result
 
@@ -229,6 +230,14 @@ def api_type(
 
 
 _lists: dict[type[Any], type[Any]] = {}
+
+
+def _remember_list(cls: type[Any]) -> None:
+    """Note a list class that was declared by hand, `class FlunderList(ObjectList[Flunder])`, for `list_of`."""
+    for alias in cls.__dict__.get("__orig_bases__", ()):
+        for item in get_args(alias):
+            if is_api_type(item) and is_api_type(get_origin(alias)) and cls.__name__ == f"{item.__name__}List":
+                _lists[item] = cls
 
 
 def list_of(cls: type[T]) -> "type[ObjectList[T]]":

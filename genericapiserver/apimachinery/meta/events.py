@@ -10,7 +10,9 @@ class WatchEvent:
     """WatchEvent is one event of a watch stream."""
 
     type: str = field(doc="ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.")
-    object: RawJSON = field(default=None, omit_empty=False, doc="The object after the change, or a Status for ERROR.")
+    object: RawJSON = field(
+        default=None, omit_empty=False, format="RawExtension", doc="The object after the change, or a Status for ERROR."
+    )
 
 
 @api_type

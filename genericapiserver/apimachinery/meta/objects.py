@@ -33,7 +33,9 @@ class ManagedFieldsEntry:
     api_version: str = field(default="", doc="The version of the object that the fields are named by.")
     time: Time | None = field(default=None, doc="When the entry was made or its set of fields last changed.")
     fields_type: str = field(default="", doc="The format of fieldsV1: always FieldsV1.")
-    fields_v1: RawJSON = field(default=None, name="fieldsV1", doc="The fields, as a tree in the FieldsV1 format.")
+    fields_v1: RawJSON = field(
+        default=None, name="fieldsV1", format="FieldsV1", doc="The fields, as a tree in the FieldsV1 format."
+    )
     subresource: str = field(default="", doc="The subresource that was written, or empty for the object itself.")
 
 

@@ -39,7 +39,9 @@ class TableRow:
 
     cells: list[RawJSON] = field(doc="A value for each column.", list_type="atomic")
     conditions: list[TableRowCondition] = field(factory=list, doc="Marks of the row.", list_type="atomic")
-    object: RawJSON = field(default=None, omit_empty=False, doc="The object, as includeObject asked for it.")
+    object: RawJSON = field(
+        default=None, omit_empty=False, format="RawExtension", doc="The object, as includeObject asked for it."
+    )
 
 
 @api_type(root=True)

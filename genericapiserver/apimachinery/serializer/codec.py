@@ -1,0 +1,355 @@
+"""Objects to bytes and back: which kind a document is, strictness, defaults, conversion.
+
+The part of apimachinery's pkg/runtime/serializer. A `CodecFactory` serves one scheme. Bodies of requests are never trusted: their errors carry the reference's texts. Bytes
+of the storage are: they go the short way through msgspec. Encoded items can be joined into lists and wrapped into
+objects without being encoded again.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import attrs
+import msgspec
+
+from genericapiserver.apimachinery import meta
+from genericapiserver.apimachinery.describe import describe
+from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.scheme import (
+    MissingKindError,
+    MissingVersionError,
+    Scheme,
+    SchemeError,
+)
+from genericapiserver.apimachinery.serializer import json, yaml
+from genericapiserver.apimachinery.serializer.decoder import Mismatch, NeedsLiterals, Notes, decoder_for, detach
+from genericapiserver.apimachinery.serializer.encoder import Flavour, encoder_for
+from genericapiserver.apimachinery.serializer.errors import DecodeError, TypeMismatchError, UnknownKindError
+from genericapiserver.apimachinery.serializer.problems import find_problems
+
+T = TypeVar("T")
+
+JSON_MEDIA_TYPE = "application/json"
+YAML_MEDIA_TYPE = "application/yaml"
+
+
+@attrs.frozen(kw_only=True)
+class SerializerInfo:
+    """One media type that objects can be sent in. `streaming` ones can carry a watch, `pretty` ones can be indented."""
+
+    media_type: str
+    streaming: bool
+    pretty: bool
+
+
+@attrs.frozen(kw_only=True)
+class Decoded(Generic[T]):
+    """A decoded object. `gvk` is what the document declared, gaps filled from the default.
+
+    `strict_errors` are the texts about unknown and duplicate fields, when they were asked for.
+    """
+
+    object: T
+    gvk: GroupVersionKind
+    strict_errors: list[str]
+
+
+@attrs.define(eq=False)
+class CodecFactory:
+    """The codecs of one scheme. Immutable once the scheme is filled; may be shared by all threads."""
+
+    scheme: Scheme
+
+    supported_media_types: tuple[SerializerInfo, ...] = (
+        SerializerInfo(media_type=JSON_MEDIA_TYPE, streaming=True, pretty=True),
+        SerializerInfo(media_type=YAML_MEDIA_TYPE, streaming=False, pretty=False),
+    )
+
+    # Reading
+
+    def decode(
+        self,
+        data: bytes,
+        *,
+        media_type: str = JSON_MEDIA_TYPE,
+        default_gvk: GroupVersionKind | None = None,
+        strict: bool = False,
+        into: type[Any] | None = None,
+    ) -> Decoded[Any]:
+        """Read one object: the external type that it declares, defaulted.
+
+        *default_gvk* fills what the document does not say. *strict* looks for unknown and duplicate fields too. *into*
+        asks for conversion to that type, normally the hub. Raises DecodeError, with `gvk` set when the kind was known.
+        """
+        document = _YAMLDocument(data, strict) if media_type == YAML_MEDIA_TYPE else _JSONDocument(data, strict)
+        gvk = _declared_kind(document, default_gvk)
+        try:
+            cls = self.scheme.type_for(gvk)
+            obj, problems = _decode_document(cls, document, strict)
+            self.scheme.default(obj)
+            if into is not None and type(obj) is not into:
+                obj = self.scheme.convert(obj, into)
+        except SchemeError as error:
+            raised = UnknownKindError(str(error))
+            raised.gvk = gvk
+            raise raised from error
+        except DecodeError as error:
+            error.gvk = gvk
+            raise
+        return Decoded(object=obj, gvk=gvk, strict_errors=problems)
+
+    def from_unstructured(self, value: Mapping[str, Any], cls: type[T], *, strict: bool) -> tuple[T, list[str]]:
+        """A *cls* from plain JSON values, which stay untouched, and the texts about unknown fields if *strict*.
+
+        Nothing is defaulted. Raises TypeMismatchError.
+        """
+        value = value if type(value) is dict else dict(value)
+
+        def literals() -> Any:
+            return json.parse_literals(json.encode_json(value))
+
+        obj, noted = _decode_value(cls, value, detach, literals, lambda: value)
+        return obj, find_problems(cls, value) if strict and noted else []
+
+    # Writing
+
+    def encode(
+        self,
+        obj: Any,
+        gvk: GroupVersionKind,
+        *,
+        media_type: str = JSON_MEDIA_TYPE,
+        pretty: bool = False,
+    ) -> bytes:
+        """*obj* as *gvk*, converted if it is of another type than that.
+
+        JSON is compact with a newline at the end, or indented without one if *pretty*. Raises SchemeError when there is
+        no conversion.
+        """
+        if media_type == YAML_MEDIA_TYPE:
+            return yaml.encode_yaml(self.to_unstructured(obj, gvk))
+        data = self._encode(obj, gvk, _type_meta(gvk))
+        return json.indent_json(data) if pretty else data + b"\n"
+
+    def encode_item(self, obj: Any, gvk: GroupVersionKind) -> bytes:
+        """*obj* at the version of *gvk* as it stands in a list: without `kind`, `apiVersion` and newline."""
+        return self._encode(obj, gvk, {})
+
+    def encode_list(self, gvk: GroupVersionKind, list_meta: meta.ListMeta, items: Sequence[bytes]) -> bytes:
+        """A list of kind *gvk* from items that are encoded already (`encode_item`), compact with a newline."""
+        head = _object_head(gvk) + b'"metadata":' + json.encode_json(encoder_for(meta.ListMeta)(list_meta, {}))
+        return b"".join([head, b',"items":[', b",".join(items), b"]}\n"])
+
+    def wrap_item(self, gvk: GroupVersionKind, item: bytes) -> bytes:
+        """The bytes of `encode_item` as an object of its own: with `kind` and `apiVersion`, without newline."""
+        head = _object_head(gvk)
+        return head + item[1:] if len(item) > 2 else head[:-1] + b"}"
+
+    def to_unstructured(self, obj: Any, gvk: GroupVersionKind) -> dict[str, Any]:
+        """*obj* as *gvk* in plain JSON values that may be kept and changed, `kind` and `apiVersion` first."""
+        obj = self._as(obj, gvk)
+        into = encoder_for(type(obj), Flavour.PLAIN)(obj, _type_meta(gvk))
+        return _with_item_kinds(obj, gvk, into)
+
+    def storage_codec(self, group_version: GroupVersion, hub_type: type[T]) -> "StorageCodec[T]":
+        """The codec for objects that are *hub_type* in memory and are stored as *group_version*."""
+        return StorageCodec(self.scheme, group_version, hub_type)
+
+    def _encode(self, obj: Any, gvk: GroupVersionKind, into: dict[str, Any]) -> bytes:
+        obj = self._as(obj, gvk)
+        value = encoder_for(type(obj))(obj, into)
+        return json.encode_json(_with_item_kinds(obj, gvk, value))
+
+    def _as(self, obj: Any, gvk: GroupVersionKind) -> Any:
+        """*obj* as the type that is registered for *gvk*; as it is when there is none."""
+        if not self.scheme.recognizes(gvk):
+            return obj
+        cls = self.scheme.type_for(gvk)
+        return obj if type(obj) is cls else self.scheme.convert(obj, cls)
+
+
+class StorageCodec(Generic[T]):
+    """Bytes in the storage: the storage version with `kind` and `apiVersion`, without resourceVersion and selfLink.
+
+    Equal objects give equal bytes, with a newline at the end.
+    """
+
+    def __init__(self, scheme: Scheme, group_version: GroupVersion, hub_type: type[T]) -> None:
+        self.scheme = scheme
+        self.hub_type = hub_type
+        self.kind = scheme.kind_for(hub_type, group_version)
+        self._type = scheme.type_for(self.kind)
+        self._encoder = encoder_for(self._type)
+        self._types: dict[tuple[str, str], type[Any]] = {}
+
+    def encode(self, obj: T) -> bytes:
+        """The bytes of *obj*. Raises SchemeError when the storage version cannot hold it."""
+        stored = obj if type(obj) is self._type else self.scheme.convert(obj, self._type)
+        value = self._encoder(stored, _type_meta(self.kind))
+        metadata = value.get("metadata")
+        if metadata is not None:
+            metadata.pop("resourceVersion", None)
+            metadata.pop("selfLink", None)
+        return json.encode_json(value) + b"\n"
+
+    def decode(self, data: bytes) -> T:
+        """The object in *data*, at whatever registered version it was stored, defaulted. Raises DecodeError."""
+        try:
+            value = msgspec.json.decode(data)
+            key = (value["apiVersion"], value["kind"])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
+            raise DecodeError(f"stored bytes are no object: {error}") from error
+        try:
+            cls = self._types.get(key) or self._type_of(*key)
+            stored, _ = _decode_value(
+                cls, value, None, lambda: json.parse_literals(data), lambda: json.parse_pairs(data)
+            )
+            self.scheme.default(stored)
+            hub: T = stored if cls is self.hub_type else self.scheme.convert(stored, self.hub_type)
+        except SchemeError as error:
+            raise UnknownKindError(str(error)) from error
+        return hub
+
+    def _type_of(self, api_version: str, kind: str) -> type[Any]:
+        try:
+            cls = self.scheme.type_for(GroupVersionKind.parse(api_version, kind))
+        except ValueError as error:
+            raise UnknownKindError(str(error)) from error
+        self._types[api_version, kind] = cls
+        return cls
+
+
+class _JSONDocument:
+    """A JSON body. Its plain value is parsed at once, the slower forms when somebody needs them."""
+
+    def __init__(self, data: bytes, strict: bool) -> None:
+        self.data = data
+        self.duplicated = False
+        self.problems: list[str] = []
+        try:
+            if strict:
+                self.value, self.duplicated = json.parse_noting_duplicates(data)
+            else:
+                self.value = json.parse_plain(data)
+        except DecodeError as error:
+            raise type(error)(f"couldn't get version/kind; json parse error: {error}") from None
+
+    def literals(self) -> Any:
+        return json.parse_literals(self.data)
+
+    def pairs(self) -> Any:
+        return json.parse_pairs(self.data)
+
+
+class _YAMLDocument:
+    """A YAML body, read as the JSON that it stands for. Duplicate keys are its own problems."""
+
+    def __init__(self, data: bytes, strict: bool) -> None:
+        self.data = data
+        self.duplicated = False
+        document = yaml.parse_yaml(data)
+        self.value = document.value
+        self.problems = [document.duplicate_text] if strict and document.duplicate_text else []
+
+    def literals(self) -> Any:
+        return json.parse_literals(json.encode_json(self.value))
+
+    def pairs(self) -> Any:
+        # The JSON that Go makes of YAML has its keys sorted, and problems come in that order.
+        return json.sort_keys(self.literals())
+
+
+def _declared_kind(document: _JSONDocument | _YAMLDocument, default: GroupVersionKind | None) -> GroupVersionKind:
+    value = {} if document.value is None else document.value
+    if type(value) is not dict:
+        what = {list: "array", str: "string", bool: "bool"}.get(type(value), "number")
+        raise _no_kind(f"{what} into Go value of type {_GO_TYPE_META}")
+    for name in ("apiVersion", "kind"):
+        item = value.get(name)
+        if item is not None and type(item) is not str:
+            what = {list: "array", dict: "object", bool: "bool"}.get(type(item), "number")
+            raise _no_kind(f"{what} into Go struct field .{name} of type string")
+    kind = value.get("kind") or ""
+    api_version = value.get("apiVersion") or ""
+    if default is not None and default.kind == kind and default.api_version == api_version:
+        return default
+    try:
+        gvk = GroupVersionKind.parse(api_version, kind)
+    except ValueError as error:
+        raise UnknownKindError(str(error)) from None
+    if default is not None:
+        gvk = _fill_gaps(gvk, default)
+    if not gvk.kind:
+        raise UnknownKindError(str(MissingKindError(json.decode_utf8(document.data))))
+    if not gvk.version:
+        missing = UnknownKindError(str(MissingVersionError(json.decode_utf8(document.data))))
+        missing.gvk = gvk
+        raise missing
+    return gvk
+
+
+_GO_TYPE_META = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+
+
+def _no_kind(text: str) -> TypeMismatchError:
+    return TypeMismatchError(f"couldn't get version/kind; json parse error: json: cannot unmarshal {text}")
+
+
+def _fill_gaps(gvk: GroupVersionKind, default: GroupVersionKind) -> GroupVersionKind:
+    kind = gvk.kind or default.kind
+    if not gvk.version and not gvk.group:
+        return default.group_version.with_kind(kind)
+    if not gvk.version and gvk.group == default.group:
+        return GroupVersionKind(gvk.group, default.version, kind)
+    return attrs.evolve(gvk, kind=kind)
+
+
+def _decode_document(cls: type[Any], document: _JSONDocument | _YAMLDocument, strict: bool) -> tuple[Any, list[str]]:
+    """The object, and what a strict reader has to say. The second look at the document is only taken when needed."""
+    obj, noted = _decode_value(cls, document.value, None, document.literals, document.pairs)
+    if not strict:
+        return obj, []
+    problems = find_problems(cls, document.pairs()) if noted or document.duplicated else []
+    return obj, document.problems + problems
+
+
+def _decode_value(
+    cls: type[T],
+    value: Any,
+    keep: Callable[[Any], Any] | None,
+    literals: Callable[[], Any],
+    pairs: Callable[[], Any],
+) -> tuple[T, bool]:
+    """An object, and whether its document may hold unknown fields. Raises TypeMismatchError."""
+    decoder, notes = decoder_for(cls), Notes(keep)
+    try:
+        try:
+            return decoder(value, notes), bool(notes)
+        except NeedsLiterals:
+            notes = Notes(json.without_literals)
+            return decoder(literals(), notes), bool(notes)
+    except Mismatch:
+        find_problems(cls, pairs())
+    # Not reached as long as the decoder and the walk agree on what fits.
+    raise TypeMismatchError(f"json: cannot unmarshal the document into Go value of type {cls.__name__}")
+
+
+def _type_meta(gvk: GroupVersionKind) -> dict[str, Any]:
+    value = {"kind": gvk.kind, "apiVersion": gvk.api_version}
+    return value if gvk.version else {"kind": gvk.kind}
+
+
+@functools.lru_cache(maxsize=1024)
+def _object_head(gvk: GroupVersionKind) -> bytes:
+    """How an object of *gvk* starts, up to the comma before its first own field."""
+    return json.encode_json(_type_meta(gvk))[:-1] + b","
+
+
+def _with_item_kinds(obj: Any, gvk: GroupVersionKind, value: dict[str, Any]) -> dict[str, Any]:
+    """Add kind and apiVersion to the items of a list that wants them there."""
+    if value.get("items") and describe(type(obj)).items_carry_kind:
+        head = _type_meta(attrs.evolve(gvk, kind=gvk.kind.removesuffix("List")))
+        value["items"] = [{**head, **item} for item in value["items"]]
+    return value

@@ -1,0 +1,190 @@
+"""Go's words for what is wrong with a JSON text (encoding/json scanner.go).
+
+Only run over documents that a real parser has refused, so it is written to be read: a walk over the bytes that raises
+where the grammar breaks. A document without fault is the parser's limit, not the text's: then there is nothing to raise.
+"""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from genericapiserver.apimachinery.serializer.errors import JSONSyntaxError
+
+MAX_DEPTH = 10000
+_SPACE = frozenset(b" \t\r\n")
+_DIGITS = frozenset(b"0123456789")
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+_ESCAPES = frozenset(b'bfnrt\\/"')
+_NAMED = {
+    0x27: "\\'",
+    0x22: '"',
+    0x5C: "\\\\",
+    7: "\\a",
+    8: "\\b",
+    9: "\\t",
+    10: "\\n",
+    11: "\\v",
+    12: "\\f",
+    13: "\\r",
+}
+_LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
+
+
+def find_syntax_error(data: bytes) -> str | None:
+    """The first fault of *data* as Go words it, or None if it is JSON."""
+    try:
+        _Scanner(data).scan()
+    except JSONSyntaxError as error:
+        return str(error)
+    return None
+
+
+def quote_byte(byte: int) -> str:
+    """A byte as a Latin-1 character in single quotes, escaped as Go does: `'z'`, `'\\x00'`, `'\\u0081'`."""
+    if byte in _NAMED:
+        return f"'{_NAMED[byte]}'"
+    character = chr(byte)
+    if character.isprintable():
+        return f"'{character}'"
+    return f"'\\x{byte:02x}'" if byte < 0x80 else f"'\\u{byte:04x}'"
+
+
+class _Scanner:
+    """Walks the text without recursion; `closers` are the brackets still to come."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+        self.closers: list[int] = []
+
+    def scan(self) -> None:
+        self.value_or(None)
+        while self.closers:
+            self.after_value()
+        self.skip_space()
+        if self.position < len(self.data):
+            self.fail("after top-level value")
+
+    def value_or(self, closer: int | None) -> None:
+        """A value, or at once the *closer* of the array that was just opened."""
+        byte = self.peek()
+        if byte == closer:
+            self.position += 1
+            self.closers.pop()
+        elif byte == 0x22:
+            self.string()
+        elif byte == 0x7B:
+            self.open(0x7D)
+            self.key_or(0x7D)
+        elif byte == 0x5B:
+            self.open(0x5D)
+            self.value_or(0x5D)
+        elif byte == 0x2D or byte in _DIGITS:
+            self.number()
+        elif byte in _LITERALS:
+            self.literal(_LITERALS[byte])
+        else:
+            self.fail("looking for beginning of value")
+
+    def key_or(self, closer: int | None) -> None:
+        """A key with its colon and value, or at once the *closer* of the object that was just opened."""
+        byte = self.peek()
+        if byte == closer:
+            self.position += 1
+            self.closers.pop()
+            return
+        if byte != 0x22:
+            self.fail("looking for beginning of object key string")
+        self.string()
+        if self.peek() != 0x3A:
+            self.fail("after object key")
+        self.position += 1
+        self.value_or(None)
+
+    def after_value(self) -> None:
+        byte = self.peek()
+        closer = self.closers[-1]
+        if byte == closer:
+            self.position += 1
+            self.closers.pop()
+        elif byte != 0x2C:
+            self.fail("after array element" if closer == 0x5D else "after object key:value pair")
+        else:
+            self.position += 1
+            if closer == 0x5D:
+                self.value_or(None)
+            else:
+                self.key_or(None)
+
+    def open(self, closer: int) -> None:
+        self.position += 1
+        self.closers.append(closer)
+        if len(self.closers) > MAX_DEPTH:
+            raise JSONSyntaxError("exceeded max depth")
+
+    def string(self) -> None:
+        self.position += 1
+        while (byte := self.take()) != 0x22:
+            if byte == 0x5C:
+                escape = self.take()
+                if escape == 0x75:
+                    for _ in range(4):
+                        self.expect(_HEX.__contains__, "in \\u hexadecimal character escape")
+                elif escape not in _ESCAPES:
+                    self.fail("in string escape code", back=1)
+            elif byte < 0x20:
+                self.fail("in string literal", back=1)
+
+    def number(self) -> None:
+        if self.data[self.position] == 0x2D:
+            self.position += 1
+            self.expect(_DIGITS.__contains__, "in numeric literal")
+        else:
+            self.position += 1
+        if self.data[self.position - 1] != 0x30:
+            self.skip_digits()
+        if self.at(b"."):
+            self.position += 1
+            self.expect(_DIGITS.__contains__, "after decimal point in numeric literal")
+            self.skip_digits()
+        if self.at(b"eE"):
+            self.position += 1
+            if self.at(b"+-"):
+                self.position += 1
+            self.expect(_DIGITS.__contains__, "in exponent of numeric literal")
+            self.skip_digits()
+
+    def literal(self, word: bytes) -> None:
+        self.position += 1
+        for expected in word[1:]:
+            self.expect(expected.__eq__, f"in literal {word.decode()} (expecting '{chr(expected)}')")
+
+    def expect(self, allowed: Callable[[int], bool], context: str) -> None:
+        if not allowed(self.take()):
+            self.fail(context, back=1)
+
+    def take(self) -> int:
+        if self.position >= len(self.data):
+            raise JSONSyntaxError("unexpected end of JSON input")
+        self.position += 1
+        return self.data[self.position - 1]
+
+    def peek(self) -> int:
+        self.skip_space()
+        byte = self.take()
+        self.position -= 1
+        return byte
+
+    def at(self, bytes_: bytes) -> bool:
+        return self.position < len(self.data) and self.data[self.position] in bytes_
+
+    def skip_space(self) -> None:
+        while self.position < len(self.data) and self.data[self.position] in _SPACE:
+            self.position += 1
+
+    def skip_digits(self) -> None:
+        while self.position < len(self.data) and self.data[self.position] in _DIGITS:
+            self.position += 1
+
+    def fail(self, context: str, *, back: int = 0) -> NoReturn:
+        """Blame the byte at the position, or *back* bytes before it."""
+        raise JSONSyntaxError(f"invalid character {quote_byte(self.data[self.position - back])} {context}")
