@@ -84,6 +84,6 @@ async def test_a_stream_comes_line_by_line(address: str) -> None:
 
 async def test_no_answer_is_an_error_that_names_the_url() -> None:
     client = RESTClient(ClientConfig(host="http://127.0.0.1:1"))
-    with pytest.raises(UnreachableError, match='Post "http://127.0.0.1:1/x": '):
+    with pytest.raises(UnreachableError, match=r'Post "http://127\.0\.0\.1:1/x": '):
         await client.post("/x", b"")
     await client.aclose()

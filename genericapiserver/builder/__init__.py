@@ -1,0 +1,6 @@
+"""The shortest way to a server: declare types, list resources, serve.
+
+Here: a resource from one declaration, servers that stand alone with certificates and a kubeconfig of their own. Not here:
+anything a server with many groups or versions could not do with the root modules. May import everything but the other
+products.
+"""
