@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from email.utils import format_datetime
 from typing import Final
 
-from genericapiserver.apimachinery.serializer.encode import dump_json
+from genericapiserver.apimachinery.serializer.json import encode_json
 from genericapiserver.asgi import RawHeaders, Receive, Scope, Send, header_value, parse_query, send_response
 from genericapiserver.mux import PathRecorderMux
 from genericapiserver.openapi import Document
@@ -66,7 +66,7 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
         name = scope["path"].removeprefix("/openapi/v3/")
         made = document(name)
         if made is None:
-            body = dump_json({"message": f"there is no OpenAPI document {name!r}", "documents": sorted(builders())})
+            body = encode_json({"message": f"there is no OpenAPI document {name!r}", "documents": sorted(builders())})
             await send_response(send, 404, body, JSON)
             return
         if not accepts_json(header_value(scope, b"accept")):

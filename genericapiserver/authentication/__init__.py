@@ -6,8 +6,8 @@ user may do. May import rooms of rows 0 to 3.
 """
 
 from genericapiserver.authentication.interfaces import (
-    AuthenticationError,
     AggregateAuthenticationError,
+    AuthenticationError,
     AuthenticationRequest,
     AuthenticationResponse,
     FunctionAuthenticator,
@@ -18,8 +18,8 @@ from genericapiserver.authentication.interfaces import (
 from genericapiserver.authentication.user import UserInfo
 
 __all__ = [
-    "AuthenticationError",
     "AggregateAuthenticationError",
+    "AuthenticationError",
     "AuthenticationRequest",
     "AuthenticationResponse",
     "FunctionAuthenticator",

@@ -1,8 +1,8 @@
 """Several authenticators as one. Mirrors pkg/authentication/request/union."""
 
 from genericapiserver.authentication.interfaces import (
-    AuthenticationError,
     AggregateAuthenticationError,
+    AuthenticationError,
     AuthenticationRequest,
     AuthenticationResponse,
     RequestAuthenticator,

@@ -35,13 +35,15 @@ class MetricsRegistry:
             name, Histogram(name, help, labels, registry=self.collectors, buckets=buckets)
         )
 
+    def has(self, name: str) -> bool:
+        """Whether a metric was made under exactly this name."""
+        return name in self._metrics
+
     def reset(self) -> None:
-        """Forget every observation: children of labelled metrics go, the others start from zero again."""
+        """Start every series from zero again. Series stay, so that whoever observes may keep its labelled children."""
         for metric in self._metrics.values():
-            if metric._labelnames:
-                metric.clear()
-            else:
-                metric._metric_init()  # type: ignore[no-untyped-call]
+            for child in metric._metrics.values() if metric._labelnames else (metric,):
+                child._metric_init()  # type: ignore[no-untyped-call]
 
     def _get(self, kind: type[M], name: str, labels: Sequence[str]) -> M | None:
         metric = self._metrics.get(name)

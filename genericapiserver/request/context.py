@@ -79,7 +79,7 @@ class RequestContext:
     """Put on the response by the outermost filter, each only if the handler did not set that name itself."""
     response_status: int = 0
     """The status that was sent; 0 before the response starts."""
-    before_filter: float = 0.0
+    filter_started: float = 0.0
     """When the filter whose latency is being measured was entered, on the performance counter."""
 
     @property

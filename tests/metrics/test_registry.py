@@ -26,11 +26,14 @@ def test_a_name_of_another_kind_is_refused() -> None:
         registry.gauge("g", "G.", ["label"])
 
 
-def test_reset_forgets_what_was_observed() -> None:
+def test_reset_forgets_what_was_observed_and_keeps_children_usable() -> None:
     registry = MetricsRegistry()
-    registry.counter("c_total", "C.", ["a"]).labels("x").inc()
+    child = registry.counter("c_total", "C.", ["a"]).labels("x")
+    child.inc(7)
     registry.histogram("h", "H.", buckets=[1, 2]).observe(1)
     registry.reset()
     text = generate_latest(registry.collectors).decode()
-    assert 'c_total{a="x"}' not in text
+    assert 'c_total{a="x"} 0.0' in text
+    child.inc()
+    assert 'c_total{a="x"} 1.0' in generate_latest(registry.collectors).decode()
     assert "h_count 0.0" in text

@@ -1,0 +1,113 @@
+"""What filters count. Names, labels and buckets are the reference's (pkg/endpoints/metrics/metrics.go)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from genericapiserver.asgi import Scope
+from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.request import RequestContext
+from genericapiserver.request.reporting import dry_run_label, reported_verb, request_scope
+
+_REQUEST_LABELS: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
+_FILTER_BUCKETS: Final = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30)
+
+API_SERVER_COMPONENT: Final = "apiserver"
+
+
+class RequestMetrics:
+    """Requests that a filter ended: dropped, timed out or broken off. The family is shared with the API handlers."""
+
+    def __init__(self, registry: MetricsRegistry) -> None:
+        self._requests = registry.counter(
+            "apiserver_request_total",
+            "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, "
+            "scope, component, and HTTP response code.",
+            ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component", "code"),
+        )
+        self._terminations = registry.counter(
+            "apiserver_request_terminations_total",
+            "[ALPHA] Number of requests which apiserver terminated in self-defense.",
+            (*_REQUEST_LABELS, "code"),
+        )
+        self._aborts = registry.counter(
+            "apiserver_request_aborts_total",
+            "[ALPHA] Number of requests which apiserver aborted possibly due to a timeout, for each group, version, "
+            "verb, resource, subresource and scope",
+            ("verb", "group", "version", "resource", "subresource", "scope"),
+        )
+
+    def dropped(self, context: RequestContext, scope: Scope) -> None:
+        """A request was refused with 429 to protect the server."""
+        info = context.request_info
+        query = scope["query_string"]
+        self._requests.labels(
+            reported_verb(context.method, info, query),
+            dry_run_label(query),
+            info.api_group,
+            info.api_version,
+            info.resource,
+            info.subresource,
+            request_scope(info),
+            API_SERVER_COMPONENT,
+            "429",
+        ).inc()
+        self.terminated(context, scope, 429)
+
+    def terminated(self, context: RequestContext, scope: Scope, code: int) -> None:
+        """A request was ended by the server: 429 for one that it refused, 504 for one that took too long."""
+        info = context.request_info
+        self._terminations.labels(
+            reported_verb(context.method, info, scope["query_string"]),
+            info.api_group,
+            info.api_version,
+            info.resource,
+            info.subresource if info.is_resource_request else info.path,
+            request_scope(info),
+            API_SERVER_COMPONENT,
+            str(code),
+        ).inc()
+
+    def aborted(self, context: RequestContext, scope: Scope) -> None:
+        """A response was broken off after it had begun."""
+        info = context.request_info
+        self._aborts.labels(
+            reported_verb(context.method, info, scope["query_string"]),
+            info.api_group,
+            info.api_version,
+            info.resource,
+            info.subresource,
+            request_scope(info),
+        ).inc()
+
+
+class InFlightMetrics:
+    """How many requests the max-in-flight filter served at once."""
+
+    def __init__(self, registry: MetricsRegistry) -> None:
+        gauge = registry.gauge(
+            "apiserver_current_inflight_requests",
+            "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request kind in "
+            "last second.",
+            ["request_kind"],
+        )
+        self._gauge = gauge
+
+    def publish(self, *, read_only: int, mutating: int) -> None:
+        self._gauge.labels("readOnly").set(read_only)
+        self._gauge.labels("mutating").set(mutating)
+
+
+class FilterMetrics:
+    """The time that single filters take before they hand a request on."""
+
+    def __init__(self, registry: MetricsRegistry) -> None:
+        self._durations = registry.histogram(
+            "apiserver_request_filter_duration_seconds",
+            "[ALPHA] Request filter latency distribution in seconds, for each filter type",
+            ["filter"],
+            buckets=_FILTER_BUCKETS,
+        )
+
+    def observe(self, name: str) -> Callable[[float], None]:
+        """The function that takes the seconds of filter *name*."""
+        return lambda seconds: self._durations.labels(name).observe(seconds)
