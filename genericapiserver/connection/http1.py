@@ -214,6 +214,9 @@ class HTTP1Driver:
 
     def _request(self, request: h11.Request) -> None:
         self._link.set_timeout(None)
+        if not request.http_version.startswith(b"1."):
+            self._refuse(505, "unsupported protocol version")
+            return
         headers: RawHeaders = list(request.headers)
         fields = dict(headers)
         expect = fields.get(b"expect")
@@ -263,12 +266,12 @@ class HTTP1Driver:
         text = str(error)
         if error.error_status_hint == 431:
             self._refuse(431)
-        elif "Host" in text:
+        elif text.startswith("Missing mandatory Host"):
             self._refuse(400, "missing required Host header")
+        elif text.startswith("Found multiple Host"):
+            self._refuse(400, "too many Host headers")
         elif text.startswith("illegal header line"):
             self._refuse(400, "invalid header name")
-        elif "unsupported HTTP version" in text or "HTTP/2" in text:
-            self._refuse(505, "unsupported protocol version")
         else:
             self._refuse(error.error_status_hint)
 

@@ -57,6 +57,10 @@ class HTTPServer:
         self._service.tls = contexts
 
     @property
+    def metrics(self) -> ConnectionMetrics:
+        return self._service.metrics
+
+    @property
     def connection_count(self) -> int:
         return len(self._service.links)
 

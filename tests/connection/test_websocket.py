@@ -1,0 +1,148 @@
+"""Websockets over HTTP/1.1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    RejectConnection,
+    RejectData,
+    Request,
+    TextMessage,
+)
+from wsproto.extensions import PerMessageDeflate
+
+from genericapiserver.asgi import Receive, Scope, Send, send_response
+from tests.connection.conftest import Running, Serve
+
+Contexts = Callable[..., ssl.SSLContext]
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.ws = WSConnection(ConnectionType.CLIENT)
+        self._events: list[Event] = []
+
+    def send(self, event: Event) -> None:
+        self.writer.write(self.ws.send(event))
+
+    async def next(self) -> Event:
+        while not self._events:
+            data = await asyncio.wait_for(self.reader.read(65536), 5)
+            self.ws.receive_data(data or None)
+            self._events.extend(self.ws.events())
+        return self._events.pop(0)
+
+
+@contextlib.asynccontextmanager
+async def websocket(running: Running, context: ssl.SSLContext, path: str = "/") -> AsyncIterator[Client]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port, ssl=context, server_hostname="localhost")
+    client = Client(reader, writer)
+    client.send(
+        Request(
+            host="localhost",
+            target=path,
+            subprotocols=["v4.channel.k8s.io", "other"],
+            extensions=[PerMessageDeflate()],
+        )
+    )
+    try:
+        yield client
+    finally:
+        writer.transport.abort()
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
+
+
+async def test_messages_are_echoed(serve: Serve, client_context: Contexts) -> None:
+    async with serve(echo) as running, websocket(running, client_context()) as client:
+        accepted = await client.next()
+        assert isinstance(accepted, AcceptConnection)
+        assert accepted.subprotocol == "v4.channel.k8s.io"
+        assert accepted.extensions == [], "compression is never agreed on"
+        for number in range(200):
+            client.send(BytesMessage(data=b"%d" % number * 100))
+        received = b""
+        while len(received) < sum(len(b"%d" % number) * 100 for number in range(200)):
+            message = await client.next()
+            assert isinstance(message, BytesMessage)
+            received += message.data
+        assert received.startswith(b"0" * 100 + b"1" * 100)
+        client.send(TextMessage(data="text"))
+        message = await client.next()
+        assert isinstance(message, TextMessage)
+        assert message.data == "text"
+        client.send(CloseConnection(code=1000))
+        assert isinstance(await client.next(), CloseConnection)
+
+
+async def test_scope_tells_path_and_tls(serve: Serve, client_context: Contexts) -> None:
+    scopes: asyncio.Queue[Scope] = asyncio.Queue()
+
+    async def keep(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.put_nowait(scope)
+        await echo(scope, receive, send)
+
+    async with serve(keep) as running, websocket(running, client_context(), "/a%20b?watch=1"):
+        scope = await asyncio.wait_for(scopes.get(), 5)
+        assert scope["type"] == "websocket"
+        assert scope["scheme"] == "wss"
+        assert scope["path"] == "/a b"
+        assert scope["query_string"] == b"watch=1"
+        assert scope["extensions"]["tls"]["version"] == "TLSv1.3"
+
+
+async def test_a_refusal_in_http_terms_is_an_http_response(serve: Serve, client_context: Contexts) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 403, b"no", b"text/plain", [(b"audit-id", b"7")])
+
+    async with serve(refuse) as running, websocket(running, client_context()) as client:
+        rejected = await client.next()
+        assert isinstance(rejected, RejectConnection)
+        assert rejected.status_code == 403
+        assert (b"audit-id", b"7") in list(rejected.headers)
+        data = await client.next()
+        assert isinstance(data, RejectData)
+        assert data.data == b"no"
+
+
+async def test_a_client_that_leaves_is_a_disconnect(serve: Serve, client_context: Contexts) -> None:
+    last: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        last.put_nowait((await receive())["type"])
+
+    async with serve(listen) as running:
+        async with websocket(running, client_context()) as client:
+            await client.next()
+        assert await asyncio.wait_for(last.get(), 5) == "websocket.disconnect"
+
+
+async def test_a_failed_handler_closes_with_an_error(serve: Serve, client_context: Contexts) -> None:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        raise RuntimeError("boom")
+
+    async with serve(fail) as running, websocket(running, client_context()) as client:
+        assert isinstance(await client.next(), AcceptConnection)
+        closed = await client.next()
+        assert isinstance(closed, CloseConnection)
+        assert closed.code == 1011
