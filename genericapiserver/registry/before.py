@@ -107,7 +107,7 @@ def generated_name_error(error: Exception, context: RequestContext, obj: Any) ->
     if not isinstance(error, AlreadyExistsError) or not metadata.generate_name:
         return error
     info = context.request_info
-    return GenerateNameConflictError(GroupResource(info.api_group, info.resource), metadata.name, 1)
+    return GenerateNameConflictError(GroupResource(info.api_group, info.resource), metadata.name)
 
 
 def object_metadata_and_kind(typer: ObjectTyper, obj: Any) -> tuple[ObjectMeta, GroupKind]:

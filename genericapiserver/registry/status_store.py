@@ -69,12 +69,14 @@ class StatusStrategy(DefaultStrategy):
 
     def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
         obj.spec = old.spec
-        # What has to be told from one another by the client (version, identity) and what tracks it stays as sent.
+        # Identity, version and managedFields stay as sent: they are checked, or already tell of this update.
         sent = obj.metadata
         sent.labels = old.metadata.labels
         sent.annotations = old.metadata.annotations
         sent.finalizers = old.metadata.finalizers
         sent.owner_references = old.metadata.owner_references
+        sent.deletion_timestamp = old.metadata.deletion_timestamp
+        sent.self_link = old.metadata.self_link
 
     def validate_update(self, context: RequestContext, obj: Any, old: Any) -> Sequence[FieldError]:
         return self.main.validate_update(context, obj, old)

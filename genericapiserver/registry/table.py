@@ -8,6 +8,7 @@ from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.go import format_time
 from genericapiserver.apimachinery.meta import (
     ListMeta,
+    ObjectList,
     ObjectMeta,
     Table,
     TableColumnDefinition,
@@ -69,7 +70,7 @@ def table_list_meta(obj: Any) -> ListMeta:
     if isinstance(obj, StoredObject):
         return ListMeta(resource_version=str(obj.revision) if obj.revision else "")
     metadata = obj.metadata
-    if isinstance(metadata, ListMeta):
+    if isinstance(obj, ObjectList):
         return ListMeta(
             resource_version=metadata.resource_version,
             continue_token=metadata.continue_token,
@@ -82,9 +83,8 @@ def table_items(obj: Any) -> Iterable[Any]:
     """The objects of a list, or the one object itself, stored or not as they came."""
     if isinstance(obj, StoredList):
         return obj.items
-    if not isinstance(obj, StoredObject) and isinstance(getattr(obj, "metadata", None), ListMeta):
-        items: Iterable[Any] = obj.items
-        return items
+    if isinstance(obj, ObjectList):
+        return obj.items
     return (obj,)
 
 

@@ -1,0 +1,65 @@
+import datetime as dt
+
+import pytest
+
+from genericapiserver.apimachinery.errors import NotAcceptableError
+from genericapiserver.apimachinery.meta import ListMeta, Status, Table, TableOptions
+from genericapiserver.apimachinery.types import list_of
+from genericapiserver.registry.table import DefaultTableConvertor
+from tests.registry.support import GADGETS, Gadget, new_context, new_gadget
+
+MADE = dt.datetime(2026, 11, 20, 9, 49, 32, tzinfo=dt.UTC)
+GADGET_LIST = list_of(Gadget)
+
+
+def table(obj: object) -> Table:
+    return DefaultTableConvertor(GADGETS).convert_to_table(new_context(), obj, TableOptions())
+
+
+def test_the_columns_are_those_of_the_reference() -> None:
+    name, created = table(new_gadget()).column_definitions
+    assert (name.name, name.type, name.format, name.priority) == ("Name", "string", "name", 0)
+    assert name.description == (
+        "Name must be unique within a namespace. Is required when creating resources, although some resources may allow "
+        "a client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
+        "idempotence and configuration definition. Cannot be updated. More info: "
+        "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+    )
+    assert (created.name, created.type, created.format, created.priority) == ("Created At", "date", "", 0)
+    assert created.description == (
+        "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed "
+        "to be set in happens-before order across separate operations. Clients may not set this value. It is represented "
+        "in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
+        "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+    )
+
+
+def test_one_object_is_one_row_and_gives_its_version() -> None:
+    gadget = new_gadget(creation_timestamp=MADE, resource_version="7")
+    result = table(gadget)
+    assert result.metadata == ListMeta(resource_version="7")
+    assert [row.cells for row in result.rows] == [["a", "2026-11-20T09:49:32Z"]]
+    assert result.rows[0].object is gadget
+
+
+def test_a_list_gives_its_metadata_and_a_row_each() -> None:
+    metadata = ListMeta(resource_version="9", continue_token="more", remaining_item_count=3)
+    result = table(GADGET_LIST(metadata=metadata, items=[new_gadget("a"), new_gadget("b")]))
+    assert result.metadata == metadata
+    assert [row.cells[0] for row in result.rows] == ["a", "b"]
+
+
+def test_an_empty_list_has_no_rows() -> None:
+    assert table(GADGET_LIST()).rows == []
+
+
+def test_the_row_of_a_bookmark_shows_the_zero_time() -> None:
+    assert table(Gadget()).rows[0].cells == ["", "0001-01-01T00:00:00Z"]
+
+
+def test_what_has_no_name_cannot_be_a_table() -> None:
+    with pytest.raises(
+        NotAcceptableError,
+        match=r"^the resource gadgets.things.example.com does not support being converted to a Table$",
+    ):
+        table(Status())
