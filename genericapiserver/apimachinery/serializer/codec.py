@@ -1,8 +1,8 @@
 """Objects to bytes and back: which kind a document is, strictness, defaults, conversion.
 
-The part of apimachinery's pkg/runtime/serializer. A `CodecFactory` serves one scheme. Bodies of requests are never trusted: their errors carry the reference's texts. Bytes
-of the storage are: they go the short way through msgspec. Encoded items can be joined into lists and wrapped into
-objects without being encoded again.
+The part of apimachinery's pkg/runtime/serializer. A `CodecFactory` serves one scheme. Bodies of requests are never
+trusted: their errors carry the reference's texts. Bytes of the storage are: they go the short way through msgspec.
+Encoded items can be joined into lists and wrapped into objects without being encoded again.
 """
 
 import functools

@@ -4,11 +4,9 @@ Nothing is coerced. The compiled functions only find out *that* a value does not
 nobody declared (`notes` gets an entry); `problems` then walks the document once more to say what and where, as Go would.
 """
 
-import binascii
 import datetime as dt
-import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from genericapiserver.apimachinery.compiled import compile_function
 from genericapiserver.apimachinery.deepcopy import copy_json
@@ -16,8 +14,10 @@ from genericapiserver.apimachinery.describe import FieldDescription, Kind, TypeR
 from genericapiserver.apimachinery.go import TimeParseError
 from genericapiserver.apimachinery.int_or_string import IntOrString
 from genericapiserver.apimachinery.quantity import Quantity, QuantityError
-from genericapiserver.apimachinery.serializer.json import NumberLiteral, without_literals
+from genericapiserver.apimachinery.serializer.json import NumberLiteral, decode_base64, without_literals
 from genericapiserver.apimachinery.time import ZERO_TIME, parse_micro_time, parse_time
+
+T = TypeVar("T")
 
 
 class Notes(list[None]):
@@ -225,27 +225,25 @@ def _number(value: Any, _notes: Notes) -> float:
     return _empty(value, 0.0)
 
 
-def _empty(value: Any, empty: Any) -> Any:
+def _empty(value: Any, empty: T) -> T:
+    """*empty* for null; everything else that gets here does not fit."""
     if value is not None:
         raise Mismatch
     return empty
 
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
-
-
 def _bytes(value: Any, _notes: Notes) -> bytes:
     if type(value) is str:
-        text = value.replace("\r", "").replace("\n", "")
-        if len(text) % 4 or _BASE64.fullmatch(text) is None:
-            raise Mismatch
-        return binascii.a2b_base64(text)
+        try:
+            return decode_base64(value)
+        except ValueError:
+            raise Mismatch from None
     if type(value) is list:
         numbers = [0 if item is None else item for item in value]
         if not all(type(number) is int and 0 <= number < 256 for number in numbers):
             raise Mismatch
         return bytes(numbers)
-    return bytes(_empty(value, b""))
+    return _empty(value, b"")
 
 
 def _time(value: Any, _notes: Notes) -> dt.datetime:
@@ -262,8 +260,7 @@ def _any_time(value: Any, parse: Callable[[str], dt.datetime]) -> dt.datetime:
             return parse(value)
         except TimeParseError:
             raise Mismatch from None
-    time: dt.datetime = _empty(value, ZERO_TIME)
-    return time
+    return _empty(value, ZERO_TIME)
 
 
 class NeedsLiterals(Exception):  # noqa: N818 (as above)
@@ -282,15 +279,13 @@ def _quantity(value: Any, _notes: Notes) -> Quantity:
             return Quantity.parse(value.strip())
         except QuantityError:
             raise Mismatch from None
-    quantity: Quantity = _empty(value, Quantity())
-    return quantity
+    return _empty(value, Quantity())
 
 
 def _int_or_string(value: Any, _notes: Notes) -> IntOrString:
     if type(value) is str or (type(value) is int and -(1 << 31) <= value < 1 << 31):
         return IntOrString(value)
-    either: IntOrString = _empty(value, IntOrString(0))
-    return either
+    return _empty(value, IntOrString(0))
 
 
 def _raw(value: Any, notes: Notes) -> Any:

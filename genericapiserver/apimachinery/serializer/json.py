@@ -4,6 +4,7 @@ In: the standard library's scanner, because it can report duplicate keys and kee
 wanted. A text that they refuse is walked once more for Go's words about it. Out: msgspec, then the escapes that Go adds.
 """
 
+import binascii
 import json
 import re
 from collections.abc import Callable
@@ -175,6 +176,17 @@ def decode_utf8(data: bytes) -> str:
         except UnicodeDecodeError as error:
             parts += [rest[: error.start].decode(), "\ufffd" * (error.end - error.start)]
             rest = rest[error.end :]
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes of padded standard base64; line ends are ignored, as Go does. Raises ValueError."""
+    digits = text.replace("\r", "").replace("\n", "")
+    if len(digits) % 4 or _BASE64.fullmatch(digits) is None:
+        raise ValueError("illegal base64 data")
+    return binascii.a2b_base64(digits)
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

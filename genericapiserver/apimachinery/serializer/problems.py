@@ -60,9 +60,9 @@ class _Walk:
             case Kind.OBJECT:
                 self.object(ref.object_type, value, path)
             case Kind.LIST:
-                self.list(ref, value, path)
+                self.sequence(ref, value, path)
             case Kind.MAP:
-                self.map(ref, value, path)
+                self.mapping(ref, value, path)
             case Kind.STRING if type(value) is not str:
                 self.refuse(value, "string")
             case Kind.BOOLEAN if type(value) is not bool:
@@ -72,7 +72,7 @@ class _Walk:
             case Kind.NUMBER:
                 self.number(value)
             case Kind.BYTES:
-                self.bytes(value)
+                self.base64(value)
             case Kind.TIME | Kind.MICRO_TIME:
                 self.time(value)
             case Kind.QUANTITY:
@@ -80,14 +80,14 @@ class _Walk:
             case Kind.INT_OR_STRING if type(value) is not str:
                 self.integer(value, "int32", fatal=True)
 
-    def list(self, ref: TypeRef, value: Any, path: str) -> None:
+    def sequence(self, ref: TypeRef, value: Any, path: str) -> None:
         if type(value) is not list:
             self.refuse(value, ref.go_name)
             return
         for index, item in enumerate(value):
             self.value(ref.item, item, f"{path}[{index}]")
 
-    def map(self, ref: TypeRef, value: Any, path: str) -> None:
+    def mapping(self, ref: TypeRef, value: Any, path: str) -> None:
         if type(value) is not dict and type(value) is not Pairs:
             self.refuse(value, ref.go_name)
             return
@@ -138,7 +138,7 @@ class _Walk:
                 return
         self.refuse(value, "float64", literal=True)
 
-    def bytes(self, value: Any) -> None:
+    def base64(self, value: Any) -> None:
         if type(value) is list:
             for item in value:
                 self.value(_UINT8, item, "")

@@ -4,7 +4,6 @@ PyYAML's libyaml binding parses and emits; what scalars mean, duplicate keys, li
 is untrusted: aliases are refused, nesting and the number of nodes are bounded.
 """
 
-import binascii
 from typing import Any, Final
 
 import attrs
@@ -13,7 +12,7 @@ import yaml
 from genericapiserver.apimachinery.go import format_float as format_shortest
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.serializer.errors import JSONSyntaxError, YAMLSyntaxError
-from genericapiserver.apimachinery.serializer.json import MAX_DEPTH
+from genericapiserver.apimachinery.serializer.json import MAX_DEPTH, decode_base64, decode_utf8
 from genericapiserver.apimachinery.serializer.yaml_scalars import (
     json_number,
     number_text,
@@ -93,15 +92,15 @@ class _Reader:
                 case yaml.StreamStartEvent() | yaml.DocumentStartEvent():
                     continue
                 case yaml.AliasEvent():
-                    raise YAMLSyntaxError(f"yaml: line {event.start_mark.line + 1}: aliases are not accepted")
+                    raise YAMLSyntaxError(f"yaml: line {_line(event) + 1}: aliases are not accepted")
                 case yaml.ScalarEvent():
                     value: Any = self.scalar(event)
-                    line = event.start_mark.line
+                    line = _line(event)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     if len(self.stack) >= MAX_DEPTH:
                         raise YAMLSyntaxError(f"yaml: exceeded max depth of {MAX_DEPTH}")
                     made: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-                    self.stack.append(_Collection(made, event.start_mark.line))
+                    self.stack.append(_Collection(made, _line(event)))
                     continue
                 case _:
                     closed = self.stack.pop()
@@ -110,7 +109,8 @@ class _Reader:
             if nodes > MAX_NODES:
                 raise YAMLSyntaxError(f"yaml: document contains more than {MAX_NODES} nodes")
             if not self.stack:
-                return None if value is _MERGE else value
+                self.loader.get_event()  # raises when the document goes on behind its value
+                return "<<" if value is _MERGE else value
             self.add(self.stack[-1], value, line)
 
     def add(self, parent: "_Collection", value: Any, line: int) -> None:
@@ -153,8 +153,8 @@ class _Reader:
         match tag.removeprefix(_TAG):
             case "binary":
                 try:
-                    return binascii.a2b_base64(text, strict_mode=False).decode("utf-8", "replace")
-                except binascii.Error:
+                    return decode_utf8(decode_base64(text))
+                except ValueError:
                     raise YAMLSyntaxError("yaml: !!binary value contains invalid base64 data") from None
             case "bool" | "int" | "float" | "null" | "timestamp" as wanted:
                 return self.tagged(text, wanted)
@@ -179,6 +179,12 @@ class _Collection:
     key: Any = None
     has_key: bool = False
     seen: set[Any] = attrs.field(factory=set)
+
+
+def _line(event: Any) -> int:
+    """The line that a node starts on, counted from 0."""
+    line: int = event.start_mark.line
+    return line
 
 
 def _json_scalar(value: Any) -> Any:

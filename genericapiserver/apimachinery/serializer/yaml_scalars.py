@@ -41,7 +41,8 @@ def resolve(text: str) -> Any:
     if text[0] not in _NUMBER_STARTS:
         return text
     if text[0] == ".":
-        return _float(text, text)
+        # This branch alone wants underscores to stand between digits.
+        return _float(re.sub("(?<=[0-9])_(?=[0-9])", "", text), text)
     if is_timestamp(text):
         return text
     plain = text.replace("_", "")
@@ -120,15 +121,13 @@ class _NaturalKey:
 
     def __lt__(self, other: "_NaturalKey") -> bool:
         a, b = self.text, other.text
-        digits = False
         for at, (left, right) in enumerate(zip(a, b, strict=False)):
             if left == right:
-                digits = left.isdecimal()
                 continue
             if left.isalpha() and right.isalpha():
                 return left < right
             if left.isalpha() or right.isalpha():
-                return left.isalpha() if digits else right.isalpha()
+                return right.isalpha()
             # A digit of zero after a number that is not only zeros belongs to that number.
             start = 1 if "0" in (left, right) and a[:at].rstrip("0")[-1:].isdecimal() else 0
             a_number, a_end = _digits_from(a, at, start)
