@@ -1,5 +1,8 @@
 from typing import Any
 
+import pytest
+
+from genericapiserver.apimachinery.errors import NotFoundError
 from genericapiserver.apimachinery.meta import GetOptions, UpdateOptions
 from genericapiserver.registry import rest
 from genericapiserver.registry.rest import DefaultUpdatedObjectInfo
@@ -96,10 +99,6 @@ async def test_a_status_can_be_read_and_patched_and_nothing_more() -> None:
 
 
 async def test_a_status_update_never_creates() -> None:
-    import pytest
-
-    from genericapiserver.apimachinery.errors import NotFoundError
-
     _, status = stores()
     with pytest.raises(NotFoundError):
         await update_status(status, gadget())

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from genericapiserver.apimachinery.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from genericapiserver.apimachinery.errors import (
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+)
 from genericapiserver.apimachinery.go import NumError
 from genericapiserver.apimachinery.meta import ManagedFieldsEntry
 from genericapiserver.registry.generic.hooks import Hooks
@@ -368,7 +374,5 @@ async def test_the_ttl_is_set_again_on_every_update() -> None:
 
 
 async def test_a_name_that_is_no_segment_is_refused() -> None:
-    from genericapiserver.apimachinery.errors import BadRequestError
-
     with pytest.raises(BadRequestError):
         await update(new_store(), new_gadget(), name="../x", context=new_context())
