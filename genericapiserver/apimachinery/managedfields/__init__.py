@@ -7,3 +7,9 @@ Not here: storing, admission, HTTP; the endpoints choose when to call. Imports t
 
 Mirrors sigs.k8s.io/structured-merge-diff and k8s.io/apimachinery pkg/util/managedfields.
 """
+
+from genericapiserver.apimachinery.managedfields.field_manager import FieldManager, manager_from
+from genericapiserver.apimachinery.managedfields.managers import ManagedFieldsError, validate_managed_fields
+from genericapiserver.apimachinery.managedfields.path_set import PathSet
+
+__all__ = ["FieldManager", "ManagedFieldsError", "PathSet", "manager_from", "validate_managed_fields"]

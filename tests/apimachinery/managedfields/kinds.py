@@ -1,6 +1,9 @@
 """The kinds of the sample servers, as far as managed fields can tell them apart, and a type with every sort of list."""
 
+from genericapiserver.apimachinery.conversion import convert_fields
 from genericapiserver.apimachinery.meta import Condition, Object
+from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion
+from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.types import Int32, Int64, IntOrString, Quantity, RawJSON, Time, api_type, field
 
 
@@ -139,3 +142,65 @@ class Assorted:
     whole: Limits | None = field(default=None, map_type="atomic")
     any: RawJSON = field(default=None)
     nested: "Assorted | None" = field(default=None)
+
+
+WARDLE = "wardle.example.com"
+V1ALPHA1 = GroupVersion(WARDLE, "v1alpha1")
+V1BETA1 = GroupVersion(WARDLE, "v1beta1")
+DEMO = GroupVersion("demo.example.com", "v1")
+
+
+def _from_v1alpha1(old: FlunderV1Alpha1) -> Flunder:
+    spec = FlunderSpec()
+    # As in the sample server: without a type nothing is known of the reference.
+    if old.spec.reference_type == "Flunder":
+        spec = FlunderSpec(reference_type="Flunder", flunder_reference=old.spec.reference)
+    elif old.spec.reference_type == "Fischer":
+        spec = FlunderSpec(reference_type="Fischer", fischer_reference=old.spec.reference)
+    return Flunder(metadata=old.metadata, spec=spec, status=old.status)
+
+
+def _to_v1alpha1(hub: Flunder) -> FlunderV1Alpha1:
+    spec = FlunderV1Alpha1Spec()
+    if hub.spec.reference_type == "Flunder":
+        spec = FlunderV1Alpha1Spec(reference_type="Flunder", reference=hub.spec.flunder_reference)
+    elif hub.spec.reference_type == "Fischer":
+        spec = FlunderV1Alpha1Spec(reference_type="Fischer", reference=hub.spec.fischer_reference)
+    return FlunderV1Alpha1(metadata=hub.metadata, spec=spec, status=hub.status)
+
+
+def _default_v1alpha1(flunder: FlunderV1Alpha1) -> None:
+    if not flunder.spec.reference_type and flunder.spec.reference:
+        flunder.spec.reference_type = "Flunder"
+
+
+def _default_widget(widget: Widget) -> None:
+    if widget.spec.replicas is None:
+        widget.spec.replicas = 1
+    for part in widget.spec.parts:
+        part.count = part.count or 1
+
+
+def wardle_scheme() -> Scheme:
+    """Flunders in two versions with a hub, fischers in one that is its own hub."""
+    scheme = Scheme("wardle")
+    scheme.add_known_type_with_name(V1ALPHA1.with_kind("Flunder"), FlunderV1Alpha1)
+    scheme.add_known_type_with_name(V1BETA1.with_kind("Flunder"), FlunderV1Beta1)
+    scheme.add_known_type_with_name(GroupVersion(WARDLE, INTERNAL_VERSION).with_kind("Flunder"), Flunder)
+    scheme.add_known_type_with_name(V1ALPHA1.with_kind("Fischer"), Fischer)
+    scheme.add_known_type_with_name(GroupVersion(WARDLE, INTERNAL_VERSION).with_kind("Fischer"), Fischer)
+    scheme.add_conversion_func(FlunderV1Alpha1, Flunder, _from_v1alpha1)
+    scheme.add_conversion_func(Flunder, FlunderV1Alpha1, _to_v1alpha1)
+    scheme.add_conversion_func(FlunderV1Beta1, Flunder, lambda old: convert_fields(old, Flunder))
+    scheme.add_conversion_func(Flunder, FlunderV1Beta1, lambda hub: convert_fields(hub, FlunderV1Beta1))
+    scheme.add_defaulting_func(FlunderV1Alpha1, _default_v1alpha1)
+    return scheme
+
+
+def widget_scheme() -> Scheme:
+    """Widgets in one version that is its own hub."""
+    scheme = Scheme("widgets")
+    scheme.add_known_types(DEMO, Widget)
+    scheme.add_known_types(GroupVersion(DEMO.group, INTERNAL_VERSION), Widget)
+    scheme.add_defaulting_func(Widget, _default_widget)
+    return scheme
