@@ -209,8 +209,19 @@ class StorageEngine(Protocol):
         A revision of the future is silent until it has passed.
         """
 
-    def subscribe(self, prefix: bytes, subscriber: Subscriber) -> Subscription:
-        """Tell *subscriber* of every write under *prefix* (which ends in `/`) from now on."""
+    async def history(self, start: bytes, end: bytes | None, *, after_rev: int, upto: int) -> WatchBatch:
+        """The next events after *after_rev* up to *upto*, some of them if there are many; `rev` says how far.
+
+        Raises CompactedError.
+        """
+
+    def subscribe(
+        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+    ) -> Subscription:
+        """Tell *subscriber* of every write under *prefix* (which ends in `/`) from now on.
+
+        *closed* is called when the engine is closed before the subscription.
+        """
 
     async def reached(self, rev: int) -> None:
         """Return once `current_rev()` is *rev* or higher."""

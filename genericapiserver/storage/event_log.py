@@ -18,7 +18,6 @@ from genericapiserver.storage.engine import (
     EngineError,
     EngineEvent,
     Subscriber,
-    Subscription,
     WatchBatch,
 )
 
@@ -44,7 +43,7 @@ class EventLog:
         self._capacity = capacity
         self._history = history
         self._cursors: set[LogCursor] = set()
-        self._subscribers: dict[bytes, list[Subscriber]] = {}
+        self._subscribers: dict[bytes, list[LogSubscription]] = {}
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = count()
 
@@ -71,16 +70,16 @@ class EventLog:
     def _tell_subscribers(self, events: Sequence[EngineEvent]) -> None:
         if len(events) == 1:
             for prefix in self._prefixes(events[0].key):
-                for subscriber in self._subscribers.get(prefix, ()):
-                    subscriber(events)
+                for subscription in self._subscribers.get(prefix, ()):
+                    subscription.subscriber(events)
             return
         batches: dict[bytes, list[EngineEvent]] = {}
         for event in events:
             for prefix in self._prefixes(event.key):
                 batches.setdefault(prefix, []).append(event)
         for prefix, batch in batches.items():
-            for subscriber in self._subscribers.get(prefix, ()):
-                subscriber(batch)
+            for subscription in self._subscribers.get(prefix, ()):
+                subscription.subscriber(batch)
 
     def _prefixes(self, key: bytes) -> list[bytes]:
         """The subscribed prefixes of *key*. Prefixes end in `/`, so a key has as many as it has segments."""
@@ -93,14 +92,19 @@ class EventLog:
             end = key.find(b"/", end + 1)
         return found
 
-    def subscribe(self, prefix: bytes, subscriber: Subscriber) -> Subscription:
+    def subscribe(
+        self, prefix: bytes, subscriber: Subscriber, closed: Callable[[], None] | None = None
+    ) -> "LogSubscription":
         if not prefix.endswith(b"/"):
             raise ValueError(f"a subscription needs a prefix that ends in a slash, not {prefix!r}")
-        self._subscribers[prefix] = [*self._subscribers.get(prefix, ()), subscriber]
-        return _LogSubscription(self, prefix, subscriber)
+        subscription = LogSubscription(self, prefix, subscriber, closed)
+        # Lists are replaced, not changed: one may be iterated over right now.
+        self._subscribers[prefix] = [*self._subscribers.get(prefix, ()), subscription]
+        return subscription
 
-    def unsubscribe(self, prefix: bytes, subscriber: Subscriber) -> None:
-        left = [other for other in self._subscribers.get(prefix, ()) if other is not subscriber]
+    def unsubscribe(self, subscription: "LogSubscription") -> None:
+        prefix = subscription.prefix
+        left = [other for other in self._subscribers.get(prefix, ()) if other is not subscription]
         if left:
             self._subscribers[prefix] = left
         else:
@@ -134,18 +138,19 @@ class EventLog:
         for cursor in self._cursors:
             cursor.request_progress()
 
-    def read(self, start: bytes, end: bytes | None, after_rev: int) -> WatchBatch:
-        """Events in memory after *after_rev*, and the revision up to which they are complete."""
+    def read(self, start: bytes, end: bytes | None, after_rev: int, upto: int | None = None) -> WatchBatch:
+        """Events in memory after *after_rev* up to *upto*, and the revision up to which they are complete."""
         events = self._events
         first = bisect_right(events, after_rev, key=_revision)
+        stop = len(events) if upto is None else bisect_right(events, upto, first, key=_revision)
         found: list[EngineEvent] = []
-        for index in range(first, len(events)):
+        for index in range(first, stop):
             event = events[index]
             if event.key == start if end is None else start <= event.key < end:
                 found.append(event)
                 if len(found) == BATCH_EVENTS:
                     return WatchBatch(found, event.rev)
-        return WatchBatch(found, max(after_rev, self.current_rev))
+        return WatchBatch(found, max(after_rev, self.current_rev) if upto is None else upto)
 
     def raise_floor(self, rev: int, *, forget: bool) -> list[EngineEvent]:
         """Nothing before *rev* may be read any more. With *forget* the events leave the memory, too, and are returned.
@@ -175,21 +180,30 @@ class EventLog:
             if not future.done():
                 future.set_exception(EngineClosedError("the storage engine is closed"))
         self._waiters.clear()
+        subscriptions = [subscription for group in self._subscribers.values() for subscription in group]
         self._subscribers.clear()
+        for subscription in subscriptions:
+            if subscription.closed is not None:
+                subscription.closed()
 
 
 def _revision(event: EngineEvent) -> int:
     return event.rev
 
 
-class _LogSubscription:
-    def __init__(self, log: EventLog, prefix: bytes, subscriber: Subscriber) -> None:
+class LogSubscription:
+    """One subscriber's place in a log."""
+
+    __slots__ = ("_log", "closed", "prefix", "subscriber")
+
+    def __init__(self, log: EventLog, prefix: bytes, subscriber: Subscriber, closed: Callable[[], None] | None) -> None:
         self._log = log
-        self._prefix = prefix
-        self._subscriber = subscriber
+        self.prefix = prefix
+        self.subscriber = subscriber
+        self.closed = closed
 
     def close(self) -> None:
-        self._log.unsubscribe(self._prefix, self._subscriber)
+        self._log.unsubscribe(self)
 
 
 class LogCursor:

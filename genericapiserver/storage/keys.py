@@ -52,6 +52,10 @@ class KeySpace:
         """The resource's own key again."""
         return key[self._cut :].decode(errors="surrogateescape")
 
+    def from_full(self, key: str) -> str:
+        """The resource's own key of a full one."""
+        return key[self._cut :]
+
     @property
     def engine_prefix(self) -> bytes:
         """Everything of this resource starts so."""

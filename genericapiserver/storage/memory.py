@@ -8,6 +8,7 @@ told to list again (rule 4 of the engines).
 import asyncio
 import time
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
 from heapq import heappop, heappush
 
 from genericapiserver.aio import Clock, SystemClock
@@ -23,6 +24,7 @@ from genericapiserver.storage.engine import (
     RangeStats,
     Subscriber,
     Subscription,
+    WatchBatch,
     WriteResult,
 )
 from genericapiserver.storage.event_log import EventLog
@@ -132,9 +134,15 @@ class MemoryEngine:
         self._readable(0)
         return self._log.watch(start, end, after_rev)
 
-    def subscribe(self, prefix: bytes, subscriber: Subscriber) -> Subscription:
+    async def history(self, start: bytes, end: bytes | None, *, after_rev: int, upto: int) -> WatchBatch:
+        self._readable(after_rev)
+        return self._log.read(start, end, after_rev, upto)
+
+    def subscribe(
+        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+    ) -> Subscription:
         self._readable(0)
-        return self._log.subscribe(prefix, subscriber)
+        return self._log.subscribe(prefix, subscriber, closed)
 
     async def reached(self, rev: int) -> None:
         await self._log.reached(rev)

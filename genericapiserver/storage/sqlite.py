@@ -283,9 +283,17 @@ class SQLiteEngine:
         self._readable(0)
         return self._log.watch(start, end, after_rev)
 
-    def subscribe(self, prefix: bytes, subscriber: Subscriber) -> Subscription:
+    async def history(self, start: bytes, end: bytes | None, *, after_rev: int, upto: int) -> WatchBatch:
+        self._readable(after_rev)
+        if after_rev >= self._log.start_rev:
+            return self._log.read(start, end, after_rev, upto)
+        return await self._history(start, end, after_rev, upto)
+
+    def subscribe(
+        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+    ) -> Subscription:
         self._readable(0)
-        return self._log.subscribe(prefix, subscriber)
+        return self._log.subscribe(prefix, subscriber, closed)
 
     async def reached(self, rev: int) -> None:
         await self._log.reached(rev)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import listing, updates
 from genericapiserver.storage.access import MAX_OBJECT_BYTES, ObjectAccess
-from genericapiserver.storage.api_errors import too_large
+from genericapiserver.storage.api_errors import error_event, too_large
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.errors import KeyExistsError, KeyNotFoundError, StorageError
 from genericapiserver.storage.interface import (
@@ -89,7 +89,7 @@ class Store(Generic[T]):
             self.keys.prepare(key),
             preconditions=preconditions,
             validate=validate,
-            cached_existing=cached_existing,
+            hint=updates.hint_from(cached_existing),
             unreadable=ignore_store_read_error,
         )
 
@@ -139,7 +139,7 @@ class Store(Generic[T]):
             update,
             ignore_not_found=ignore_not_found,
             preconditions=preconditions,
-            cached_existing=cached_existing,
+            hint=updates.hint_from(cached_existing),
         )
 
     async def watch(self, key: str, options: ListOptions) -> WatchStream[T]:
@@ -154,10 +154,9 @@ class Store(Generic[T]):
         state = await self.get_list(key, ListOptions(recursive=options.recursive, predicate=_unpaged(options)))
         if wanted > state.resource_version:
             retry = random.randint(1, 3)  # noqa: S311 - spreads clients, hides nothing
-            failed: FailedWatchStream[T] = FailedWatchStream(
-                too_large(wanted, state.resource_version, retry_after_seconds=retry)
+            return FailedWatchStream(
+                [error_event(too_large(wanted, state.resource_version, retry_after_seconds=retry))]
             )
-            return failed
         initial: list[WatchEvent[T]] = [WatchEvent(EventType.ADDED, item) for item in state.items]
         if options.send_initial_events and options.predicate.allow_watch_bookmarks:
             initial.append(bookmark(self.form, state.resource_version, initial_events_end=True))

@@ -111,10 +111,10 @@ class EngineWatchStream(WatchStreamBase[T]):
 
 
 class FailedWatchStream(WatchStreamBase[T]):
-    """A watch that opened only to say what is wrong."""
+    """A watch that ends after *events*, the last of which says what is wrong."""
 
-    def __init__(self, error: BaseException) -> None:
-        self._events: list[WatchEvent[T]] = [error_event(error)]
+    def __init__(self, events: list[WatchEvent[T]]) -> None:
+        self._events = events
 
     async def next_events(self) -> list[WatchEvent[T]]:
         events, self._events = self._events, []

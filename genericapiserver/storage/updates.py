@@ -24,10 +24,10 @@ async def guaranteed_update(
     *,
     ignore_not_found: bool,
     preconditions: Preconditions | None,
-    cached_existing: StoredObject[T] | None,
+    hint: ObjectState[T] | None,
 ) -> StoredObject[T]:
-    """See StorageBackend.guaranteed_update."""
-    state, current = await _start(access, key, cached_existing)
+    """See StorageBackend.guaranteed_update. A *hint* may also say that nothing is stored."""
+    state, current = await _start(access, key, hint)
     while True:
         if state.stored is None and not ignore_not_found:
             if current:
@@ -69,11 +69,11 @@ async def delete(
     *,
     preconditions: Preconditions | None,
     validate: ValidateDeletion[T] | None,
-    cached_existing: StoredObject[T] | None,
+    hint: ObjectState[T] | None,
     unreadable: bool,
 ) -> StoredObject[T]:
     """See StorageBackend.delete."""
-    state, current = await _start(access, key, cached_existing, unreadable=unreadable)
+    state, current = await _start(access, key, hint, unreadable=unreadable)
     while True:
         stored = state.stored
         if stored is None:
@@ -96,10 +96,15 @@ async def delete(
         state, current = access.state(key, result.current, unreadable=unreadable), True
 
 
+def hint_from(stored: StoredObject[T] | None) -> ObjectState[T] | None:
+    """The hint that *stored* is, if there is one."""
+    return None if stored is None else ObjectState(stored, stored.revision)
+
+
 async def _start(
-    access: ObjectAccess[T], key: str, hint: StoredObject[T] | None, *, unreadable: bool = False
+    access: ObjectAccess[T], key: str, hint: ObjectState[T] | None, *, unreadable: bool = False
 ) -> tuple[ObjectState[T], bool]:
     """The state to begin with, and whether it was just read."""
     if hint is not None:
-        return ObjectState(hint, hint.revision), False
+        return hint, False
     return await access.read(key, unreadable=unreadable), True

@@ -1,0 +1,199 @@
+"""What the watch cache knows: every object in key order, and the newest changes with what was there before.
+
+The past of the last changes needs no copies: the state at a revision is the state now with the changes since then undone,
+newest first. So a page of a list that began a moment ago costs the list and a few corrections.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Generic, TypeVar
+
+from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.storage.stored import ObjectForm, StoredObject, WatchEvent
+
+T = TypeVar("T")
+
+FEW_CORRECTIONS = 64
+"""Up to so many corrections are made one by one in the sorted list; more are cheaper by sorting anew."""
+
+
+class UnreadableObject(StoredObject[T]):
+    """Stored bytes that the transformer refused. Reading such a key goes to the store, which says what is wrong."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, key: str, revision: int, value: bytes, form: ObjectForm[T], error: BaseException) -> None:
+        super().__init__(key, revision, value, form)
+        self.error = error
+
+
+class CacheEvent(Generic[T]):
+    """One change: *current* is None for a deletion, *previous* for a creation. Shared by all watches."""
+
+    __slots__ = ("_left", "_plain", "current", "key", "previous", "revision", "time")
+
+    def __init__(
+        self,
+        key: str,
+        revision: int,
+        time: float,
+        current: StoredObject[T] | None,
+        previous: StoredObject[T] | None,
+    ) -> None:
+        self.key = key
+        self.revision = revision
+        self.time = time
+        self.current = current
+        self.previous = previous
+        self._plain: WatchEvent[T] | None = None
+        self._left: WatchEvent[T] | None = None
+
+    @property
+    def plain(self) -> WatchEvent[T]:
+        """The event for a watch that selects everything."""
+        event = self._plain
+        if event is None:
+            if self.current is None:
+                event = self.left
+            else:
+                event = WatchEvent(EventType.ADDED if self.previous is None else EventType.MODIFIED, self.current)
+            self._plain = event
+        return event
+
+    @property
+    def left(self) -> WatchEvent[T]:
+        """DELETED, with the old object at the revision of the change: it was deleted, or left the selection."""
+        event = self._left
+        if event is None:
+            assert self.previous is not None
+            event = self._left = WatchEvent(EventType.DELETED, self.previous.at_revision(self.revision))
+        return event
+
+    @property
+    def unreadable(self) -> "UnreadableObject[T] | None":
+        """The object that keeps this change from being shown."""
+        shown = self.previous if self.current is None else self.current
+        return shown if isinstance(shown, UnreadableObject) else None
+
+
+class CacheState(Generic[T]):
+    """Objects and changes up to the newest one. `start_rev` is the oldest revision whose successors are all known."""
+
+    def __init__(self, objects: Iterable[StoredObject[T]], revision: int, *, max_events: int, window: float) -> None:
+        self.items = list(objects)  # in key order, as the engine gave them
+        self.keys = [stored.key for stored in self.items]
+        self.by_key = {stored.key: stored for stored in self.items}
+        self.unreadable = {stored.key for stored in self.items if isinstance(stored, UnreadableObject)}
+        self.value_bytes = sum(len(stored.value) for stored in self.items)
+        self.start_rev = revision
+        self._events: list[CacheEvent[T]] = []
+        self._head = 0  # events before it are forgotten; the list is cut now and then
+        self._max_events = max_events
+        self._window = window
+
+    # ---- changing
+
+    def apply(self, key: str, revision: int, time: float, current: StoredObject[T] | None) -> CacheEvent[T] | None:
+        """Take a change in; None when it deletes what was not there."""
+        previous = self.by_key.get(key)
+        if previous is None:
+            if current is None:
+                return None
+            index = bisect_left(self.keys, key)
+            self.keys.insert(index, key)
+            self.items.insert(index, current)
+        else:
+            index = bisect_left(self.keys, key)
+            self.value_bytes -= len(previous.value)
+            self.unreadable.discard(key)
+            if current is None:
+                del self.keys[index], self.items[index], self.by_key[key]
+            else:
+                self.items[index] = current
+        if current is not None:
+            self.by_key[key] = current
+            self.value_bytes += len(current.value)
+            if isinstance(current, UnreadableObject):
+                self.unreadable.add(key)
+        event = CacheEvent(key, revision, time, current, previous)
+        self._events.append(event)
+        return event
+
+    def forget(self, now: float) -> bool:
+        """Drop changes that are too many or older than the window; True when there were some."""
+        events, head = self._events, self._head
+        oldest = now - self._window
+        head = max(head, len(events) - self._max_events)
+        while head < len(events) and events[head].time < oldest:
+            head += 1
+        if head == self._head:
+            return False
+        self.start_rev = events[head - 1].revision
+        self._head = head
+        if head > 1000 and head * 2 > len(events):
+            del events[:head]
+            self._head = 0
+        return True
+
+    # ---- reading
+
+    def bounds(self, prefix: str, start: str = "") -> tuple[int, int]:
+        """Where the keys under *prefix*, which ends in a slash, lie; from *start* on if given."""
+        low = bisect_left(self.keys, start or prefix)
+        return low, bisect_left(self.keys, prefix[:-1] + "0", low)  # "0" follows "/"
+
+    def events_after(self, revision: int) -> Iterator[CacheEvent[T]]:
+        """Changes after *revision*, oldest first; complete if it is not below `start_rev`."""
+        first = bisect_right(self._events, revision, self._head, key=_revision)
+        return islice(self._events, first, None)
+
+    def get_at(self, key: str, revision: int) -> StoredObject[T] | None:
+        """What was under *key* at *revision*, which is not below `start_rev`."""
+        for event in self.events_after(revision):
+            if event.key == key:
+                return event.previous
+        return self.by_key.get(key)
+
+    def items_at(self, prefix: str, start: str, revision: int) -> list[StoredObject[T]]:
+        """The objects under *prefix* from *start* on as they were at *revision*, which is not below `start_rev`."""
+        low, high = self.bounds(prefix, start)
+        items = self.items[low:high]
+        first = start or prefix
+        corrections: dict[str, StoredObject[T] | None] = {}
+        for event in self.events_after(revision):
+            key = event.key
+            if key not in corrections and key >= first and key.startswith(prefix):
+                corrections[key] = event.previous
+        if not corrections:
+            return items
+        keys = self.keys[low:high]
+        if len(corrections) > FEW_CORRECTIONS:
+            return _merged(dict(zip(keys, items, strict=True)), corrections)
+        for key, old in corrections.items():
+            index = bisect_left(keys, key)
+            present = index < len(keys) and keys[index] == key
+            if old is None:
+                if present:
+                    del keys[index], items[index]
+            elif present:
+                items[index] = old
+            else:
+                keys.insert(index, key)
+                items.insert(index, old)
+        return items
+
+
+def _merged(
+    objects: dict[str, StoredObject[T]], corrections: dict[str, StoredObject[T] | None]
+) -> list[StoredObject[T]]:
+    for key, old in corrections.items():
+        if old is None:
+            objects.pop(key, None)
+        else:
+            objects[key] = old
+    return [objects[key] for key in sorted(objects)]
+
+
+def _revision(event: CacheEvent[T]) -> int:
+    return event.revision

@@ -1,0 +1,520 @@
+"""The watch cache: answers reads and watches of one resource from memory.
+
+It holds every object of the resource with its encodings, in key order, and the newest changes. It hears of each committed
+write from the engine before the writer is answered (see `engine`), so what it says is never older than what anybody was
+told: a read needs no question to the engine, "most recent" included. Writes go to the store, with the object in memory
+as the hint that saves reading.
+
+It is filled at the first request (or by `start`). What it no longer knows is asked elsewhere: lists at revisions before
+its changes from the store, older changes for a watch from the engine's history.
+
+Where Go's cacher follows etcd from afar and can lag, be unready or cut its watches when it lists again, this one cannot;
+the answers that follow from that (429 while initializing, the wait for freshness) remain for revisions of the future.
+
+Source: k8s.io/apiserver pkg/storage/cacher/{cacher,delegator,watch_cache}.go.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Generic, Literal, TypeVar, overload
+
+from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.storage import updates
+from genericapiserver.storage.access import ObjectState
+from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
+from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
+from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
+from genericapiserver.storage.cache_watch import Bucket, CacheWatch, seen_by
+from genericapiserver.storage.continue_token import encode_continue
+from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, Subscription
+from genericapiserver.storage.errors import KeyNotFoundError, StorageError, StorageInternalError
+from genericapiserver.storage.interface import (
+    ListOptions,
+    Preconditions,
+    Stats,
+    UpdateFunc,
+    ValidateDeletion,
+    WatchStream,
+)
+from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY
+from genericapiserver.storage.selection import SelectionPredicate
+from genericapiserver.storage.store import Store
+from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
+from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
+from genericapiserver.storage.versioning import parse_resource_version, plan_list
+
+T = TypeVar("T")
+
+FRESHNESS_TIMEOUT = 3.0
+"""Seconds that a request waits for a revision of the future (Go: blockTimeout)."""
+HISTORY_WINDOW = 75.0
+"""Seconds that changes are kept at least, if they are not too many (Go: DefaultEventFreshDuration)."""
+MAX_EVENTS = 10_000
+"""Changes kept at most; older ones are in the engine's history."""
+MAX_REPLAY = 50_000
+"""Changes that a watch may be behind when it starts; a client that is further behind lists faster."""
+
+
+class Cacher(Generic[T]):
+    """A StorageBackend over *store* that reads from memory. Belongs to the loop of its engine; close it first."""
+
+    def __init__(
+        self,
+        store: Store[T],
+        *,
+        history_window: float = HISTORY_WINDOW,
+        max_events: int = MAX_EVENTS,
+        freshness_timeout: float = FRESHNESS_TIMEOUT,
+        bookmark_frequency: float = FREQUENCY,
+    ) -> None:
+        if history_window < 0 or max_events < 1:
+            raise ValueError("the watch cache needs some history")
+        self.store = store
+        self._engine = store.engine
+        self._keys = store.keys
+        self._root = store.keys.resource_prefix
+        self._history_window = history_window
+        self._max_events = max_events
+        self._freshness_timeout = freshness_timeout
+        self._state: CacheState[T] | None = None
+        self._loading: asyncio.Task[CacheState[T]] | None = None
+        self._subscription: Subscription | None = None
+        self._early: list[EngineEvent] = []
+        self._buckets: dict[str, Bucket[T]] = {}
+        self._dirty: list[Bucket[T]] = []
+        self._bookmarks = BookmarkTimer(bookmark_frequency)
+        self._last_bookmark: WatchEvent[T] | None = None
+        self._closed = False
+
+    # ---- filling
+
+    async def start(self) -> None:
+        """Fill the cache now instead of at the first request. Raises StorageError."""
+        await self._loaded()
+
+    async def _loaded(self) -> CacheState[T]:
+        """The state. Everybody who comes while it is being filled waits for the same filling."""
+        if self._state is not None:
+            return self._state
+        if self._closed:
+            raise StorageError("apiserver cacher is stopped")
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+            self._loading.add_done_callback(_failure_was_seen)
+        try:
+            return await asyncio.shield(self._loading)
+        finally:
+            if self._loading is not None and self._loading.done():
+                self._loading = None
+
+    async def _load(self) -> CacheState[T]:
+        self._early = []
+        self._subscription = self._engine.subscribe(self._keys.engine_prefix, self._hear, closed=self._stop)
+        try:
+            objects, revision = await self._read_all()
+        except BaseException as error:
+            self._subscription.close()
+            if isinstance(error, EngineError):
+                raise self.store.access.translated(error, self._root) from error
+            raise
+        state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
+        self._state = state
+        early, self._early = self._early, []
+        self._hear([event for event in early if event.rev > revision])
+        return state
+
+    async def _read_all(self) -> tuple[list[StoredObject[T]], int]:
+        """Every object as of one revision."""
+        objects: list[StoredObject[T]] = []
+        start, revision = self._keys.engine_prefix, 0
+        while True:
+            page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
+            revision = revision or page.rev
+            for index, kv in enumerate(page.kvs):
+                objects.append(self._stored(kv.key, kv.mod_rev, kv.value))
+                if index % YIELD_EVERY == YIELD_EVERY - 1:
+                    await asyncio.sleep(0)
+            if len(page.kvs) >= page.total:
+                return objects, revision
+            start = page.kvs[-1].key + b"\x00"
+
+    def _stored(self, key: bytes, revision: int, data: bytes) -> StoredObject[T]:
+        try:
+            return self.store.access.stored(key, revision, data)
+        except Exception as error:  # noqa: BLE001 - whatever a transformer raises concerns this object alone
+            return UnreadableObject(self._keys.from_engine(key), revision, data, self.store.form, error)
+
+    # ---- hearing of writes
+
+    def _hear(self, news: Sequence[EngineEvent]) -> None:
+        """The engine's subscriber: take writes in and arrange that watches are woken. Never raises."""
+        state = self._state
+        if state is None:
+            self._early.extend(news)
+            return
+        now = asyncio.get_running_loop().time()
+        for change in news:
+            current = None if change.value is None else self._stored(change.key, change.rev, change.value)
+            event = state.apply(self._keys.from_engine(change.key), change.rev, now, current)
+            if event is not None and self._buckets:
+                self._file(event, state.start_rev)
+        state.forget(now)
+
+    def _file(self, event: CacheEvent[T], forgotten: int) -> None:
+        """Put *event* in the buckets of its key and of every prefix of it that is watched."""
+        key, buckets = event.key, self._buckets
+        places = [key]
+        end = len(self._root)
+        while end:
+            places.append(key[:end])
+            end = key.find("/", end) + 1
+        for place in places:
+            bucket = buckets.get(place)
+            if bucket is not None:
+                bucket.append(event, forgotten)
+                if bucket.waiting and not bucket.scheduled:
+                    bucket.scheduled = True
+                    if not self._dirty:
+                        asyncio.get_running_loop().call_soon(self._wake)
+                    self._dirty.append(bucket)
+
+    def _wake(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for bucket in dirty:
+            bucket.wake()
+
+    # ---- reading
+
+    @overload
+    async def get(
+        self, key: str, *, resource_version: str = "", ignore_not_found: Literal[False] = False
+    ) -> StoredObject[T]: ...
+
+    @overload
+    async def get(self, key: str, *, resource_version: str = "", ignore_not_found: bool) -> StoredObject[T] | None: ...
+
+    async def get(
+        self, key: str, *, resource_version: str = "", ignore_not_found: bool = False
+    ) -> StoredObject[T] | None:
+        """See StorageBackend. A resource version that is no number raises InvalidResourceVersionError."""
+        key = self._keys.prepare(key)
+        state = self._state or await self._loaded()
+        if resource_version:
+            await self._fresh(parse_resource_version(resource_version))
+        stored = state.by_key.get(key)
+        if stored is None:
+            if ignore_not_found:
+                return None
+            raise KeyNotFoundError(key, self._engine.current_rev())
+        if state.unreadable and isinstance(stored, UnreadableObject):
+            raise StorageInternalError(str(stored.error)) from stored.error
+        return stored
+
+    async def _fresh(self, revision: int) -> None:
+        """Wait until *revision* is known. Raises TooLargeResourceVersionError when that takes too long."""
+        if revision <= self._engine.current_rev():
+            return
+        try:
+            async with asyncio.timeout(self._freshness_timeout):
+                await self._engine.reached(revision)
+        except TimeoutError as error:
+            raise too_large(revision, self._engine.current_rev(), retry_after_seconds=1) from error
+        except EngineError as error:
+            raise self.store.access.translated(error, self._root) from error
+
+    async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
+        """See StorageBackend. A limit with resource version "0" is ignored, as the reference's cache does."""
+        key = self._keys.prepare(key, recursive=options.recursive)
+        state = self._state or await self._loaded()
+        full = self._keys.full(key)
+        plan = plan_list(full, options)
+        predicate = options.predicate
+        revision = plan.revision
+        if revision and (not options.recursive or revision < max(state.start_rev, self._engine.floor_rev())):
+            return await self.store.get_list(key, options)
+        await self._fresh(max(plan.not_older_than, revision))
+        current = self._engine.current_rev()
+        if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
+            return await self.store.get_list(key, options)
+        if not options.recursive:
+            stored = state.by_key.get(key)
+            found = [stored] if stored is not None and predicate.matches(stored) else []
+            return StoredList(found, current)
+        limit = predicate.limit
+        if options.resource_version == "0" and not predicate.continue_token:
+            limit = 0
+        start = self._keys.from_full(plan.start) if plan.start else ""
+        if revision and revision < current:
+            return self._page(state.items_at(key, start, revision), predicate, limit, full, revision)
+        low, high = state.bounds(key, start)
+        if predicate.empty:
+            stop = min(high, low + limit) if limit else high
+            return self._cut(state.items[low:stop], high - low, predicate, limit, full, current)
+        return self._page(state.items[low:high], predicate, limit, full, current)
+
+    def _page(
+        self, items: list[StoredObject[T]], predicate: SelectionPredicate, limit: int, prefix: str, revision: int
+    ) -> StoredList[T]:
+        """The first *limit* of *items* that are selected."""
+        total = len(items)
+        if predicate.empty:
+            return self._cut(items[:limit] if limit else items, total, predicate, limit, prefix, revision)
+        if not limit:
+            return StoredList([stored for stored in items if predicate.matches(stored)], revision)
+        found = []
+        for index, stored in enumerate(items):
+            if predicate.matches(stored):
+                found.append(stored)
+                if len(found) == limit:
+                    # Unread keys make a next page, whether they match or not.
+                    more = limit + total - index - 1
+                    return self._cut(found, more, predicate, limit, prefix, revision)
+        return StoredList(found, revision)
+
+    def _cut(
+        self,
+        items: list[StoredObject[T]],
+        total: int,
+        predicate: SelectionPredicate,
+        limit: int,
+        prefix: str,
+        revision: int,
+    ) -> StoredList[T]:
+        """A page of *items* with a token if *total* says that there are more keys."""
+        if not limit or total <= len(items):
+            return StoredList(items, revision)
+        token = encode_continue(f"{self._keys.full(items[-1].key)}\x00", prefix, revision)
+        return StoredList(items, revision, token, total - limit if predicate.empty else None)
+
+    # ---- watching
+
+    async def watch(self, key: str, options: ListOptions) -> WatchStream[T]:
+        """See StorageBackend. Waits for a revision of the future only when the initial events are to include it."""
+        key = self._keys.prepare(key, recursive=options.recursive)
+        wanted = parse_resource_version(options.resource_version)
+        state = self._state or await self._loaded()
+        with_state = options.send_initial_events
+        if with_state is None:
+            with_state = wanted == 0
+        backlog: list[WatchEvent[T]] = []
+        initial: Sequence[StoredObject[T]] = ()
+        current = self._engine.current_rev()
+        after = wanted or current
+        if with_state:
+            await self._fresh(wanted)
+            current = after = self._engine.current_rev()
+            if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
+                return await self.store.watch(key, options)  # ends with the error that the store has for it
+            initial = self._objects(state, key, options)
+            if options.send_initial_events and options.predicate.allow_watch_bookmarks:
+                backlog = [bookmark(self.store.form, current, initial_events_end=True)]
+        elif after < current:
+            if after < self._engine.floor_rev():
+                return FailedWatchStream([error_event(cached_watch_too_old(after, self._engine.floor_rev()))])
+            if after < state.start_rev:
+                backlog = await self._replay(state, key, options, after)
+            else:
+                backlog = self._since(state, key, options, after)
+            after = self._engine.current_rev()
+            if backlog and backlog[-1].type is EventType.ERROR:
+                return FailedWatchStream(backlog)
+        return self._open(key, options, after, initial, backlog)
+
+    def _objects(self, state: CacheState[T], key: str, options: ListOptions) -> Sequence[StoredObject[T]]:
+        if options.recursive:
+            low, high = state.bounds(key)
+            return state.items[low:high]
+        stored = state.by_key.get(key)
+        return () if stored is None else (stored,)
+
+    def _since(self, state: CacheState[T], key: str, options: ListOptions, after: int) -> list[WatchEvent[T]]:
+        """What the changes in memory after *after* are for a watch of *key*."""
+        events: list[WatchEvent[T]] = []
+        for change in state.events_after(after):
+            if change.key.startswith(key) if options.recursive else change.key == key:
+                if change.unreadable is not None:
+                    return [*events, error_event(change.unreadable.error)]
+                event = seen_by(options.predicate, change)
+                if event is not None:
+                    events.append(event)
+        return events
+
+    async def _replay(self, state: CacheState[T], key: str, options: ListOptions, after: int) -> list[WatchEvent[T]]:
+        """The same with changes that have left the memory, read from the engine."""
+        start = self._keys.engine_key(key)
+        end = start[:-1] + b"0" if options.recursive else None
+        events: list[WatchEvent[T]] = []
+        while after < state.start_rev:
+            try:
+                batch = await self._engine.history(start, end, after_rev=after, upto=state.start_rev)
+            except CompactedError as error:
+                return [error_event(cached_watch_too_old(after, error.floor))]
+            except EngineError as error:
+                raise self.store.access.translated(error, key) from error
+            for old in batch.events:
+                change = self._change(old)
+                if change.unreadable is not None:
+                    return [*events, error_event(change.unreadable.error)]
+                event = seen_by(options.predicate, change)
+                if event is not None:
+                    events.append(event)
+            after = batch.rev
+            if len(events) > MAX_REPLAY:
+                return [error_event(cached_watch_too_old(after, state.start_rev))]
+        return events + self._since(state, key, options, after)
+
+    def _change(self, old: EngineEvent) -> CacheEvent[T]:
+        current = None if old.value is None else self._stored(old.key, old.rev, old.value)
+        previous = None if old.prev_value is None else self._stored(old.key, old.prev_rev, old.prev_value)
+        return CacheEvent(self._keys.from_engine(old.key), old.rev, 0.0, current, previous)
+
+    def _open(
+        self,
+        key: str,
+        options: ListOptions,
+        after: int,
+        initial: Sequence[StoredObject[T]],
+        backlog: list[WatchEvent[T]],
+    ) -> WatchStream[T]:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(key)
+        wants_bookmarks = options.predicate.allow_watch_bookmarks
+        watch = CacheWatch(
+            bucket,
+            options.predicate,
+            after_rev=after,
+            initial=initial,
+            backlog=backlog,
+            bookmark=self._bookmark if wants_bookmarks else None,
+            on_close=self._closed_watch,
+        )
+        bucket.watches.add(watch)
+        if wants_bookmarks:
+            self._bookmarks.add(watch, options.timeout)
+        return watch
+
+    def _closed_watch(self, watch: CacheWatch[T]) -> None:
+        bucket = watch.bucket
+        bucket.watches.discard(watch)
+        if not bucket.watches and self._buckets.get(bucket.place) is bucket:
+            del self._buckets[bucket.place]
+
+    def _bookmark(self) -> WatchEvent[T]:
+        """A bookmark at the newest revision; watches that get it together share it."""
+        revision = self._engine.current_rev()
+        last = self._last_bookmark
+        if last is None or last.stored.revision != revision:
+            last = self._last_bookmark = bookmark(self.store.form, revision)
+        return last
+
+    # ---- writing
+
+    async def create(self, key: str, obj: T, *, ttl: int = 0) -> StoredObject[T]:
+        """See StorageBackend."""
+        return self._shared(await self.store.create(key, obj, ttl=ttl))
+
+    async def guaranteed_update(
+        self,
+        key: str,
+        update: UpdateFunc[T],
+        *,
+        ignore_not_found: bool = False,
+        preconditions: Preconditions | None = None,
+        cached_existing: StoredObject[T] | None = None,
+    ) -> StoredObject[T]:
+        """See StorageBackend. The object in memory takes the place of the caller's hint."""
+        key = self._keys.prepare(key)
+        updated = await updates.guaranteed_update(
+            self.store.access,
+            key,
+            update,
+            ignore_not_found=ignore_not_found,
+            preconditions=preconditions,
+            hint=await self._hint(key),
+        )
+        return self._shared(updated)
+
+    async def delete(
+        self,
+        key: str,
+        *,
+        preconditions: Preconditions | None = None,
+        validate: ValidateDeletion[T] | None = None,
+        cached_existing: StoredObject[T] | None = None,
+        ignore_store_read_error: bool = False,
+    ) -> StoredObject[T]:
+        """See StorageBackend. The object in memory takes the place of the caller's hint."""
+        key = self._keys.prepare(key)
+        hint = await self._hint(key)
+        return await updates.delete(
+            self.store.access,
+            key,
+            preconditions=preconditions,
+            validate=validate,
+            hint=hint if hint is not None and hint.stored is not None else None,
+            unreadable=ignore_store_read_error,
+        )
+
+    async def _hint(self, key: str) -> ObjectState[T] | None:
+        state = self._state or await self._loaded()
+        stored = state.by_key.get(key)
+        if stored is None:
+            return ObjectState(None, 0)
+        return None if isinstance(stored, UnreadableObject) else ObjectState(stored, stored.revision)
+
+    def _shared(self, written: StoredObject[T]) -> StoredObject[T]:
+        """The object in memory if it is the very one that was written: its encodings are then everybody's."""
+        cached = self._state.by_key.get(written.key) if self._state is not None else None
+        return cached if cached is not None and cached.revision == written.revision else written
+
+    # ---- the rest
+
+    async def stats(self) -> Stats:
+        """See StorageBackend; from memory."""
+        state = self._state or await self._loaded()
+        number = len(state.keys)
+        return Stats(number, state.value_bytes // number if number else 0)
+
+    def readiness_check(self) -> None:
+        """Raise StorageError until the cache is filled."""
+        if self._state is None:
+            raise StorageError("storage not ready")
+
+    async def request_watch_progress(self) -> None:
+        """See StorageBackend."""
+        await self.store.request_watch_progress()
+        self._bookmarks.offer_all()
+
+    async def get_current_resource_version(self) -> int:
+        """See StorageBackend."""
+        return await self.store.get_current_resource_version()
+
+    def compact_revision(self) -> int:
+        """See StorageBackend."""
+        return self.store.compact_revision()
+
+    async def aclose(self) -> None:
+        """End every watch and forget everything. Idempotent."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+            self._loading = None
+        self._stop()
+
+    def _stop(self) -> None:
+        self._closed = True
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+        self._bookmarks.stop()
+        for bucket in tuple(self._buckets.values()):
+            for watch in tuple(bucket.watches):
+                watch.close()
+        self._state = None
+
+
+def _failure_was_seen(task: "asyncio.Task[CacheState[T]]") -> None:
+    """Everybody who waited was told; if nobody was left, nobody misses it."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,97 @@
+"""From configuration to engines and backends (k8s.io/apiserver pkg/storage/storagebackend and its factory)."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import attrs
+
+from genericapiserver.apimachinery.deepcopy import deep_copy
+from genericapiserver.storage.access import MAX_OBJECT_BYTES
+from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
+from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.interface import StorageBackend
+from genericapiserver.storage.memory import MemoryEngine
+from genericapiserver.storage.retention import DEFAULT_INTERVAL, DEFAULT_MAX_EVENTS, Retention
+from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.store import Store
+from genericapiserver.storage.stored import ObjectAttributes, ObjectForm, StorageCodec, metadata_attributes
+from genericapiserver.storage.transformer import Transformer
+
+T = TypeVar("T")
+
+SQLITE = "sqlite"
+MEMORY = "memory"
+TYPES = (SQLITE, MEMORY)
+
+
+@attrs.frozen(kw_only=True)
+class StorageConfig:
+    """Where and how a server keeps its objects. One engine serves all resources.
+
+    `path` is the file of the SQLite engine. `compaction_interval` in seconds: what is older than two of them is
+    forgotten; 0 keeps history by number only. `max_history` bounds the number of changes kept, 0 by time only.
+    """
+
+    type: str = SQLITE
+    path: str = ""
+    prefix: str = "/registry"
+    synchronous: Literal["FULL", "NORMAL", "EXTRA"] = "FULL"
+    compaction_interval: float = DEFAULT_INTERVAL
+    max_history: int = DEFAULT_MAX_EVENTS
+    history_window: float = HISTORY_WINDOW
+    max_object_bytes: int = MAX_OBJECT_BYTES
+    watch_cache: bool = True
+
+
+async def open_engine(config: StorageConfig) -> StorageEngine:
+    """The engine that *config* names; the caller closes it, after the servers that use it.
+
+    Raises ValueError for an unknown type or a missing path, EngineOpenError when the store cannot be opened.
+    """
+    retention = Retention(interval=config.compaction_interval, max_events=config.max_history)
+    match config.type:
+        case "memory":
+            return MemoryEngine(retention=retention)
+        case "sqlite" | "":
+            if not config.path:
+                raise ValueError("the sqlite engine needs a path")
+            return await SQLiteEngine.open(config.path, synchronous=config.synchronous, retention=retention)
+        case other:
+            raise ValueError(f"unknown storage type: {other}")
+
+
+def object_form(
+    codec: StorageCodec[T],
+    object_type: Callable[[], T],
+    attributes: Callable[[T], ObjectAttributes] = metadata_attributes,
+) -> ObjectForm[T]:
+    """How objects of the API type *object_type* are kept."""
+    return ObjectForm(codec=codec, new=object_type, attributes=attributes, copy=deep_copy)
+
+
+def new_backend(
+    engine: StorageEngine,
+    config: StorageConfig,
+    *,
+    codec: StorageCodec[Any],
+    object_type: type[Any],
+    resource_prefix: str,
+    attributes: Callable[[Any], ObjectAttributes] = metadata_attributes,
+    transformer: Transformer | None = None,
+    watch_cache: bool | None = None,
+) -> StorageBackend[Any]:
+    """The backend of one resource: a store on *engine*, with a watch cache in front unless that is turned off.
+
+    It opens nothing by itself and ends with the engine. Raises ValueError for a resource prefix that could reach
+    other resources.
+    """
+    store = Store(
+        engine,
+        form=object_form(codec, object_type, attributes),
+        resource_prefix=resource_prefix,
+        prefix=config.prefix,
+        transformer=transformer,
+        max_object_bytes=config.max_object_bytes,
+    )
+    cached = config.watch_cache if watch_cache is None else watch_cache
+    return Cacher(store, history_window=config.history_window) if cached else store
