@@ -203,6 +203,17 @@ async def test_transformers_see_the_new_and_the_stored_object_and_an_empty_one_o
     assert seen == [("a", ""), ("a", made.metadata.uid)]
 
 
+async def test_what_may_not_change_is_noticed_also_when_the_stored_object_itself_was_changed() -> None:
+    async def rename(context: Any, new: Any, old: Any) -> Any:
+        old.metadata.name = "b"
+        return old
+
+    store = new_store()
+    await create(store, new_gadget())
+    with pytest.raises(InvalidError, match=r"metadata\.name: Invalid value: \"b\": field is immutable"):
+        await update(store, None, rename)
+
+
 async def test_denying_admission_blocks() -> None:
     async def deny_update(obj: Any, old: Any) -> None:
         assert obj.spec.size == 5

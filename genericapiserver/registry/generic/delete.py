@@ -116,9 +116,7 @@ async def delete(
             last_seen = mark.last_existing
             if preconditions is not None and preconditions.resource_version is not None:
                 # The mark itself has moved the version. Where nothing was written, the one asked for still stands.
-                preconditions = Preconditions(
-                    uid=preconditions.uid, resource_version=marked.shared.metadata.resource_version
-                )
+                preconditions = Preconditions(uid=preconditions.uid, resource_version=str(marked.revision))
     try:
         if options.dry_run:
             gone = await dry_run_delete(store.backend, key, preconditions=preconditions, validate=validate)

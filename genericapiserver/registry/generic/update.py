@@ -82,6 +82,9 @@ class _Update:
             return obj, self.store.time_to_live(obj, 0, update=False) or None
         old = existing.object()
         obj = await self.info.updated_object(self.context, old)
+        if obj is old or obj.metadata is old.metadata:
+            # Made by changing the stored object: what may not change has to be compared with another copy.
+            old = existing.object()
         self._check_resource_version(obj, meta.resource_version)
         async with self._begin(obj, old):
             await self._make_ready(obj, old, existing)

@@ -1,0 +1,86 @@
+"""How many objects of each resource there are, and how large they are, as gauges that are refreshed from time to time.
+
+Counting looks at the whole resource, so it is done by a poll and not when the metrics page is read. Go:
+pkg/registry/generic/registry/store.go (startObservingCount).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.storage.interface import StorageBackend
+
+JITTER: Final = 1.2
+"""A period lasts up to so many times longer, so that many servers do not count in step."""
+
+FAILED: Final = -1
+
+_log = logging.getLogger(__name__)
+
+
+class ObjectCounts:
+    """The counts of one server's resources."""
+
+    def __init__(self, metrics: MetricsRegistry) -> None:
+        self._objects = metrics.gauge(
+            "apiserver_resource_objects",
+            "Number of stored objects at the time of last check split by kind. In case of a fetching error, the value "
+            "will be -1.",
+            ("group", "resource"),
+        )
+        self._size = metrics.gauge(
+            "apiserver_resource_size_estimate_bytes",
+            "Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of serialized "
+            "objects. In case of a fetching error, the value will be -1.",
+            ("group", "resource"),
+        )
+        self._deprecated = metrics.gauge(
+            "apiserver_storage_objects",
+            "[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of "
+            "last check split by kind. In case of a fetching error, the value will be -1.",
+            ("resource",),
+        )
+        self._backends: dict[GroupResource, StorageBackend[Any]] = {}
+
+    def add(self, resource: GroupResource, backend: StorageBackend[Any]) -> None:
+        """Count *resource* from the next round on."""
+        self._backends[resource] = backend
+
+    def remove(self, resource: GroupResource) -> None:
+        """Count it no more, and forget its gauges. Does nothing for a resource that was never added."""
+        if self._backends.pop(resource, None) is None:
+            return
+        for gauge, labels in (
+            (self._objects, (resource.group, resource.resource)),
+            (self._size, (resource.group, resource.resource)),
+            (self._deprecated, (str(resource),)),
+        ):
+            if labels in {tuple(sample.labels.values()) for family in gauge.collect() for sample in family.samples}:
+                gauge.remove(*labels)
+
+    async def observe(self) -> None:
+        """Count everything once. A resource that cannot be counted shows -1."""
+        for resource, backend in list(self._backends.items()):
+            try:
+                stats = await backend.stats()
+            except Exception as error:  # noqa: BLE001 - a gauge must not end the poll of all others
+                _log.warning("cannot count the objects of %s: %s", resource, error)
+                count, size = FAILED, FAILED
+            else:
+                count = stats.object_count
+                size = stats.object_count * stats.estimated_average_object_size_bytes
+            if resource not in self._backends:  # removed while it was counted
+                continue
+            self._objects.labels(resource.group, resource.resource).set(count)
+            self._size.labels(resource.group, resource.resource).set(size)
+            self._deprecated.labels(str(resource)).set(count)
+
+    async def run(self, period: float, *, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        """Count every *period* seconds, a little longer each time, until cancelled."""
+        while True:
+            await self.observe()
+            await asyncio.sleep(uniform(period, period * JITTER))
