@@ -5,191 +5,33 @@ annotations itself. Descriptions are made on first use, when every name in the a
 """
 
 import datetime as dt
-import enum
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import attrs
 
 from genericapiserver.apimachinery.int_or_string import IntOrString
 from genericapiserver.apimachinery.quantity import Quantity
+from genericapiserver.apimachinery.shapes import (
+    OPTIONS,
+    FieldDescription,
+    FieldOptions,
+    Format,
+    Kind,
+    TypeDescription,
+    TypeOptions,
+    TypeRef,
+    is_api_type,
+    model_name_of,
+)
+
+__all__ = ["FieldDescription", "Kind", "TypeDescription", "TypeRef", "camel_case", "describe", "is_api_type"]
 
 # attrs types Factory as a function, while it is a class.
 _Factory: Any = attrs.Factory
-
-OPTIONS: Final = "genericapiserver.field"
-"""Where `field()` leaves its FieldOptions in the metadata of an attrs attribute."""
-
-
-class Kind(enum.StrEnum):
-    """What a value looks like in JSON, as far as the tools that read declarations have to know."""
-
-    STRING = "string"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BYTES = "bytes"
-    TIME = "time"
-    MICRO_TIME = "microtime"
-    QUANTITY = "quantity"
-    INT_OR_STRING = "int-or-string"
-    LIST = "list"
-    MAP = "map"
-    OBJECT = "object"
-    RAW = "raw"
-
-
-@attrs.frozen
-class Format:
-    """Marks what an annotation alone cannot tell apart: `Annotated[int, Format("int32")]`."""
-
-    name: str
-
-
-@attrs.frozen
-class TypeRef:
-    """The type of a field, a list item or a map value. `cls` is the class of an OBJECT, `element` what LIST and MAP hold."""
-
-    kind: Kind
-    format: str = ""
-    element: "TypeRef | None" = None
-    cls: type[Any] | None = None
-    enum: tuple[str, ...] = ()
-
-    @property
-    def item(self) -> "TypeRef":
-        """What a LIST or MAP holds. Raises TypeError for other kinds."""
-        if self.element is None:
-            raise TypeError(f"{self.kind} holds no elements")
-        return self.element
-
-    @property
-    def object_type(self) -> type[Any]:
-        """The class of an OBJECT. Raises TypeError for other kinds."""
-        if self.cls is None:
-            raise TypeError(f"{self.kind} is no object")
-        return self.cls
-
-    @property
-    def go_name(self) -> str:
-        """The type as Go's decoder names it in its errors."""
-        match self.kind:
-            case Kind.LIST:
-                return f"[]{self.item.go_name}"
-            case Kind.MAP:
-                return f"map[string]{self.item.go_name}"
-            case Kind.OBJECT:
-                return describe(self.object_type).go_name
-            case Kind.INTEGER:
-                return self.format
-        return _GO_NAMES[self.kind]
-
-
-_GO_NAMES: Mapping[Kind, str] = {
-    Kind.STRING: "string",
-    Kind.BOOLEAN: "bool",
-    Kind.NUMBER: "float64",
-    Kind.BYTES: "[]uint8",
-    Kind.TIME: "v1.Time",
-    Kind.MICRO_TIME: "v1.MicroTime",
-    Kind.QUANTITY: "resource.Quantity",
-    Kind.INT_OR_STRING: "intstr.IntOrString",
-    Kind.RAW: "interface {}",
-}
-
-
-@attrs.frozen(kw_only=True)
-class FieldOptions:
-    """What `field()` was told beyond the default."""
-
-    doc: str = ""
-    name: str | None = None
-    omit_empty: bool | None = None
-    null_when_empty: bool = False
-    list_type: str | None = None
-    list_map_keys: tuple[str, ...] = ()
-    map_type: str | None = None
-    patch_strategy: str | None = None
-    patch_merge_key: str | None = None
-    enum: tuple[str, ...] = ()
-    format: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class FieldDescription:
-    """One field: its two names, its type, and everything that the declaration says about it."""
-
-    attribute: str
-    json_name: str
-    type: TypeRef
-    doc: str
-    optional: bool
-    """Declared as `X | None`, which is Go's pointer: absent and empty are different things."""
-    has_default: bool
-    omit_empty: bool
-    null_when_empty: bool
-    """An empty list is written as `null`, as Go writes a nil slice."""
-    list_type: str | None
-    list_map_keys: tuple[str, ...]
-    map_type: str | None
-    patch_strategy: str | None
-    patch_merge_key: str | None
-    enum: tuple[str, ...]
-    format: str
-    default: Any = None
-    """The declared default when it is a plain value, else None."""
-    factory: Callable[[], Any] | None = None
-
-    @property
-    def required(self) -> bool:
-        """Always written, so OpenAPI lists it as required; structs with a default are written, but not required."""
-        by_value = self.type.kind is Kind.OBJECT and self.has_default and not self.optional
-        return not self.omit_empty and not by_value
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class TypeDescription:
-    """One API type with its fields in the order they are written in."""
-
-    cls: type[Any]
-    name: str
-    doc: str
-    model_name: str
-    """The name in OpenAPI documents, `com.example.demo.v1.Widget`."""
-    root: bool
-    """Carries `kind` and `apiVersion` wherever it stands (Go embeds TypeMeta)."""
-    items_carry_kind: bool
-    map_type: str | None
-    """`atomic` when values of this type are replaced as a whole by server-side apply."""
-    fields: tuple[FieldDescription, ...]
-    by_json_name: Mapping[str, FieldDescription]
-    by_attribute: Mapping[str, FieldDescription]
-
-    @property
-    def go_name(self) -> str:
-        """Go's short name, package and type: `v1.ObjectMeta`."""
-        return ".".join(self.model_name.split(".")[-2:])
-
-
-@attrs.frozen(kw_only=True)
-class TypeOptions:
-    """What `api_type()` was told, kept on the class as `__api_type__`."""
-
-    model_name: str | None
-    root: bool
-    items_carry_kind: bool
-    map_type: str | None
-    names: Mapping[str, Any]
-    """Names of the function that the class was declared in, to resolve its annotations with."""
-
-
-def is_api_type(cls: object) -> bool:
-    """Whether *cls* is a class declared with `api_type`."""
-    return isinstance(cls, type) and "__api_type__" in cls.__dict__
 
 
 _descriptions: dict[type[Any], TypeDescription] = {}
@@ -226,16 +68,6 @@ def _describe(cls: type[Any]) -> TypeDescription:
         by_json_name={field.json_name: field for field in fields},
         by_attribute={field.attribute: field for field in fields},
     )
-
-
-def model_name_of(cls: type[Any]) -> str:
-    """The OpenAPI name of an API type, without resolving the annotations of its fields."""
-    options: TypeOptions = cls.__dict__["__api_type__"]
-    if options.model_name:
-        return options.model_name
-    module = sys.modules.get(cls.__module__)
-    package = getattr(module, "MODEL_PACKAGE", None) or cls.__module__
-    return f"{package}.{cls.__name__}"
 
 
 def _type_arguments(cls: type[Any]) -> dict[Any, Any]:

@@ -28,7 +28,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, 
 import attrs
 
 from genericapiserver.apimachinery.deepcopy import deep_copy
-from genericapiserver.apimachinery.describe import (
+from genericapiserver.apimachinery.describe import camel_case, describe
+from genericapiserver.apimachinery.int_or_string import IntOrString
+from genericapiserver.apimachinery.quantity import Quantity
+from genericapiserver.apimachinery.shapes import (
     OPTIONS,
     FieldDescription,
     FieldOptions,
@@ -37,13 +40,9 @@ from genericapiserver.apimachinery.describe import (
     TypeDescription,
     TypeOptions,
     TypeRef,
-    camel_case,
-    describe,
     is_api_type,
     model_name_of,
 )
-from genericapiserver.apimachinery.int_or_string import IntOrString
-from genericapiserver.apimachinery.quantity import Quantity
 
 if TYPE_CHECKING:
     from genericapiserver.apimachinery.meta.objects import ObjectList

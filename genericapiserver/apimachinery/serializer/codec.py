@@ -6,7 +6,7 @@ Encoded items can be joined into lists and wrapped into objects without being en
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -15,16 +15,18 @@ import msgspec
 from genericapiserver.apimachinery import meta
 from genericapiserver.apimachinery.describe import describe
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
-from genericapiserver.apimachinery.scheme import (
-    MissingKindError,
-    MissingVersionError,
-    Scheme,
-    SchemeError,
-)
+from genericapiserver.apimachinery.scheme import Scheme, SchemeError
 from genericapiserver.apimachinery.serializer import json, yaml
-from genericapiserver.apimachinery.serializer.decoder import Mismatch, NeedsLiterals, Notes, decoder_for, detach
+from genericapiserver.apimachinery.serializer.decoder import detach
+from genericapiserver.apimachinery.serializer.documents import (
+    JSONDocument,
+    YAMLDocument,
+    declared_kind,
+    decode_document,
+    decode_value,
+)
 from genericapiserver.apimachinery.serializer.encoder import Flavour, encoder_for
-from genericapiserver.apimachinery.serializer.errors import DecodeError, TypeMismatchError, UnknownKindError
+from genericapiserver.apimachinery.serializer.errors import DecodeError, UnknownKindError
 from genericapiserver.apimachinery.serializer.problems import find_problems
 
 T = TypeVar("T")
@@ -81,11 +83,13 @@ class CodecFactory:
         *default_gvk* fills what the document does not say. *strict* looks for unknown and duplicate fields too. *into*
         asks for conversion to that type, normally the hub. Raises DecodeError, with `gvk` set when the kind was known.
         """
-        document = _YAMLDocument(data, strict) if media_type == YAML_MEDIA_TYPE else _JSONDocument(data, strict)
-        gvk = _declared_kind(document, default_gvk)
+        if media_type not in (JSON_MEDIA_TYPE, YAML_MEDIA_TYPE):
+            raise ValueError(f"no serializer for {media_type}")
+        document = JSONDocument(data, strict) if media_type == JSON_MEDIA_TYPE else YAMLDocument(data, strict)
+        gvk = declared_kind(document, default_gvk)
         try:
             cls = self.scheme.type_for(gvk)
-            obj, problems = _decode_document(cls, document, strict)
+            obj, problems = decode_document(cls, document, strict)
             self.scheme.default(obj)
             if into is not None and type(obj) is not into:
                 obj = self.scheme.convert(obj, into)
@@ -98,7 +102,7 @@ class CodecFactory:
             raise
         return Decoded(object=obj, gvk=gvk, strict_errors=problems)
 
-    def from_unstructured(self, value: Mapping[str, Any], cls: type[T], *, strict: bool) -> tuple[T, list[str]]:
+    def from_unstructured(self, value: Mapping[str, Any], cls: type[T], *, strict: bool = False) -> tuple[T, list[str]]:
         """A *cls* from plain JSON values, which stay untouched, and the texts about unknown fields if *strict*.
 
         Nothing is defaulted. Raises TypeMismatchError.
@@ -108,7 +112,7 @@ class CodecFactory:
         def literals() -> Any:
             return json.parse_literals(json.encode_json(value))
 
-        obj, noted = _decode_value(cls, value, detach, literals, lambda: value)
+        obj, noted = decode_value(cls, value, detach, literals, lambda: value)
         return obj, find_problems(cls, value) if strict and noted else []
 
     # Writing
@@ -201,7 +205,7 @@ class StorageCodec(Generic[T]):
             raise DecodeError(f"stored bytes are no object: {error}") from error
         try:
             cls = self._types.get(key) or self._type_of(*key)
-            stored, _ = _decode_value(
+            stored, _ = decode_value(
                 cls, value, None, lambda: json.parse_literals(data), lambda: json.parse_pairs(data)
             )
             self.scheme.default(stored)
@@ -217,123 +221,6 @@ class StorageCodec(Generic[T]):
             raise UnknownKindError(str(error)) from error
         self._types[api_version, kind] = cls
         return cls
-
-
-class _JSONDocument:
-    """A JSON body. Its plain value is parsed at once, the slower forms when somebody needs them."""
-
-    def __init__(self, data: bytes, strict: bool) -> None:
-        self.data = data
-        self.duplicated = False
-        self.problems: list[str] = []
-        try:
-            if strict:
-                self.value, self.duplicated = json.parse_noting_duplicates(data)
-            else:
-                self.value = json.parse_plain(data)
-        except DecodeError as error:
-            raise type(error)(f"couldn't get version/kind; json parse error: {error}") from None
-
-    def literals(self) -> Any:
-        return json.parse_literals(self.data)
-
-    def pairs(self) -> Any:
-        return json.parse_pairs(self.data)
-
-
-class _YAMLDocument:
-    """A YAML body, read as the JSON that it stands for. Duplicate keys are its own problems."""
-
-    def __init__(self, data: bytes, strict: bool) -> None:
-        self.data = data
-        self.duplicated = False
-        document = yaml.parse_yaml(data)
-        self.value = document.value
-        self.problems = [document.duplicate_text] if strict and document.duplicate_text else []
-
-    def literals(self) -> Any:
-        return json.parse_literals(json.encode_json(self.value))
-
-    def pairs(self) -> Any:
-        # The JSON that Go makes of YAML has its keys sorted, and problems come in that order.
-        return json.sort_keys(self.literals())
-
-
-def _declared_kind(document: _JSONDocument | _YAMLDocument, default: GroupVersionKind | None) -> GroupVersionKind:
-    value = {} if document.value is None else document.value
-    if type(value) is not dict:
-        what = {list: "array", str: "string", bool: "bool"}.get(type(value), "number")
-        raise _no_kind(f"{what} into Go value of type {_GO_TYPE_META}")
-    for name in ("apiVersion", "kind"):
-        item = value.get(name)
-        if item is not None and type(item) is not str:
-            what = {list: "array", dict: "object", bool: "bool"}.get(type(item), "number")
-            raise _no_kind(f"{what} into Go struct field .{name} of type string")
-    kind = value.get("kind") or ""
-    api_version = value.get("apiVersion") or ""
-    if default is not None and default.kind == kind and default.api_version == api_version:
-        return default
-    try:
-        gvk = GroupVersionKind.parse(api_version, kind)
-    except ValueError as error:
-        raise UnknownKindError(str(error)) from None
-    if default is not None:
-        gvk = _fill_gaps(gvk, default)
-    if not gvk.kind:
-        raise UnknownKindError(str(MissingKindError(json.decode_utf8(document.data))))
-    if not gvk.version:
-        missing = UnknownKindError(str(MissingVersionError(json.decode_utf8(document.data))))
-        missing.gvk = gvk
-        raise missing
-    return gvk
-
-
-_GO_TYPE_META = (
-    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-)
-
-
-def _no_kind(text: str) -> TypeMismatchError:
-    return TypeMismatchError(f"couldn't get version/kind; json parse error: json: cannot unmarshal {text}")
-
-
-def _fill_gaps(gvk: GroupVersionKind, default: GroupVersionKind) -> GroupVersionKind:
-    kind = gvk.kind or default.kind
-    if not gvk.version and not gvk.group:
-        return default.group_version.with_kind(kind)
-    if not gvk.version and gvk.group == default.group:
-        return GroupVersionKind(gvk.group, default.version, kind)
-    return attrs.evolve(gvk, kind=kind)
-
-
-def _decode_document(cls: type[Any], document: _JSONDocument | _YAMLDocument, strict: bool) -> tuple[Any, list[str]]:
-    """The object, and what a strict reader has to say. The second look at the document is only taken when needed."""
-    obj, noted = _decode_value(cls, document.value, None, document.literals, document.pairs)
-    if not strict:
-        return obj, []
-    problems = find_problems(cls, document.pairs()) if noted or document.duplicated else []
-    return obj, document.problems + problems
-
-
-def _decode_value(
-    cls: type[T],
-    value: Any,
-    keep: Callable[[Any], Any] | None,
-    literals: Callable[[], Any],
-    pairs: Callable[[], Any],
-) -> tuple[T, bool]:
-    """An object, and whether its document may hold unknown fields. Raises TypeMismatchError."""
-    decoder, notes = decoder_for(cls), Notes(keep)
-    try:
-        try:
-            return decoder(value, notes), bool(notes)
-        except NeedsLiterals:
-            notes = Notes(json.without_literals)
-            return decoder(literals(), notes), bool(notes)
-    except Mismatch:
-        find_problems(cls, pairs())
-    # Not reached as long as the decoder and the walk agree on what fits.
-    raise TypeMismatchError(f"json: cannot unmarshal the document into Go value of type {cls.__name__}")
 
 
 def _type_meta(gvk: GroupVersionKind) -> dict[str, Any]:
