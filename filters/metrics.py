@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from prometheus_client import Histogram
+
 from genericapiserver.asgi import Scope
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.request import RequestContext
@@ -110,4 +112,12 @@ class FilterMetrics:
 
     def observe(self, name: str) -> Callable[[float], None]:
         """The function that takes the seconds of filter *name*."""
-        return lambda seconds: self._durations.labels(name).observe(seconds)
+        child: Histogram | None = None
+
+        def observe(seconds: float) -> None:
+            nonlocal child
+            if child is None:
+                child = self._durations.labels(name)
+            child.observe(seconds)
+
+        return observe

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from prometheus_client import Counter, Histogram
+
 from genericapiserver.metrics import MetricsRegistry
 
 _DURATION_BUCKETS: Final = tuple(0.001 * 2**exponent for exponent in range(15))
@@ -58,9 +60,16 @@ class AuthenticationMetrics:
         self._users = users
         self._attempts = attempts
         self._durations = durations
+        # Finding a child by its labels costs more than counting, and a child that is never found must not be shown.
+        self._by_user: dict[str, Counter] = {}
+        self._by_result: dict[str, tuple[Counter, Histogram]] = {}
 
     def success(self, username: str, seconds: float) -> None:
-        self._users.labels(compress_username(username)).inc()
+        name = compress_username(username)
+        user = self._by_user.get(name)
+        if user is None:
+            user = self._by_user[name] = self._users.labels(name)
+        user.inc()
         self._observe("success", seconds)
 
     def failure(self, seconds: float) -> None:
@@ -70,8 +79,11 @@ class AuthenticationMetrics:
         self._observe("error", seconds)
 
     def _observe(self, result: str, seconds: float) -> None:
-        self._attempts.labels(result).inc()
-        self._durations.labels(result).observe(seconds)
+        children = self._by_result.get(result)
+        if children is None:
+            children = self._by_result[result] = (self._attempts.labels(result), self._durations.labels(result))
+        children[0].inc()
+        children[1].observe(seconds)
 
 
 class CertificateMetrics:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from prometheus_client import Counter, Histogram
+
 from genericapiserver.metrics import MetricsRegistry
 
 _DURATION_BUCKETS: Final = tuple(0.001 * 2**exponent for exponent in range(15))
@@ -24,7 +26,11 @@ class AuthorizationMetrics:
         )
         self._attempts = attempts
         self._durations = durations
+        self._by_result: dict[str, tuple[Counter, Histogram]] = {}
 
     def observe(self, result: str, seconds: float) -> None:
-        self._attempts.labels(result).inc()
-        self._durations.labels(result).observe(seconds)
+        children = self._by_result.get(result)
+        if children is None:
+            children = self._by_result[result] = (self._attempts.labels(result), self._durations.labels(result))
+        children[0].inc()
+        children[1].observe(seconds)
