@@ -1,5 +1,7 @@
 """The checks of one page, until it is installed. Mirrors pkg/server/healthz.go."""
 
+from collections.abc import Callable
+
 import attrs
 
 from genericapiserver.aio import Clock
@@ -41,12 +43,23 @@ class HealthCheckRegistry:
         self,
         mux: HandlerRegistry,
         *,
+        first_time_healthy: Callable[[], None] | None = None,
         metrics: HealthMetrics | None = None,
         instrument: Instrument = uninstrumented,
     ) -> None:
-        """Put the page and one path per check into *mux*; nothing can be added afterwards."""
+        """Put the page and one path per check into *mux*; nothing can be added afterwards.
+
+        *first_time_healthy* is called once, when all checks of the page pass for the first time.
+        """
         self._installed = True
-        install_path_handler(mux, self.path, *self._checks, metrics=metrics, instrument=instrument)
+        install_path_handler(
+            mux,
+            self.path,
+            *self._checks,
+            first_time_healthy=first_time_healthy,
+            metrics=metrics,
+            instrument=instrument,
+        )
 
 
 @attrs.frozen

@@ -4,3 +4,8 @@ Here: a resource from one declaration, servers that stand alone with certificate
 anything a server with many groups or versions could not do with the root modules. May import everything but the other
 products.
 """
+
+from genericapiserver.builder.program import serve
+from genericapiserver.builder.resource import Resource, ResourceStrategy
+
+__all__ = ["Resource", "ResourceStrategy", "serve"]

@@ -1,0 +1,33 @@
+"""The command line: `genericapiserver serve notes.py [flags]`."""
+
+import sys
+from collections.abc import Sequence
+
+from genericapiserver.builder.program import serve_module
+from genericapiserver.config import ConfigError
+
+USAGE = """\
+Usage: genericapiserver serve FILE.py [flags]
+
+Serves every Resource that the Python file defines, alone on this machine: certificates, a kubeconfig and the objects
+are kept in the folder of --data. `genericapiserver serve FILE.py --help` lists the flags.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    if len(given) < 2 or given[0] != "serve":
+        sys.stderr.write(USAGE)
+        return 2
+    try:
+        return serve_module(given[1], given[2:])
+    except ConfigError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""`genericapiserver serve notes.py`: serve every Resource that a module defines."""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from genericapiserver.api_group import APIGroupInfo
+from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.builder.resource import Resource, new_scheme
+from genericapiserver.builder.standalone import run_standalone
+from genericapiserver.component import EffectiveVersion
+from genericapiserver.config import ConfigError, RecommendedConfig
+from genericapiserver.openapi import OpenAPIConfig
+from genericapiserver.options.flags import FlagSet
+from genericapiserver.options.recommended import RecommendedOptions
+from genericapiserver.registry.generic.options import store_for
+from genericapiserver.server import GenericAPIServer
+
+
+class ResourceServerOptions:
+    """The options of a server for *resources*, called *name* at *version*."""
+
+    def __init__(self, resources: Sequence[Resource], *, name: str, version: str = "1.0") -> None:
+        self.resources = resources
+        self.name = name
+        self.version = EffectiveVersion.parse(version)
+        self.scheme = new_scheme(resources)
+        self.serializer = CodecFactory(self.scheme)
+        self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
+
+    def add_flags(self, flags: FlagSet) -> None:
+        self.recommended.add_flags(flags)
+
+    def complete(self) -> None:
+        """There is nothing that follows from the flags."""
+
+    def validate(self) -> list[str]:
+        return self.recommended.validate()
+
+    async def server(self) -> GenericAPIServer:
+        """Open the storage and install every resource. Raises ConfigError."""
+        config = RecommendedConfig(effective_version=self.version, openapi=OpenAPIConfig(title=self.name))
+        await self.recommended.apply_to(config)
+        server = config.complete().new(self.name)
+        server.install_api_groups(*self.api_groups(config))
+        return server
+
+    def api_groups(self, config: RecommendedConfig) -> list[APIGroupInfo]:
+        if config.rest_options_getter is None:
+            raise ConfigError("there is no storage to keep the resources in")
+        groups: dict[str, APIGroupInfo] = {}
+        for resource in self.resources:
+            group, version = resource.group_version.group, resource.group_version.version
+            if group not in groups:
+                groups[group] = APIGroupInfo.for_group(group, scheme=self.scheme, serializer=self.serializer)
+            storage = groups[group].versioned_resources_storage.setdefault(version, {})
+            storage[resource.plural] = store_for(
+                config.rest_options_getter,
+                object_type=resource.object_type,
+                qualified_resource=GroupResource(group, resource.plural),
+                singular_name=resource.singular,
+                strategy=resource.strategy(self.scheme),
+                short_names=resource.short_names,
+                categories=resource.categories,
+            )
+        return list(groups.values())
+
+
+def serve(*resources: Resource, name: str = "genericapiserver", arguments: Sequence[str] | None = None) -> int:
+    """Serve *resources* alone until a signal; the exit status. *arguments* default to those of the command line."""
+    options = ResourceServerOptions(resources, name=name)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_standalone(name, options, given, hint=f"get {resources[0].plural} --all-namespaces")
+
+
+def serve_module(path: str, arguments: Sequence[str]) -> int:
+    """Serve the resources that the Python file at *path* defines. Raises ConfigError when there are none."""
+    module = _load(Path(path))
+    resources = [value for value in vars(module).values() if isinstance(value, Resource)]
+    if not resources:
+        raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
+    return serve(*resources, name=Path(path).stem, arguments=arguments)
+
+
+def _load(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,115 @@
+"""A server that needs no other cluster: certificates, a kubeconfig and its objects in one folder.
+
+Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. Nobody else may
+do anything, and no other API server is asked.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+from rich.console import Console
+
+from genericapiserver.builder.kubeconfig import write_kubeconfig
+from genericapiserver.builder.pki import ADMIN_GROUP, Authority
+from genericapiserver.config import ConfigError
+from genericapiserver.options.command import ServerOptions, run_command
+from genericapiserver.options.flags import INT, IP, STRING, FlagSet
+from genericapiserver.options.recommended import RecommendedOptions
+from genericapiserver.options.server_run import ServerRunOptions
+from genericapiserver.server import GenericAPIServer
+
+WATCH_TERMINATION = 1.0
+"""Seconds that watches get to end: nobody waits a minute for a sample to stop."""
+
+
+class RecommendedServerOptions(ServerOptions, Protocol):
+    """Options of a program that are built on the recommended ones."""
+
+    @property
+    def recommended(self) -> RecommendedOptions: ...
+
+
+@attrs.define
+class StandaloneOptions:
+    """*inner*, with everything set that a server of its own needs. Flags of *inner* still count."""
+
+    inner: RecommendedServerOptions
+    hint: str = "get all"
+    """What to try with kubectl, for the message at the start."""
+    data: str = ".data"
+    port: int = 6443
+    address: str = "127.0.0.1"
+
+    def add_flags(self, flags: FlagSet) -> None:
+        flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
+        flags.add("port", INT, self, "port", "The port to serve HTTPS on.")
+        flags.add("address", IP, self, "address", "The address to serve HTTPS on.")
+        recommended = self.inner.recommended
+        recommended.core_api = None
+        recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
+        if recommended.storage is not None:
+            recommended.storage.path = ""
+        self.inner.add_flags(flags)
+
+    def complete(self) -> None:
+        """Make what is missing in the folder and point the options at it. Raises ConfigError."""
+        if not 0 < self.port < 65536:
+            raise ConfigError(f"--port {self.port} must be between 1 and 65535, inclusive")
+        folder, recommended = self.folder, self.inner.recommended
+        try:
+            authority = Authority(folder / "pki")
+            pair = authority.server("localhost", "127.0.0.1", "::1", self.address)
+            admin = authority.client("admin", ADMIN_GROUP)
+            write_kubeconfig(
+                self.kubeconfig,
+                server=f"https://{self.address}:{self.port}",
+                authority=authority.files.certificate,
+                client=admin,
+                name="genericapiserver",
+            )
+        except OSError as error:
+            raise ConfigError(f"--data {folder}: {error}") from error
+        serving = recommended.secure_serving
+        serving.bind_address, serving.bind_port = self.address, self.port
+        serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
+        if recommended.authentication is not None:
+            recommended.authentication.client_ca_file = str(authority.files.certificate)
+            recommended.authentication.skip_in_cluster_lookup = True
+            recommended.authentication.remote_kubeconfig_file_optional = True
+        if recommended.authorization is not None:
+            recommended.authorization.remote_kubeconfig_file_optional = True
+        if recommended.storage is not None and not recommended.storage.path:
+            recommended.storage.path = str(folder / "objects.db")
+        self.inner.complete()
+
+    def validate(self) -> list[str]:
+        return self.inner.validate()
+
+    async def server(self) -> GenericAPIServer:
+        return await self.inner.server()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    async def announce(self, server: GenericAPIServer) -> None:
+        """Tell the user that it works and what to do next."""
+        console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+        console.print(
+            f"[bold green]{server.name} is ready[/] on https://{self.address}:{self.port}, objects in {self.folder}"
+        )
+        console.print(f"try:  kubectl --kubeconfig {self.kubeconfig} {self.hint}")
+        sys.stdout.flush()
+
+
+def run_standalone(command: str, options: RecommendedServerOptions, arguments: Sequence[str], *, hint: str) -> int:
+    """Serve *options* alone until a signal; the exit status."""
+    standalone = StandaloneOptions(options, hint=hint)
+    return run_command(command, standalone, arguments, on_ready=standalone.announce)

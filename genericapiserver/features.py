@@ -1,0 +1,40 @@
+"""The feature gates of the generic server, and how they stand at each version of Kubernetes.
+
+Only gates that switch something here are listed; the reference's other names are accepted by `--feature-gates` of a
+server that registers them. Source: pkg/features/kube_features.go of k8s.io/apiserver.
+"""
+
+from genericapiserver.component import FeatureGate, FeatureSpec, Stage, Version
+
+KUBE_VERSION = Version(1, 35)
+"""The version of Kubernetes whose behaviour this library mirrors."""
+KUBE_FLOOR = Version(1, 32)
+"""The oldest one that may be emulated."""
+
+API_RESPONSE_COMPRESSION = "APIResponseCompression"
+API_SERVER_IDENTITY = "APIServerIdentity"
+WATCH_LIST = "WatchList"
+STORAGE_VERSION_HASH = "StorageVersionHash"
+REMOTE_REQUEST_HEADER_UID = "RemoteRequestHeaderUID"
+UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
+MUTATING_ADMISSION_POLICY = "MutatingAdmissionPolicy"
+
+_ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
+_OFF = FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA)
+
+SPECS: dict[str, list[FeatureSpec]] = {
+    API_RESPONSE_COMPRESSION: [_ON],
+    API_SERVER_IDENTITY: [_ON],
+    WATCH_LIST: [_ON],
+    STORAGE_VERSION_HASH: [_ON],
+    REMOTE_REQUEST_HEADER_UID: [_ON],
+    UNAUTHENTICATED_HTTP2_DOS_MITIGATION: [_ON],
+    MUTATING_ADMISSION_POLICY: [_OFF],
+}
+
+
+def default_feature_gate() -> FeatureGate:
+    """A new gate with the generic server's features at their defaults."""
+    gate = FeatureGate(KUBE_VERSION)
+    gate.add(SPECS)
+    return gate

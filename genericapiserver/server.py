@@ -1,0 +1,295 @@
+"""GenericAPIServer: one server made from a CompletedConfig, in front of a delegate.
+
+    config.complete().new(name) -> install_api_group(s), hooks, checks -> prepare_run() -> run
+
+Source: pkg/server/genericapiserver.go and the second half of config.go of k8s.io/apiserver.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from genericapiserver.aio import Signal
+from genericapiserver.api_group import APIGroupInfo
+from genericapiserver.asgi import Handler, Receive, Scope, Send
+from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
+from genericapiserver.delegation import DelegationTarget
+from genericapiserver.endpoints.router import APIContainer
+from genericapiserver.group_installer import GroupInstaller
+from genericapiserver.handler import APIServerHandler
+from genericapiserver.healthchecks import HealthChecks, hook_check
+from genericapiserver.healthz import HealthChecker, named_check
+from genericapiserver.hooks import (
+    HookError,
+    PostStartHook,
+    PostStartHookContext,
+    PostStartHookEntry,
+    PreShutdownHook,
+    PreShutdownHookEntry,
+    check_post_start_hook,
+    where_registered,
+)
+from genericapiserver.prepared import PreparedAPIServer
+from genericapiserver.routes.flags import DebugFlags, verbosity_setter
+from genericapiserver.routes.index import index_not_found, install_index
+from genericapiserver.routes.metrics import install_metrics, install_slis
+from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
+from genericapiserver.routes.version import install_version
+
+if TYPE_CHECKING:
+    from genericapiserver.secure_serving import Serving
+
+logger = logging.getLogger(__name__)
+
+INFORMERS_HOOK = "generic-apiserver-start-informers"
+MAX_IN_FLIGHT_HOOK = "max-in-flight-filter"
+OBJECT_COUNT_HOOK = "storage-object-count-tracker-hook"
+
+
+class GenericAPIServer:
+    """Holds handlers, hooks, checks and lifecycle of one server. Made by `CompletedConfig.new`."""
+
+    def __init__(self, name: str, completed: CompletedConfig, delegation_target: DelegationTarget) -> None:
+        config = completed.config
+        if config.loopback_client_config is None:
+            raise ConfigError("Genericapiserver.New() called with config.LoopbackClientConfig == nil")
+        self.name = name
+        self.completed = completed
+        self.config = config
+        self.delegation_target = delegation_target
+        self.loopback_client_config = config.loopback_client_config
+        self.lifecycle_signals = config.lifecycle_signals
+        self.non_long_running_requests = config.non_long_running_requests
+        self.watch_requests = config.watch_requests
+        self.shutdown_timeout = config.request_timeout
+        self.shutdown_delay_duration = config.shutdown_delay_duration
+        self.shutdown_watch_termination_grace_period = config.shutdown_watch_termination_grace_period
+        self.shutdown_send_retry_after = config.shutdown_send_retry_after
+        self.http_server_stopping = Signal("HTTPServerStopping")
+        self.post_start_hooks_called = False
+        self.pre_shutdown_hooks_called = False
+        self.health_checks = HealthChecks(
+            healthz=config.healthz_checks,
+            livez=config.livez_checks,
+            readyz=config.readyz_checks,
+            livez_grace_period=config.livez_grace_period,
+            clock=config.clock,
+        )
+        self.handler = APIServerHandler(
+            name,
+            api_container=APIContainer(send_error=completed.send_error),
+            build_handler_chain=lambda handler: config.build_handler_chain(handler, completed),
+            not_found_handler=delegation_target.unprotected_handler,
+        )
+        config.loopback_handler.set(self.handler)
+        self.groups = GroupInstaller(self.handler.api_container, completed)
+        self._signals = dict(delegation_target.mux_and_discovery_complete_signals)
+        self._post_start_hooks = dict(delegation_target.post_start_hooks)
+        self._pre_shutdown_hooks = dict(delegation_target.pre_shutdown_hooks)
+        self._prepared = False
+        self._add_hooks()
+        self._inherit_checks()
+        self._install_routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The server as an ASGI application, filters included."""
+        await self.handler(scope, receive, send)
+
+    # ---- delegation
+
+    @property
+    def unprotected_handler(self) -> Handler | None:
+        return self.handler.director
+
+    @property
+    def post_start_hooks(self) -> Mapping[str, PostStartHookEntry]:
+        return self._post_start_hooks
+
+    @property
+    def pre_shutdown_hooks(self) -> Mapping[str, PreShutdownHookEntry]:
+        return self._pre_shutdown_hooks
+
+    @property
+    def healthz_checks(self) -> Sequence[HealthChecker]:
+        return self.health_checks.healthz.checks
+
+    @property
+    def listed_paths(self) -> list[str]:
+        """The paths of this server and of all behind it, sorted."""
+        return sorted({*self.handler.listed_paths, *self.delegation_target.listed_paths})
+
+    @property
+    def next_delegate(self) -> DelegationTarget | None:
+        return self.delegation_target
+
+    @property
+    def mux_and_discovery_complete_signals(self) -> Mapping[str, Signal]:
+        return self._signals
+
+    # ---- before it runs
+
+    def register_mux_and_discovery_complete_signal(self, name: str, signal: Signal) -> None:
+        """Have `mux_and_discovery_complete` wait for *signal*, too. Raises ValueError for a name taken already."""
+        if name in self._signals:
+            raise ValueError(f"{name} already registered")
+        self._signals[name] = signal
+
+    def add_health_checks(self, *checks: HealthChecker) -> None:
+        """Add to /healthz, /livez and /readyz. Raises RuntimeError once the server is prepared."""
+        self.health_checks.add(*checks)
+
+    def add_readyz_checks(self, *checks: HealthChecker) -> None:
+        self.health_checks.readyz.add(*checks)
+
+    def add_livez_checks(self, *checks: HealthChecker, delay: float = 0.0) -> None:
+        """Add to /livez; for *delay* seconds from now they pass whatever they say."""
+        self.health_checks.livez.add(*checks, delay=delay)
+
+    def add_post_start_hook(self, name: str, hook: PostStartHook) -> None:
+        """Have *hook* run once the server listens, and every health page wait for it.
+
+        Raises HookError for a name that is empty or taken, and once the hooks have been started; RuntimeError once the
+        server is prepared. A name that the configuration disables is skipped without a word.
+        """
+        if name in self.config.disabled_post_start_hooks:
+            return
+        check_post_start_hook(name, hook, self._post_start_hooks)
+        if self.post_start_hooks_called:
+            raise HookError(f'unable to add "{name}" because PostStartHooks have already been called')
+        self._register_hook(name, PostStartHookEntry(hook, where_registered()))
+
+    def add_pre_shutdown_hook(self, name: str, hook: PreShutdownHook) -> None:
+        """Have *hook* run before the server stops; it may still call the API. Raises HookError."""
+        if not name:
+            raise HookError("missing name")
+        if self.pre_shutdown_hooks_called:
+            raise HookError(f'unable to add "{name}" because PreShutdownHooks have already been called')
+        if name in self._pre_shutdown_hooks:
+            raise HookError(f'unable to add "{name}" because it is already registered')
+        self._pre_shutdown_hooks[name] = PreShutdownHookEntry(hook)
+
+    def install_api_group(self, info: APIGroupInfo) -> None:
+        """Serve one API group under /apis. Raises APIGroupError."""
+        self.groups.install(info)
+
+    def install_api_groups(self, *infos: APIGroupInfo) -> None:
+        """Serve several groups; all are checked before the first is installed. Raises APIGroupError."""
+        self.groups.install(*infos)
+
+    def install_legacy_api_group(self, prefix: str, info: APIGroupInfo) -> None:
+        """Serve the group without a name under *prefix*, which must be one of the legacy prefixes (/api)."""
+        self.groups.install_legacy(prefix, info)
+
+    def prepare_run(self) -> PreparedAPIServer:
+        """Install documents and health pages, of the delegates first; no check or hook can be added afterwards."""
+        self.prepare_delegate()
+        return PreparedAPIServer(self)
+
+    def prepare_delegate(self) -> None:
+        if self._prepared:
+            return
+        self._prepared = True
+        self.delegation_target.prepare_delegate()
+        mux = self.handler.non_api_mux
+        if not self.config.skip_openapi_installation:
+            install_openapi_v2(mux, self.groups.build_openapi_v2)
+            install_openapi_v3(mux, self.groups.openapi_v3_builders)
+        self.health_checks.install(
+            mux,
+            metrics=self.config.sli_metrics,
+            initiated=self.lifecycle_signals.shutdown_initiated,
+            ready=self.lifecycle_signals.has_been_ready,
+        )
+
+    # ---- while it runs
+
+    async def start_serving(self, stack: contextlib.AsyncExitStack) -> "Serving | None":
+        """Begin to accept connections; the *stack* ends it. None when there is no secure serving."""
+        secure = self.config.secure_serving
+        if secure is None:
+            return None
+        return await stack.enter_async_context(secure.serve(self.handler, metrics=self.config.metrics))
+
+    async def wait_until_ready(self) -> None:
+        """Return once every check of /readyz passes."""
+        scope: Scope = {"type": "http", "path": "/readyz", "query_string": b"", "headers": []}
+        while True:
+            for check in self.health_checks.readyz.checks:
+                try:
+                    await check.check(scope)
+                except Exception:  # noqa: BLE001  whatever a check raises means: not yet
+                    break
+            else:
+                return
+            await asyncio.sleep(0.02)
+
+    async def aclose(self) -> None:
+        """Release what the server holds, in the order it was registered, then its delegates. May be called twice."""
+        await self.groups.aclose()
+        await self.config.close()
+        await self.delegation_target.aclose()
+
+    # ---- how it is made
+
+    def _register_hook(self, name: str, entry: PostStartHookEntry) -> None:
+        self.health_checks.add_boot_sequence(hook_check(name, entry.check))
+        self._post_start_hooks[name] = entry
+
+    def _add_hooks(self) -> None:
+        """Hooks of the configuration, then the built-in ones unless a delegate brought them."""
+        config = self.config
+        for name, entry in config.post_start_hooks.items():
+            check_post_start_hook(name, entry.hook, self._post_start_hooks)
+            self._register_hook(name, entry)
+        built_in: dict[str, PostStartHook] = {}
+        if isinstance(config, RecommendedConfig) and config.shared_informers is not None:
+            informers = config.shared_informers
+
+            async def start_informers(context: PostStartHookContext) -> None:
+                informers.start(context.spawn)
+
+            def informers_synced(scope: Scope) -> None:
+                if waiting := informers.not_synced():
+                    raise RuntimeError(f"{len(waiting)} informers not started yet: [{' '.join(waiting)}]")
+
+            built_in[INFORMERS_HOOK] = start_informers
+        built_in[MAX_IN_FLIGHT_HOOK] = self._publish_in_flight
+        built_in[OBJECT_COUNT_HOOK] = self._count_objects
+        for name, hook in built_in.items():
+            if name not in self._post_start_hooks and name not in config.disabled_post_start_hooks:
+                self._register_hook(name, PostStartHookEntry(hook, __name__))
+            if name == INFORMERS_HOOK:
+                self.health_checks.readyz.add(named_check("informer-sync", informers_synced))
+
+    async def _publish_in_flight(self, context: PostStartHookContext) -> None:
+        context.spawn(self.completed.in_flight_limits.keep_published())
+
+    async def _count_objects(self, context: PostStartHookContext) -> None:
+        context.spawn(self.groups.keep_object_counts())
+
+    def _inherit_checks(self) -> None:
+        own = {check.name for check in self.config.healthz_checks}
+        self.health_checks.add(*(check for check in self.delegation_target.healthz_checks if check.name not in own))
+
+    def _install_routes(self) -> None:
+        config, mux = self.config, self.handler.non_api_mux
+        if config.enable_index:
+            install_index(mux, lambda: self.listed_paths)
+        if config.enable_profiling:
+            DebugFlags().install(mux, "v", verbosity_setter(set_verbosity))
+        if config.enable_metrics:
+            install_metrics(mux, config.metrics, resettable=config.enable_profiling)
+            install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
+        if (info := config.effective_version.info()) is not None:
+            install_version(self.handler.api_container, info)
+        if config.enable_discovery:
+            self.groups.install_discovery()
+        if self.delegation_target.unprotected_handler is None and config.enable_index:
+            mux.not_found_handler = index_not_found(lambda: self.listed_paths)
+
+
+def set_verbosity(level: int) -> None:
+    """klog's verbosity for our loggers: 3 logs every request, 0 to 2 what operators need to know."""
+    logging.getLogger("genericapiserver").setLevel(logging.DEBUG if level >= 3 else logging.INFO)

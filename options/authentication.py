@@ -1,0 +1,226 @@
+"""DelegatingAuthenticationOptions: client certificates, the front proxy, and tokens that another API server reviews.
+
+Source: pkg/server/options/authentication.go of k8s.io/apiserver. Deviation: the request-header configuration and client
+CA that a cluster publishes in the ConfigMap kube-system/extension-apiserver-authentication are not looked up yet; without
+--authentication-skip-lookup and without both CA files the server refuses to start instead of trusting nobody silently.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from genericapiserver.authentication.anonymous import AnonymousAuthenticator
+from genericapiserver.authentication.delegating import RequestHeaderSource, delegating_authenticator
+from genericapiserver.authentication.request_header import RequestHeaderConfig
+from genericapiserver.authentication.review import RetryBackoff
+from genericapiserver.certificates import CAContentProvider, CertificateError, DynamicCAContent
+from genericapiserver.client import ClientConfig, KubeconfigError, RESTClient, load_kubeconfig
+from genericapiserver.client.kubeconfig import in_cluster_config
+from genericapiserver.config import AuthenticationInfo, Config, ConfigError
+from genericapiserver.options.flags import BOOL, DURATION, STRING, STRINGS, FlagSet
+from genericapiserver.secure_serving import SecureServingInfo
+
+TOKEN_REQUEST_TIMEOUT: Final = 10.0
+
+
+@attrs.define(kw_only=True)
+class RequestHeaderOptions:
+    """Which headers of which proxy are believed."""
+
+    client_ca_file: str = ""
+    username_headers: list[str] = attrs.field(factory=lambda: ["x-remote-user"])
+    uid_headers: list[str] = attrs.field(factory=list)
+    group_headers: list[str] = attrs.field(factory=lambda: ["x-remote-group"])
+    extra_header_prefixes: list[str] = attrs.field(factory=lambda: ["x-remote-extra-"])
+    allowed_names: list[str] = attrs.field(factory=list)
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, attribute, text in (
+            ("username-headers", STRINGS, "username_headers", "List of request headers to inspect for usernames."),
+            ("uid-headers", STRINGS, "uid_headers", "List of request headers to inspect for UIDs."),
+            ("group-headers", STRINGS, "group_headers", "List of request headers to inspect for groups."),
+            (
+                "extra-headers-prefix",
+                STRINGS,
+                "extra_header_prefixes",
+                "List of request header prefixes to inspect. X-Remote-Extra- is suggested.",
+            ),
+            (
+                "client-ca-file",
+                STRING,
+                "client_ca_file",
+                "Root certificate bundle to use to verify client certificates on incoming requests before trusting "
+                "usernames in headers. WARNING: generally do not depend on authorization being already done for them.",
+            ),
+            (
+                "allowed-names",
+                STRINGS,
+                "allowed_names",
+                "List of client certificate common names to allow to provide usernames in headers. If empty, any "
+                "client certificate validated by --requestheader-client-ca-file is allowed.",
+            ),
+        ):
+            flags.add(f"requestheader-{name}", kind, self, attribute, text)
+
+    def validate(self) -> list[str]:
+        problems = [
+            f'empty value in "requestheader-{flag}"'
+            for flag, values in (
+                ("username-headers", self.username_headers),
+                ("uid-headers", self.uid_headers),
+                ("group-headers", self.group_headers),
+                ("extra-headers-prefix", self.extra_header_prefixes),
+            )
+            if any(not value.strip() for value in values)
+        ]
+        if self.uid_headers and "x-remote-uid" not in (name.strip().lower() for name in self.uid_headers):
+            problems.append(
+                "--requestheader-uid-headers is set without specifying the standard X-Remote-Uid header - "
+                "API aggregation will not work"
+            )
+        return problems
+
+    def config(self) -> RequestHeaderConfig:
+        return RequestHeaderConfig(
+            username_headers=self.username_headers,
+            uid_headers=self.uid_headers,
+            group_headers=self.group_headers,
+            extra_header_prefixes=self.extra_header_prefixes,
+        )
+
+
+@attrs.define(kw_only=True)
+class DelegatingAuthenticationOptions:
+    """Who a request comes from, as another API server or a certificate authority says."""
+
+    remote_kubeconfig_file: str = ""
+    remote_kubeconfig_file_optional: bool = False
+    """True: without a kubeconfig there is no token review, and tokens are refused."""
+    cache_ttl: float = 10.0
+    client_ca_file: str = ""
+    request_header: RequestHeaderOptions = attrs.field(factory=RequestHeaderOptions)
+    skip_in_cluster_lookup: bool = False
+    tolerate_in_cluster_lookup_failure: bool = False
+    token_request_timeout: float = TOKEN_REQUEST_TIMEOUT
+    webhook_retry_backoff: RetryBackoff = attrs.field(factory=RetryBackoff)
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, attribute, text in (
+            (
+                "authentication-kubeconfig",
+                STRING,
+                "remote_kubeconfig_file",
+                "kubeconfig file pointing at the 'core' API server with enough rights to create "
+                "tokenreviews.authentication.k8s.io.",
+            ),
+            (
+                "authentication-token-webhook-cache-ttl",
+                DURATION,
+                "cache_ttl",
+                "How long to remember what the token review said, good or bad.",
+            ),
+            (
+                "client-ca-file",
+                STRING,
+                "client_ca_file",
+                "If set, any request presenting a client certificate signed by one of the authorities in the file is "
+                "authenticated with an identity corresponding to the CommonName of the client certificate.",
+            ),
+            (
+                "authentication-skip-lookup",
+                BOOL,
+                "skip_in_cluster_lookup",
+                "If false, the authentication-kubeconfig will be used to lookup missing authentication configuration "
+                "from the cluster.",
+            ),
+            (
+                "authentication-tolerate-lookup-failure",
+                BOOL,
+                "tolerate_in_cluster_lookup_failure",
+                "If true, failures to look up missing authentication configuration from the cluster are not "
+                "considered fatal. Note that this can result in authentication that treats all requests as anonymous.",
+            ),
+        ):
+            flags.add(name, kind, self, attribute, text)
+        self.request_header.add_flags(flags)
+
+    def validate(self) -> list[str]:
+        problems = self.request_header.validate()
+        if self.webhook_retry_backoff.steps <= 0:
+            steps = self.webhook_retry_backoff.steps
+            problems.append(f"number of webhook retry attempts must be greater than 1, but is: {steps}")
+        return problems
+
+    def apply_to(self, config: Config, serving: SecureServingInfo | None) -> None:
+        """Give *config* its authenticator and *serving* the authorities to ask clients for. Raises ConfigError."""
+        client_config = self._client_config()
+        self._check_lookup()
+        client_ca = _ca_content("client-ca-bundle", self.client_ca_file, "unable to load client CA provider")
+        proxy_ca = _ca_content(
+            "request-header",
+            self.request_header.client_ca_file,
+            "unable to create request header authentication config",
+        )
+        info: AuthenticationInfo = config.authentication
+        if serving is not None:
+            for provider in (client_ca, proxy_ca):
+                if provider is not None:
+                    serving.add_client_ca(provider)
+        header_config = self.request_header.config() if proxy_ca is not None else None
+        info.request_header_config = header_config
+        client = RESTClient(client_config, timeout=self.token_request_timeout) if client_config else None
+        if client is not None:
+            config.add_cleanup(client.aclose)
+        allowed_names = tuple(self.request_header.allowed_names)
+        info.authenticator = delegating_authenticator(
+            request_header=RequestHeaderSource(
+                ca_bundle=proxy_ca.current_ca_bundle,
+                allowed_names=lambda: allowed_names,
+                config=lambda: header_config or RequestHeaderConfig(),
+            )
+            if proxy_ca is not None
+            else None,
+            client_ca=client_ca.current_ca_bundle if client_ca is not None else None,
+            token_review_client=client,
+            anonymous=AnonymousAuthenticator(),  # always on, as in the reference, whatever the options say
+            api_audiences=info.api_audiences,
+            cache_ttl=self.cache_ttl,
+            retry_backoff=self.webhook_retry_backoff,
+            metrics=config.metrics,
+            clock=config.clock,
+        )
+
+    def _client_config(self) -> ClientConfig | None:
+        return remote_client_config(
+            self.remote_kubeconfig_file, optional=self.remote_kubeconfig_file_optional, purpose="authentication"
+        )
+
+    def _check_lookup(self) -> None:
+        complete = bool(self.client_ca_file and self.request_header.client_ca_file)
+        if not (self.skip_in_cluster_lookup or self.tolerate_in_cluster_lookup_failure or complete):
+            raise ConfigError(
+                "looking up authentication configuration in the cluster is not available in this version: give both "
+                "--client-ca-file and --requestheader-client-ca-file, or --authentication-skip-lookup"
+            )
+
+
+def remote_client_config(file: str, *, optional: bool, purpose: str) -> ClientConfig | None:
+    """The client for delegated *purpose*; None when there is none and that is allowed. Raises ConfigError."""
+    try:
+        if file:
+            return load_kubeconfig(file)
+        return in_cluster_config()
+    except KubeconfigError as error:
+        if optional and not file:
+            return None
+        raise ConfigError(f"failed to get delegated {purpose} kubeconfig: {error}") from error
+
+
+def _ca_content(purpose: str, file: str, problem: str) -> CAContentProvider | None:
+    if not file:
+        return None
+    try:
+        return DynamicCAContent.from_file(purpose, Path(file))
+    except (CertificateError, OSError) as error:
+        raise ConfigError(f"{problem}: {error}") from error

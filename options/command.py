@@ -1,0 +1,98 @@
+"""Running a server as a command: flags, validation, serving, and one clear line when something is wrong.
+
+Exit status: 0 after a signal, 1 when the flags or the configuration are wrong or the server failed; nothing is half
+started then. Source: the way cobra runs the reference's commands (server reference, section 13).
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from genericapiserver.component import FeatureGateError, VersionError
+from genericapiserver.config import ConfigError
+from genericapiserver.hooks import HookError
+from genericapiserver.options.flags import FlagError, FlagSet, aggregate, report
+from genericapiserver.server import GenericAPIServer
+from genericapiserver.signals import setup_signal_handler
+
+logger = logging.getLogger(__name__)
+
+
+class ServerOptions(Protocol):
+    """What a command needs of a program's own options."""
+
+    def add_flags(self, flags: FlagSet) -> None: ...
+
+    def complete(self) -> None:
+        """Settle what follows from the flags. Raises ConfigError, VersionError or FeatureGateError."""
+
+    def validate(self) -> list[str]:
+        """What is wrong, as texts for the user."""
+
+    async def server(self) -> GenericAPIServer:
+        """Make the server. Raises ConfigError."""
+
+
+def run_command(
+    command: str,
+    options: ServerOptions,
+    arguments: Sequence[str],
+    *,
+    on_ready: Callable[[GenericAPIServer], Awaitable[None]] | None = None,
+) -> int:
+    """Parse *arguments*, serve until SIGINT or SIGTERM, and return the exit status.
+
+    *on_ready* is awaited once the server answers /readyz.
+    """
+    flags = FlagSet(command)
+    options.add_flags(flags)
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(flags.usage())
+        return 0
+    try:
+        flags.parse(arguments)
+        options.complete()
+        problems = options.validate()
+    except (FlagError, ConfigError, FeatureGateError, VersionError) as error:
+        problems = [str(error)]
+    if problems:
+        report(flags, aggregate(problems))
+        return 1
+    set_up_logging()
+    try:
+        asyncio.run(_serve(options, on_ready))
+    except (ConfigError, HookError, OSError) as error:
+        logger.debug("the server failed", exc_info=True)
+        report(flags, str(error))
+        return 1
+    return 0
+
+
+async def _serve(options: ServerOptions, on_ready: Callable[[GenericAPIServer], Awaitable[None]] | None) -> None:
+    wait_for_signal = setup_signal_handler()
+    server = await options.server()
+    async with server.prepare_run().serving():
+        if on_ready is None:
+            await wait_for_signal()
+            return
+        ready = asyncio.ensure_future(_tell_when_ready(server, on_ready))
+        try:
+            await wait_for_signal()
+        finally:
+            ready.cancel()
+
+
+async def _tell_when_ready(server: GenericAPIServer, on_ready: Callable[[GenericAPIServer], Awaitable[None]]) -> None:
+    await server.wait_until_ready()
+    await on_ready(server)
+
+
+def set_up_logging() -> None:
+    """Log to stderr; GENERICAPISERVER_LOG_LEVEL names another level than INFO."""
+    level = os.environ.get("GENERICAPISERVER_LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore", "hpack"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,128 @@
+"""FeatureOptions and CoreAPIOptions, and the groups whose subject belongs to files of their own.
+
+Source: pkg/server/options/{feature,coreapi,egress_selector,tracing}.go of k8s.io/apiserver.
+"""
+
+from pathlib import Path
+
+import attrs
+
+from genericapiserver.client import ClientConfig, RESTClient, load_kubeconfig
+from genericapiserver.client.informer import InformerFactory
+from genericapiserver.client.kubeconfig import KubeconfigError, in_cluster_config
+from genericapiserver.config import Config, ConfigError, RecommendedConfig
+from genericapiserver.options.flags import BOOL, STRING, FlagSet
+
+
+@attrs.define(kw_only=True)
+class FeatureOptions:
+    """Profiling pages, and how requests are kept from overwhelming the server."""
+
+    enable_profiling: bool = True
+    contention_profiling: bool = False
+    debug_socket_path: str = ""
+    enable_priority_and_fairness: bool = True
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, attribute, text in (
+            ("profiling", BOOL, "enable_profiling", "Serve profiles under /debug and let DELETE reset /metrics."),
+            (
+                "contention-profiling",
+                BOOL,
+                "contention_profiling",
+                "Accepted for compatibility; there are no Go locks.",
+            ),
+            (
+                "debug-socket-path",
+                STRING,
+                "debug_socket_path",
+                "Serve profiles on this unix socket, without any check.",
+            ),
+            (
+                "enable-priority-and-fairness",
+                BOOL,
+                "enable_priority_and_fairness",
+                "If true, requests are queued fairly by priority; if false, or where that is not available, the "
+                "max-requests-inflight limits apply.",
+            ),
+        ):
+            flags.add(name, kind, self, attribute, text)
+
+    def validate(self) -> list[str]:
+        if self.debug_socket_path:
+            return ["--debug-socket-path is not available in this version: profile through /debug instead"]
+        return []
+
+    def apply_to(self, config: Config) -> None:
+        config.enable_profiling = self.enable_profiling
+
+
+@attrs.define(kw_only=True)
+class CoreAPIOptions:
+    """Where the core API server is, for those parts that read from it. Nothing is asked of it at start."""
+
+    core_api_kubeconfig: str = ""
+
+    def add_flags(self, flags: FlagSet) -> None:
+        flags.add(
+            "kubeconfig", STRING, self, "core_api_kubeconfig", "kubeconfig file pointing at the 'core' API server."
+        )
+
+    def validate(self) -> list[str]:
+        return []
+
+    def apply_to(self, config: RecommendedConfig) -> None:
+        client = RESTClient(self.client_config())
+        config.add_cleanup(client.aclose)
+        config.shared_informers = InformerFactory(client)
+
+    def client_config(self) -> ClientConfig:
+        """Raises ConfigError when the file, or the pod's own configuration, cannot be used."""
+        try:
+            if self.core_api_kubeconfig:
+                return load_kubeconfig(self.core_api_kubeconfig)
+            return in_cluster_config()
+        except KubeconfigError as error:
+            if self.core_api_kubeconfig:
+                raise ConfigError(f'failed to load kubeconfig at "{self.core_api_kubeconfig}": {error}') from error
+            raise ConfigError(str(error)) from error
+
+
+@attrs.define(kw_only=True)
+class EgressSelectorOptions:
+    """How outgoing connections leave. A file is refused until it can be honoured: ignoring it would leak around a proxy."""
+
+    config_file: str = ""
+
+    def add_flags(self, flags: FlagSet) -> None:
+        flags.add(
+            "egress-selector-config-file",
+            STRING,
+            self,
+            "config_file",
+            "File with apiserver egress selector configuration.",
+        )
+
+    def validate(self) -> list[str]:
+        return _file_problems("egress-selector-config-file", self.config_file)
+
+
+@attrs.define(kw_only=True)
+class TracingOptions:
+    """Where traces go. A file is refused until traces are sent."""
+
+    config_file: str = ""
+
+    def add_flags(self, flags: FlagSet) -> None:
+        flags.add("tracing-config-file", STRING, self, "config_file", "File with apiserver tracing configuration.")
+
+    def validate(self) -> list[str]:
+        return _file_problems("tracing-config-file", self.config_file)
+
+
+def _file_problems(flag: str, path: str) -> list[str]:
+    if not path:
+        return []
+    if not Path(path).exists():
+        return [f"{flag} {path} does not exist"]
+    return [f"--{flag} is not available in this version: leave it out"]

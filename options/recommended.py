@@ -1,0 +1,94 @@
+"""RecommendedOptions: the groups of options that make an API server of the usual kind, together.
+
+Source: pkg/server/options/recommended.go of k8s.io/apiserver, whose orders of validating and applying these are.
+Any member may be None, which switches its subject off. `server_run` is None at first, as in the reference, where programs
+add the universal flags themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from genericapiserver.admission import PluginInitializer
+from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.config import RecommendedConfig
+from genericapiserver.options.admission import AdmissionOptions
+from genericapiserver.options.audit import AuditOptions
+from genericapiserver.options.authentication import DelegatingAuthenticationOptions
+from genericapiserver.options.authorization import DelegatingAuthorizationOptions
+from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
+from genericapiserver.options.flags import FlagSet
+from genericapiserver.options.secure_serving import SecureServingOptions
+from genericapiserver.options.server_run import ServerRunOptions
+from genericapiserver.options.storage import StorageOptions
+
+HTTP2_MAX_STREAMS = 1000
+"""One HTTP/2 connection of an aggregator carries the watches of every user."""
+
+
+class RecommendedOptions:
+    """The usual groups of options. *prefix* is where the storage keeps objects, *storage_versions* what it writes."""
+
+    def __init__(self, *, prefix: str, serializer: CodecFactory, storage_versions: Sequence[GroupVersion] = ()) -> None:
+        self.server_run: ServerRunOptions | None = None
+        self.storage: StorageOptions | None = StorageOptions(
+            prefix=prefix, serializer=serializer, storage_versions=storage_versions
+        )
+        self.secure_serving = SecureServingOptions(http2_max_streams_per_connection=HTTP2_MAX_STREAMS)
+        self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
+        self.authorization: DelegatingAuthorizationOptions | None = DelegatingAuthorizationOptions()
+        self.audit: AuditOptions | None = AuditOptions()
+        self.features: FeatureOptions | None = FeatureOptions()
+        self.core_api: CoreAPIOptions | None = CoreAPIOptions()
+        self.admission = AdmissionOptions()
+        self.egress_selector: EgressSelectorOptions | None = EgressSelectorOptions()
+        self.tracing: TracingOptions | None = TracingOptions()
+
+    def _members(self) -> list[Any]:
+        members = (
+            self.server_run,
+            self.storage,
+            self.secure_serving,
+            self.authentication,
+            self.authorization,
+            self.audit,
+            self.features,
+            self.core_api,
+            self.admission,
+            self.egress_selector,
+            self.tracing,
+        )
+        return [member for member in members if member is not None]
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for member in self._members():
+            member.add_flags(flags)
+
+    def validate(self) -> list[str]:
+        return [problem for member in self._members() for problem in member.validate()]
+
+    async def apply_to(self, config: RecommendedConfig, *, initializers: Sequence[PluginInitializer] = ()) -> None:
+        """Fill *config*. The first error stops, closes what was opened, and is raised: ConfigError."""
+        try:
+            await self._apply(config, initializers)
+        except BaseException:
+            await config.close()
+            raise
+
+    async def _apply(self, config: RecommendedConfig, initializers: Sequence[PluginInitializer]) -> None:
+        if self.server_run is not None:
+            self.server_run.apply_to(config)
+        if self.storage is not None:
+            await self.storage.apply_to(config)
+        self.secure_serving.apply_to(config)
+        if self.authentication is not None:
+            self.authentication.apply_to(config, config.secure_serving)
+        if self.authorization is not None:
+            self.authorization.apply_to(config)
+        if self.audit is not None:
+            self.audit.apply_to(config)
+        if self.core_api is not None:
+            self.core_api.apply_to(config)
+        if self.features is not None:
+            self.features.apply_to(config)
+        self.admission.apply_to(config, initializers)

@@ -1,0 +1,218 @@
+"""StorageOptions: where objects are kept. The reference's EtcdOptions, with our engines beside etcd.
+
+`--storage-backend` names an engine and `--storage-path` its file; flags that only mean something to etcd or to encryption
+are known and refused, so that nobody believes their data to be where it is not.
+Source: pkg/server/options/etcd.go of k8s.io/apiserver.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+
+from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.asgi import Scope
+from genericapiserver.config import Config, ConfigError
+from genericapiserver.healthz import named_check
+from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
+from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
+from genericapiserver.registry.generic.store import default_resource_prefix
+from genericapiserver.storage.engine import EngineError, StorageEngine
+from genericapiserver.storage.factory import StorageConfig, new_backend, open_engine
+from genericapiserver.storage.interface import StorageBackend
+
+SQLITE: Final = "sqlite"
+MEMORY: Final = "memory"
+BACKENDS: Final = (SQLITE, MEMORY)
+MEDIA_TYPES: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+DEFAULT_PATH: Final = "apiserver.local.config/objects.db"
+
+
+@attrs.define(kw_only=True)
+class StorageOptions:
+    """The engine, and what holds for all resources in it.
+
+    *storage_versions*: the version of each group that is written; groups not named write their preferred version.
+    """
+
+    prefix: str
+    serializer: CodecFactory
+    storage_versions: Sequence[GroupVersion] = ()
+    backend: str = SQLITE
+    path: str = DEFAULT_PATH
+    media_type: str = "application/json"
+    delete_collection_workers: int = 1
+    enable_garbage_collection: bool = True
+    watch_cache: bool = True
+    compaction_interval: float = 300.0
+    count_metric_poll_period: float = 60.0
+    healthcheck_timeout: float = 2.0
+    readycheck_timeout: float = 2.0
+    skip_health_endpoints: bool = False
+    etcd_servers: list[str] = attrs.field(factory=list)
+    etcd_servers_overrides: list[str] = attrs.field(factory=list)
+    etcd_key_file: str = ""
+    etcd_cert_file: str = ""
+    etcd_ca_file: str = ""
+    encryption_provider_config: str = ""
+    encryption_provider_config_automatic_reload: bool = False
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, attribute, text in (
+            ("storage-backend", STRING, "backend", f"The storage engine for objects, one of: {', '.join(BACKENDS)}."),
+            ("storage-path", STRING, "path", "The file that the sqlite engine keeps objects in."),
+            ("etcd-prefix", STRING, "prefix", "The prefix to prepend to all resource paths in storage."),
+            ("storage-media-type", STRING, "media_type", "The media type to use to store objects in storage."),
+            (
+                "delete-collection-workers",
+                INT,
+                "delete_collection_workers",
+                "Number of workers spawned for DeleteCollection call.",
+            ),
+            (
+                "enable-garbage-collector",
+                BOOL,
+                "enable_garbage_collection",
+                "Enables the generic garbage collector: finalizers for orphaning and foreground deletion are set.",
+            ),
+            ("watch-cache", BOOL, "watch_cache", "Answer reads and watches from memory."),
+            (
+                "etcd-compaction-interval",
+                DURATION,
+                "compaction_interval",
+                "How often history that is older than the interval is dropped. 0 keeps it for ever.",
+            ),
+            (
+                "etcd-count-metric-poll-period",
+                DURATION,
+                "count_metric_poll_period",
+                "How often objects are counted for the metrics. 0 disables the counting.",
+            ),
+            ("etcd-healthcheck-timeout", DURATION, "healthcheck_timeout", "How long a health check may take."),
+            ("etcd-readycheck-timeout", DURATION, "readycheck_timeout", "How long a readiness check may take."),
+            ("etcd-servers", STRINGS, "etcd_servers", "List of etcd servers to connect with."),
+            ("etcd-servers-overrides", STRINGS, "etcd_servers_overrides", "Per-resource etcd servers overrides."),
+            ("etcd-keyfile", STRING, "etcd_key_file", "SSL key file used to secure etcd communication."),
+            ("etcd-certfile", STRING, "etcd_cert_file", "SSL certification file used to secure etcd communication."),
+            (
+                "etcd-cafile",
+                STRING,
+                "etcd_ca_file",
+                "SSL certificate authority file used to secure etcd communication.",
+            ),
+            (
+                "encryption-provider-config",
+                STRING,
+                "encryption_provider_config",
+                "The file containing configuration for encryption providers.",
+            ),
+            (
+                "encryption-provider-config-automatic-reload",
+                BOOL,
+                "encryption_provider_config_automatic_reload",
+                "Determines if the encryption provider config should be reloaded when it changes.",
+            ),
+        ):
+            flags.add(name, kind, self, attribute, text)
+
+    def validate(self) -> list[str]:
+        problems = []
+        if self.backend not in BACKENDS:
+            problems.append(
+                f"--storage-backend invalid, allowed values: {', '.join(BACKENDS)}. "
+                f"If not specified, it will default to '{SQLITE}'"
+            )
+        if self.backend == SQLITE and not self.path:
+            problems.append("--storage-path must be specified for --storage-backend=sqlite")
+        if self.media_type not in ("", *MEDIA_TYPES):
+            problems.append(
+                f'--storage-media-type "{self.media_type}" invalid, allowed values: {", ".join(sorted(MEDIA_TYPES))}'
+            )
+        elif self.media_type not in ("", "application/json"):
+            problems.append(f"--storage-media-type {self.media_type} is not available in this version")
+        if self.encryption_provider_config_automatic_reload and not self.encryption_provider_config:
+            problems.append(
+                "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
+            )
+        problems += [
+            f"--{flag} is not available in this version: leave it out"
+            for flag, value in (
+                ("etcd-servers", self.etcd_servers),
+                ("etcd-servers-overrides", self.etcd_servers_overrides),
+                ("etcd-keyfile", self.etcd_key_file),
+                ("etcd-certfile", self.etcd_cert_file),
+                ("etcd-cafile", self.etcd_ca_file),
+                ("encryption-provider-config", self.encryption_provider_config),
+            )
+            if value
+        ]
+        return problems
+
+    async def apply_to(self, config: Config) -> None:
+        """Open the engine and have *config* close it at the end. Raises ConfigError when it cannot be opened."""
+        storage = StorageConfig(
+            type=self.backend,
+            path=self.path,
+            prefix=self.prefix,
+            compaction_interval=self.compaction_interval,
+            watch_cache=self.watch_cache,
+        )
+        try:
+            engine = await open_engine(storage)
+        except EngineError as error:
+            raise ConfigError(f"--storage-path {self.path}: {error}") from error
+        config.add_cleanup(engine.aclose)
+        config.rest_options_getter = StorageFactory(self, engine, storage)
+        if not self.skip_health_endpoints:
+            config.add_health_checks(named_check("etcd", _checked(engine), group="etcd"))
+            config.add_readyz_checks(named_check("etcd-readiness", _checked(engine), group="etcd-readiness"))
+
+
+def _checked(engine: StorageEngine) -> Any:
+    async def check(scope: Scope) -> None:
+        await engine.check()
+
+    return check
+
+
+class StorageFactory:
+    """Knows how every resource is stored: one engine, a place by group and resource, the version of its group."""
+
+    def __init__(self, options: StorageOptions, engine: StorageEngine, storage: StorageConfig) -> None:
+        self._options = options
+        self._engine = engine
+        self._storage = storage
+        self._versions = {version.group: version for version in options.storage_versions}
+
+    def get_rest_options(self, resource: GroupResource) -> RESTOptions:
+        version = self.storage_version(resource.group)
+
+        def open_backend(
+            *, object_type: type[Any], resource_prefix: str, attributes: AttributesFunc
+        ) -> StorageBackend[Any]:
+            return new_backend(
+                self._engine,
+                self._storage,
+                codec=self._options.serializer.storage_codec(version, object_type),
+                object_type=object_type,
+                resource_prefix=resource_prefix,
+                attributes=attributes,
+            )
+
+        return RESTOptions(
+            open_backend=open_backend,
+            resource_prefix=default_resource_prefix(resource),
+            enable_garbage_collection=self._options.enable_garbage_collection,
+            delete_collection_workers=self._options.delete_collection_workers,
+            storage_version=version,
+        )
+
+    def storage_version(self, group: str) -> GroupVersion:
+        """Raises ConfigError for a group that the scheme does not have."""
+        if group in self._versions:
+            return self._versions[group]
+        versions = self._options.serializer.scheme.prioritized_versions_for_group(group)
+        if not versions:
+            raise ConfigError(f'group "{group}" is not registered in scheme')
+        return versions[0]
