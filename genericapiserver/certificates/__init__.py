@@ -1,0 +1,37 @@
+"""Certificates: where they come from, which one a client gets, and whom a client's own one proves.
+
+Lives here: CA bundles and serving pairs as objects whose content may change while the server runs, the choice by server
+name, self-signed generation, writing pairs to files, verification of client certificates. Not here: TLS itself
+(`connection`), what a verified certificate says about its user (`authentication`). Imports `connection` and below.
+"""
+
+from genericapiserver.certificates.bundles import CAContentProvider, DynamicCAContent, StaticCAContent, UnionCAContent
+from genericapiserver.certificates.errors import CertificateError, CertificateVerificationError
+from genericapiserver.certificates.files import can_read_pair, write_pair
+from genericapiserver.certificates.pairs import (
+    CertKeyContentProvider,
+    DynamicCertKeyContent,
+    SNICertKeyContent,
+    StaticCertKeyContent,
+)
+from genericapiserver.certificates.self_signed import generate_self_signed
+from genericapiserver.certificates.sni import NamedCertificates
+from genericapiserver.certificates.verification import verify_client_certificate
+
+__all__ = [
+    "CAContentProvider",
+    "CertKeyContentProvider",
+    "CertificateError",
+    "CertificateVerificationError",
+    "DynamicCAContent",
+    "DynamicCertKeyContent",
+    "NamedCertificates",
+    "SNICertKeyContent",
+    "StaticCAContent",
+    "StaticCertKeyContent",
+    "UnionCAContent",
+    "can_read_pair",
+    "generate_self_signed",
+    "verify_client_certificate",
+    "write_pair",
+]

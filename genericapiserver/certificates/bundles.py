@@ -1,0 +1,110 @@
+"""CA bundles: whom to trust, as objects whose content may change (Go pkg/server/dynamiccertificates/*ca*.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from genericapiserver.certificates.changes import Listener, Listeners
+from genericapiserver.certificates.errors import CertificateError
+from genericapiserver.certificates.pem import parse_certificates, quote
+
+
+class CAContentProvider(Protocol):
+    """A bundle of trusted roots under a name for logs and errors."""
+
+    @property
+    def name(self) -> str: ...
+
+    def current_ca_bundle(self) -> bytes | None:
+        """PEM, at least one certificate; None while there is nothing to trust."""
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have *listener* called after every change."""
+
+
+class StaticCAContent:
+    """A bundle that never changes. Raises CertificateError when it has no certificate or a broken one."""
+
+    def __init__(self, name: str, bundle: bytes) -> None:
+        check_bundle(name, bundle)
+        self.name = name
+        self._bundle = bundle
+
+    def current_ca_bundle(self) -> bytes | None:
+        return self._bundle
+
+    def add_listener(self, listener: Listener) -> None:
+        """Nothing: there are no changes to tell of."""
+
+
+class DynamicCAContent:
+    """A bundle that is replaced while the server runs; what is broken never takes the place of what works.
+
+    Without *bundle* it starts empty and trusts nobody, until `replace` gives it one.
+    """
+
+    def __init__(self, name: str, bundle: bytes | None = None, *, read: Callable[[], bytes] | None = None) -> None:
+        if bundle is not None:
+            check_bundle(name, bundle)
+        self.name = name
+        self._bundle = bundle
+        self._read = read
+        self._listeners = Listeners()
+
+    @classmethod
+    def from_file(cls, purpose: str, path: Path | str) -> DynamicCAContent:
+        """The bundle in a file, read now. Raises OSError, and CertificateError for bad content."""
+        if not str(path):
+            raise CertificateError("missing filename for ca bundle")
+        path = Path(path)
+        return cls(f"{purpose}::{path}", path.read_bytes(), read=path.read_bytes)
+
+    def current_ca_bundle(self) -> bytes | None:
+        return self._bundle
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.add(listener)
+
+    def replace(self, bundle: bytes) -> bool:
+        """Trust *bundle* from now on; true if it differs. Raises CertificateError and keeps the old one if it is bad."""
+        if bundle == self._bundle:
+            return False
+        check_bundle(self.name, bundle)
+        self._bundle = bundle
+        self._listeners.notify()
+        return True
+
+    def reload(self) -> bool:
+        """Read the file again, if there is one; true if it differs. Raises like `from_file` and keeps the old content."""
+        return self._read is not None and self.replace(self._read())
+
+
+class UnionCAContent:
+    """Several bundles as one, which is what clients are asked for; authenticators keep to their own member."""
+
+    def __init__(self, *providers: CAContentProvider) -> None:
+        self._providers = providers
+
+    @property
+    def name(self) -> str:
+        return ",".join(provider.name for provider in self._providers)
+
+    def current_ca_bundle(self) -> bytes | None:
+        bundles = [provider.current_ca_bundle() for provider in self._providers]
+        return b"\n".join(bundle.strip() for bundle in bundles if bundle) or None
+
+    def add_listener(self, listener: Listener) -> None:
+        for provider in self._providers:
+            provider.add_listener(listener)
+
+
+def check_bundle(name: str, bundle: bytes) -> None:
+    """Raise CertificateError unless *bundle* has certificates and all of them can be read."""
+    if not bundle:
+        raise CertificateError(f"missing content for CA bundle {quote(name)}")
+    try:
+        parse_certificates(bundle)
+    except ValueError as error:
+        raise CertificateError(f"error loading CA bundle for {quote(name)}: {error}") from error

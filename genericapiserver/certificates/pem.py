@@ -1,0 +1,39 @@
+"""Reading PEM as Go does: blocks of other kinds are passed over, and a certificate must be there."""
+
+import json
+import re
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def parse_certificates(pem: bytes) -> list[x509.Certificate]:
+    """Every certificate in *pem*. Raises ValueError when there is none or one is malformed."""
+    certificates = [x509.load_pem_x509_certificate(block) for block in _CERTIFICATE.findall(pem)]
+    if not certificates:
+        raise ValueError("data does not contain any valid RSA or ECDSA certificates")
+    return certificates
+
+
+def parse_pair(certificate_pem: bytes, private_key_pem: bytes) -> tuple[list[x509.Certificate], PrivateKeyTypes]:
+    """The chain, leaf first, and the leaf's key. Raises ValueError when one is malformed or they do not match."""
+    chain = _CERTIFICATE.findall(certificate_pem)
+    if not chain:
+        raise ValueError("tls: failed to find any PEM data in certificate input")
+    certificates = [x509.load_pem_x509_certificate(block) for block in chain]
+    try:
+        key = load_pem_private_key(private_key_pem, None)
+    except TypeError as error:
+        raise ValueError(f"tls: failed to parse private key: {error}") from error
+    encodings = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*encodings) != certificates[0].public_key().public_bytes(*encodings):
+        raise ValueError("tls: private key does not match public key")
+    return certificates, key
+
+
+def quote(text: str) -> str:
+    """*text* as Go's %q writes it, for the names of files and providers."""
+    return json.dumps(text, ensure_ascii=False)
