@@ -42,6 +42,7 @@ from genericapiserver.lifecycle import LifecycleSignals
 from genericapiserver.loopback import LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.openapi import OpenAPIConfig
+from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
 from genericapiserver.secure_serving import SecureServingInfo
@@ -172,6 +173,11 @@ class Config:
     post_start_hooks: dict[str, PostStartHookEntry] = attrs.field(factory=dict)
 
     loopback_handler: HandlerSlot = attrs.field(factory=HandlerSlot)
+    object_counts: ObjectCounts = attrs.field(
+        default=attrs.Factory(lambda self: ObjectCounts(self.metrics), takes_self=True)
+    )
+    object_count_period: float = 60.0
+    """Seconds between two counts of stored objects for the metrics; 0 counts never."""
     cleanups: list[Callable[[], Awaitable[None]]] = attrs.field(factory=list)
     api_server_id: str = attrs.field(factory=lambda: api_server_id(socket.gethostname()))
     lifecycle_signals: LifecycleSignals = attrs.field(factory=LifecycleSignals)

@@ -267,7 +267,8 @@ class GenericAPIServer:
         context.spawn(self.completed.in_flight_limits.keep_published())
 
     async def _count_objects(self, context: PostStartHookContext) -> None:
-        context.spawn(self.groups.keep_object_counts())
+        if self.config.object_count_period > 0:
+            context.spawn(self.config.object_counts.run(self.config.object_count_period))
 
     def _inherit_checks(self) -> None:
         own = {check.name for check in self.config.healthz_checks}

@@ -16,6 +16,7 @@ from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.healthz import named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
+from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
@@ -163,7 +164,8 @@ class StorageOptions:
         except EngineError as error:
             raise ConfigError(f"--storage-path {self.path}: {error}") from error
         config.add_cleanup(engine.aclose)
-        config.rest_options_getter = StorageFactory(self, engine, storage)
+        config.rest_options_getter = StorageFactory(self, engine, storage, config.object_counts)
+        config.object_count_period = self.count_metric_poll_period
         if not self.skip_health_endpoints:
             config.add_health_checks(named_check("etcd", _checked(engine), group="etcd"))
             config.add_readyz_checks(named_check("etcd-readiness", _checked(engine), group="etcd-readiness"))
@@ -179,10 +181,13 @@ def _checked(engine: StorageEngine) -> Any:
 class StorageFactory:
     """Knows how every resource is stored: one engine, a place by group and resource, the version of its group."""
 
-    def __init__(self, options: StorageOptions, engine: StorageEngine, storage: StorageConfig) -> None:
+    def __init__(
+        self, options: StorageOptions, engine: StorageEngine, storage: StorageConfig, counts: ObjectCounts
+    ) -> None:
         self._options = options
         self._engine = engine
         self._storage = storage
+        self._counts = counts
         self._versions = {version.group: version for version in options.storage_versions}
 
     def get_rest_options(self, resource: GroupResource) -> RESTOptions:
@@ -191,7 +196,7 @@ class StorageFactory:
         def open_backend(
             *, object_type: type[Any], resource_prefix: str, attributes: AttributesFunc
         ) -> StorageBackend[Any]:
-            return new_backend(
+            backend = new_backend(
                 self._engine,
                 self._storage,
                 codec=self._options.serializer.storage_codec(version, object_type),
@@ -199,6 +204,8 @@ class StorageFactory:
                 resource_prefix=resource_prefix,
                 attributes=attributes,
             )
+            self._counts.add(resource, backend)
+            return backend
 
         return RESTOptions(
             open_backend=open_backend,

@@ -1,0 +1,224 @@
+"""SecureServingOptions: the address, the certificates and the limits of the HTTPS port.
+
+The socket is bound by `apply_to`, so that a port that is taken is known before there is a server.
+Source: pkg/server/options/{serving,serving_with_loopback}.go of k8s.io/apiserver.
+"""
+
+import datetime as dt
+import ipaddress
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from genericapiserver.certificates import (
+    CertificateError,
+    CertKeyContentProvider,
+    DynamicCertKeyContent,
+    SNICertKeyContent,
+    StaticCertKeyContent,
+    can_read_pair,
+    generate_self_signed,
+    write_pair,
+)
+from genericapiserver.config import Config, ConfigError
+from genericapiserver.connection import ServingCertificate, create_listener
+from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
+from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, TEXTS, FlagSet
+from genericapiserver.options.tls_names import TLS_VERSIONS, cipher_suites, min_tls_version
+from genericapiserver.secure_serving import SecureServingInfo
+
+PAIR_NAME: Final = "apiserver"
+LOOPBACK_LIFETIME: Final = dt.timedelta(days=3 * 365 + 1)
+
+
+@attrs.define(kw_only=True)
+class SecureServingOptions:
+    """Where and how HTTPS is served. Port 0 switches it off."""
+
+    bind_address: str = "0.0.0.0"  # noqa: S104  the reference's default; a server is there to be reached
+    bind_port: int = 443
+    required: bool = False
+    disable_http2: bool = False
+    cert_directory: str = "apiserver.local.config/certificates"
+    cert_file: str = ""
+    key_file: str = ""
+    generated_cert: ServingCertificate | None = None
+    cipher_suites: list[str] = attrs.field(factory=list)
+    min_tls_version: str = ""
+    sni_cert_keys: list[str] = attrs.field(factory=list)
+    """`cert,key` or `cert,key:name,name` each."""
+    http2_max_streams_per_connection: int = 0
+    permit_port_sharing: bool = False
+    permit_address_sharing: bool = False
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, attribute, text in (
+            ("bind-address", IP, "bind_address", "The IP address on which to listen for the --secure-port port."),
+            (
+                "secure-port",
+                INT,
+                "bind_port",
+                "The port on which to serve HTTPS with authentication and authorization. If 0, don't serve HTTPS at all.",
+            ),
+            ("disable-http2-serving", BOOL, "disable_http2", "If true, HTTP/2 serving is disabled."),
+            (
+                "cert-dir",
+                STRING,
+                "cert_directory",
+                "The directory where the TLS certs are located. If --tls-cert-file and --tls-private-key-file are "
+                "provided, this flag will be ignored.",
+            ),
+            (
+                "tls-cert-file",
+                STRING,
+                "cert_file",
+                "File containing the default x509 certificate for HTTPS, with its chain. If HTTPS serving is enabled "
+                "and this is not provided, a self-signed certificate is made and saved to --cert-dir.",
+            ),
+            ("tls-private-key-file", STRING, "key_file", "File containing the private key matching --tls-cert-file."),
+            ("tls-cipher-suites", STRINGS, "cipher_suites", "List of cipher suites for TLS 1.2, by Go's names."),
+            (
+                "tls-min-version",
+                STRING,
+                "min_tls_version",
+                f"Minimum TLS version supported. Possible values: {', '.join(TLS_VERSIONS)}",
+            ),
+            (
+                "tls-sni-cert-key",
+                TEXTS,
+                "sni_cert_keys",
+                "A pair of x509 certificate and private key file paths, optionally suffixed with a list of domain "
+                "patterns, such as foo.crt,foo.key or foo.crt,foo.key:*.foo.com,foo.com. May be given several times.",
+            ),
+            (
+                "http2-max-streams-per-connection",
+                INT,
+                "http2_max_streams_per_connection",
+                "The limit that the server gives to clients for the maximum number of streams in an HTTP/2 "
+                "connection. Zero means to use the default of 100.",
+            ),
+            (
+                "permit-port-sharing",
+                BOOL,
+                "permit_port_sharing",
+                "If true, SO_REUSEPORT is used, so that several servers can bind the same address and port.",
+            ),
+            (
+                "permit-address-sharing",
+                BOOL,
+                "permit_address_sharing",
+                "If true, SO_REUSEADDR is used, so that a port can be bound before the kernel has let go of it.",
+            ),
+        ):
+            flags.add(name, kind, self, attribute, text)
+
+    def validate(self) -> list[str]:
+        problems = []
+        if (self.required and self.bind_port < 1) or self.bind_port > 65535:
+            problems.append(
+                f"--secure-port {self.bind_port} must be between 1 and 65535, inclusive. It cannot be turned off with 0"
+            )
+        elif self.bind_port < 0:
+            problems.append(
+                f"--secure-port {self.bind_port} must be between 0 and 65535, inclusive. 0 for turning off secure port"
+            )
+        if (self.cert_file or self.key_file) and self.generated_cert is not None:
+            problems.append("cert/key file and in-memory certificate cannot both be set")
+        return problems
+
+    def maybe_default_with_self_signed_certs(
+        self, public_address: str, *, alternate_dns: Sequence[str] = (), alternate_ips: Sequence[str] = ()
+    ) -> None:
+        """Take the pair in `cert_directory`, or make one, unless files were given or HTTPS is off. Raises ConfigError."""
+        if self.bind_port == 0 or self.cert_file or self.key_file or self.generated_cert is not None:
+            return
+        dns, ips = list(alternate_dns), list(alternate_ips)
+        if ipaddress.ip_address(self.bind_address).is_unspecified:
+            dns.append("localhost")
+        else:
+            ips.append(self.bind_address)
+        if not self.cert_directory:
+            self.generated_cert = generate_self_signed(public_address, ips, dns)
+            return
+        certificate = Path(self.cert_directory) / f"{PAIR_NAME}.crt"
+        key = Path(self.cert_directory) / f"{PAIR_NAME}.key"
+        try:
+            if not can_read_pair(certificate, key):
+                write_pair(generate_self_signed(public_address, ips, dns), certificate, key)
+        except (CertificateError, OSError) as error:
+            raise ConfigError(f"error creating self-signed certificates: {error}") from error
+        self.cert_file, self.key_file = str(certificate), str(key)
+
+    def apply_to(self, config: Config) -> None:
+        """Bind the port, load the certificates, make the loopback identity. Raises ConfigError."""
+        if self.bind_port <= 0:
+            return
+        try:
+            default, sni = self._certificates()
+            version = min_tls_version(self.min_tls_version)
+            suites = cipher_suites(self.cipher_suites)
+        except (CertificateError, OSError, ValueError) as error:
+            raise ConfigError(_reason(error)) from error
+        loopback = generate_self_signed(LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, max_age=LOOPBACK_LIFETIME)
+        loopback_content = SNICertKeyContent(
+            StaticCertKeyContent("self-signed loopback", loopback.certificate_pem, loopback.private_key_pem),
+            [LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE],
+        )
+        address = f"[{self.bind_address}]" if ":" in self.bind_address else self.bind_address
+        try:
+            listener = create_listener(
+                self.bind_address,
+                self.bind_port,
+                reuse_port=self.permit_port_sharing,
+                reuse_address=self.permit_address_sharing,
+            )
+        except OSError as error:
+            where = f"{address}:{self.bind_port}"
+            raise ConfigError(
+                f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
+                f"{(error.strerror or str(error)).lower()}"
+            ) from error
+        serving = SecureServingInfo(
+            listener=listener,
+            cert=default,
+            sni_certs=[loopback_content, *sni],
+            min_tls_version=version,
+            cipher_suites=suites,
+            http2_max_streams_per_connection=self.http2_max_streams_per_connection,
+            disable_http2=self.disable_http2,
+        )
+        config.secure_serving = serving
+        config.loopback_client_config = serving.new_loopback_client_config(str(uuid.uuid4()), loopback.certificate_pem)
+
+    def _certificates(self) -> tuple[CertKeyContentProvider | None, list[SNICertKeyContent]]:
+        default: CertKeyContentProvider | None = None
+        if self.cert_file or self.key_file:
+            default = DynamicCertKeyContent.from_files("serving-cert", self.cert_file, self.key_file)
+        elif self.generated_cert is not None:
+            pair = self.generated_cert
+            default = StaticCertKeyContent("Generated self signed cert", pair.certificate_pem, pair.private_key_pem)
+        return default, [_sni_pair(text) for text in self.sni_cert_keys]
+
+
+def _sni_pair(text: str) -> SNICertKeyContent:
+    """`cert,key` or `cert,key:name,name`. Raises ValueError, OSError or CertificateError."""
+    files, colon, names = text.rpartition(":") if ":" in text else (text, "", "")
+    if colon and not names:
+        raise ValueError("empty names list is not allowed")
+    parts = files.split(",")
+    if len(parts) != 2:
+        raise ValueError("expected comma separated certificate and key file paths")
+    try:
+        content = DynamicCertKeyContent.from_files("sni-serving-cert", *parts)
+    except (OSError, CertificateError) as error:
+        raise ValueError(f"failed to load SNI cert and key: {_reason(error)}") from error
+    return SNICertKeyContent(content, names.split(",") if names else ())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"open {error.filename}: {(error.strerror or str(error)).lower()}"
+    return str(error)
