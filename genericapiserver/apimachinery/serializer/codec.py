@@ -201,10 +201,11 @@ class StorageCodec(Generic[T]):
         try:
             value = msgspec.json.decode(data)
             key = (value["apiVersion"], value["kind"])
+            known = self._types.get(key)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
             raise DecodeError(f"stored bytes are no object: {error}") from error
         try:
-            cls = self._types.get(key) or self._type_of(*key)
+            cls = known or self._type_of(*key)
             stored, _ = decode_value(
                 cls, value, None, lambda: json.parse_literals(data), lambda: json.parse_pairs(data)
             )
@@ -217,7 +218,7 @@ class StorageCodec(Generic[T]):
     def _type_of(self, api_version: str, kind: str) -> type[Any]:
         try:
             cls = self.scheme.type_for(GroupVersionKind.parse(api_version, kind))
-        except ValueError as error:
+        except (ValueError, AttributeError) as error:
             raise UnknownKindError(str(error)) from error
         self._types[api_version, kind] = cls
         return cls

@@ -5,11 +5,15 @@ where the grammar breaks. A document without fault is the parser's limit, not th
 """
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from genericapiserver.apimachinery.serializer.errors import JSONSyntaxError
 
 MAX_DEPTH = 10000
+
+# What comes next; None at the end of the text.
+_Step: TypeAlias = Callable[[], Any]
+
 _SPACE = frozenset(b" \t\r\n")
 _DIGITS = frozenset(b"0123456789")
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -49,7 +53,7 @@ def quote_byte(byte: int) -> str:
 
 
 class _Scanner:
-    """Walks the text without recursion; `closers` are the brackets still to come."""
+    """Walks the text in steps that name each other, not by recursion; `closers` are the brackets still to come."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -57,63 +61,61 @@ class _Scanner:
         self.closers: list[int] = []
 
     def scan(self) -> None:
-        self.value_or(None)
-        while self.closers:
-            self.after_value()
-        self.skip_space()
-        if self.position < len(self.data):
-            self.fail("after top-level value")
+        step: _Step | None = self.value
+        while step is not None:
+            step = step()
 
-    def value_or(self, closer: int | None) -> None:
-        """A value, or at once the *closer* of the array that was just opened."""
+    def value(self) -> "_Step":
         byte = self.peek()
-        if byte == closer:
-            self.position += 1
-            self.closers.pop()
-        elif byte == 0x22:
+        if byte == 0x22:
             self.string()
         elif byte == 0x7B:
             self.open(0x7D)
-            self.key_or(0x7D)
+            return self.first_key
         elif byte == 0x5B:
             self.open(0x5D)
-            self.value_or(0x5D)
+            return self.first_item
         elif byte == 0x2D or byte in _DIGITS:
             self.number()
         elif byte in _LITERALS:
             self.literal(_LITERALS[byte])
         else:
             self.fail("looking for beginning of value")
+        return self.after_value
 
-    def key_or(self, closer: int | None) -> None:
-        """A key with its colon and value, or at once the *closer* of the object that was just opened."""
-        byte = self.peek()
-        if byte == closer:
-            self.position += 1
-            self.closers.pop()
-            return
-        if byte != 0x22:
+    def first_item(self) -> "_Step":
+        return self.close() if self.peek() == 0x5D else self.value
+
+    def first_key(self) -> "_Step":
+        return self.close() if self.peek() == 0x7D else self.key
+
+    def key(self) -> "_Step":
+        if self.peek() != 0x22:
             self.fail("looking for beginning of object key string")
         self.string()
         if self.peek() != 0x3A:
             self.fail("after object key")
         self.position += 1
-        self.value_or(None)
+        return self.value
 
-    def after_value(self) -> None:
-        byte = self.peek()
-        closer = self.closers[-1]
+    def after_value(self) -> "_Step | None":
+        if not self.closers:
+            self.skip_space()
+            if self.position < len(self.data):
+                self.fail("after top-level value")
+            return None
+        closer, byte = self.closers[-1], self.peek()
         if byte == closer:
-            self.position += 1
-            self.closers.pop()
-        elif byte != 0x2C:
+            return self.close()
+        if byte != 0x2C:
             self.fail("after array element" if closer == 0x5D else "after object key:value pair")
-        else:
-            self.position += 1
-            if closer == 0x5D:
-                self.value_or(None)
-            else:
-                self.key_or(None)
+        self.position += 1
+        return self.value if closer == 0x5D else self.key
+
+    def close(self) -> "_Step":
+        self.position += 1
+        self.closers.pop()
+        return self.after_value
 
     def open(self, closer: int) -> None:
         self.position += 1
