@@ -134,10 +134,7 @@ class Link(asyncio.Protocol):
         self._farewell()
         if self._transport.is_closing():
             return
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._transport.resume_reading()  # whatever still comes is read and dropped
-        self.set_timeout(self.service.limits.goaway_linger)
+        self._linger()
 
     def abort(self) -> None:
         """Close at once and send nothing more."""
@@ -159,6 +156,16 @@ class Link(asyncio.Protocol):
 
     def _farewell(self) -> None:
         pass
+
+    def _linger(self) -> None:
+        """Send FIN after what is written; whatever still comes is read and dropped until the peer's FIN or the time."""
+        try:
+            self._transport.write_eof()
+        except OSError:  # the peer has reset the connection
+            self._transport.abort()
+            return
+        self._transport.resume_reading()
+        self.set_timeout(self.service.limits.goaway_linger)
 
     def _arm(self) -> None:
         assert self._deadline is not None
@@ -263,9 +270,7 @@ class TLSLink(Link):
         self.service.metrics.tls_handshake_errors.inc()
         LOGGER.debug("http: TLS handshake error from %s: %s", self.client, reason)
         self.closing = True
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self.set_timeout(self.service.limits.goaway_linger)
+        self._linger()
 
 
 def _address(name: Any) -> Address | None:

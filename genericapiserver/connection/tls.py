@@ -27,6 +27,16 @@ Select = Callable[[str | None, str], int]
 
 MIN_VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 
+DEFAULT_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+"""For TLS 1.2: what Go prefers and HTTP/2 allows (RFC 9113 appendix A)."""
+
 _RECORD = 16 * 1024
 _RECORD_OVERHEAD = 64
 """More than any TLS version adds to a record (header, nonce, tag, padding)."""
@@ -110,8 +120,7 @@ class TLSContexts:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"genericapiserver")
         try:
-            if ciphers:
-                context.set_cipher_list(":".join(ciphers).encode("ascii"))
+            context.set_cipher_list(":".join(ciphers or DEFAULT_CIPHERS).encode("ascii"))
             leaf, *rest = x509.load_pem_x509_certificates(certificate.certificate_pem)
             context.use_certificate(leaf)
             for other in rest:

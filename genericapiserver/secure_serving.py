@@ -1,0 +1,288 @@
+"""SecureServingInfo: a listener, certificates and limits; `serve` opens it for a handler.
+
+Source: pkg/server/{secure_serving,config,config_selfclient,deprecated_insecure_serving}.go of k8s.io/apiserver.
+
+The TLS contexts are built from what the certificate providers hold. When one of them tells of a change, all contexts
+are built anew and swapped in as a whole, or, if any piece is bad, the old ones stay: new handshakes see the new
+certificates, open connections keep theirs. Client certificates are asked for when there is a CA to name, and never
+verified here; the authenticators do that on each request, against the bundle of that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Sequence
+
+import attrs
+from cryptography import x509
+
+from genericapiserver.aio import Signal
+from genericapiserver.asgi import Handler
+from genericapiserver.certificates import (
+    CAContentProvider,
+    CertificateError,
+    CertKeyContentProvider,
+    NamedCertificates,
+    SNICertKeyContent,
+    UnionCAContent,
+)
+from genericapiserver.certificates.pem import parse_certificates
+from genericapiserver.connection import ConnectionLimits, HTTPServer, ServingCertificate, TLSContexts
+from genericapiserver.connection.metrics import ConnectionMetrics
+from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
+from genericapiserver.metrics import MetricsRegistry
+
+LOGGER = logging.getLogger(__name__)
+
+DEFAULT_SHUTDOWN_TIMEOUT = 60.0
+DEFAULT_HTTP2_STREAMS = 100
+"""Go's http2 package would say 250; the reference sets this number whatever its flag's help says."""
+
+_HTTP2_CIPHERS = frozenset(["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"])
+
+
+class SecureServingError(Exception):
+    """Serving cannot start: no listener, or TLS settings that do not work together."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class SecureServingInfo:
+    """Everything that is needed to serve HTTPS except the handler.
+
+    *cert* is the default pair; *sni_certs* are for clients that ask for their names, the earlier the stronger, the
+    loopback pair first. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites* are OpenSSL names and apply to
+    TLS 1.2 only.
+    """
+
+    listener: socket.socket | None = None
+    cert: CertKeyContentProvider | None = None
+    sni_certs: list[SNICertKeyContent] = attrs.field(factory=list)
+    client_ca: CAContentProvider | None = None
+    min_tls_version: str = "TLSv1.2"
+    cipher_suites: Sequence[str] = ()
+    http2_max_streams_per_connection: int = 0
+    disable_http2: bool = False
+
+    def add_client_ca(self, provider: CAContentProvider) -> None:
+        """Name this CA too when clients are asked for a certificate."""
+        self.client_ca = provider if self.client_ca is None else UnionCAContent(self.client_ca, provider)
+
+    def host_port(self) -> tuple[str, int]:
+        """Where the listener is bound. Raises SecureServingError without one."""
+        if self.listener is None:
+            raise SecureServingError("no listener found")
+        host, port = self.listener.getsockname()[:2]
+        return host, port
+
+    def new_client_config(self, ca_data: bytes) -> LoopbackClientConfig | None:
+        """How a client on this machine reaches the server, trusting *ca_data*; None while there is no certificate."""
+        if self.cert is None and not self.sni_certs:
+            return None
+        host, port = loopback_host_port(_joined(*self.host_port()))
+        return LoopbackClientConfig(host=f"https://{_joined(host, port)}", ca_data=ca_data)
+
+    def new_loopback_client_config(self, token: str, cert: bytes) -> LoopbackClientConfig | None:
+        """The same for the server's own client: it brings *token* and asks for the loopback certificate by name."""
+        config = self.new_client_config(cert)
+        if config is None:
+            return None
+        return attrs.evolve(config, bearer_token=token, tls_server_name=LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE)
+
+    @contextlib.asynccontextmanager
+    async def serve(
+        self,
+        handler: Handler,
+        *,
+        shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT,
+        metrics: MetricsRegistry | None = None,
+        limits: ConnectionLimits | None = None,
+    ) -> AsyncIterator[Serving]:
+        """Serve *handler* for the length of the block; at its end, wait *shutdown_timeout* seconds for requests to end.
+
+        Raises SecureServingError for settings that do not work together, CertificateError for certificates that do not.
+        """
+        if self.listener is None:
+            raise SecureServingError("listener must not be nil")
+        self._check_http2_ciphers()
+        streams = self.http2_max_streams_per_connection
+        limits = attrs.evolve(
+            limits or ConnectionLimits(), max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS
+        )
+        stopped = Signal("ListenerStopped")
+        server = HTTPServer(
+            handler,
+            self.listener,
+            tls=self._build_contexts(self._content()),
+            limits=limits,
+            metrics=ConnectionMetrics(metrics),
+            on_listener_stopped=stopped.set,
+        )
+        serving = Serving(server, self.host_port(), stopped, self)
+        for provider in (self.cert, *self.sni_certs, self.client_ca):
+            if provider is not None:
+                provider.add_listener(serving.content_changed)
+        async with _running(server, serving, shutdown_timeout, "securely "):
+            yield serving
+
+    def _content(self) -> _Content:
+        bundle = self.client_ca.current_ca_bundle() if self.client_ca is not None else None
+        return _Content(
+            default=self.cert.current_cert_key() if self.cert is not None else None,
+            named=tuple((content.current_cert_key(), content.sni_names) for content in self.sni_certs),
+            client_ca_bundle=bundle or b"",
+        )
+
+    def _build_contexts(self, content: _Content) -> TLSContexts:
+        """Raises CertificateError, and ValueError for what TLS cannot use."""
+        certificates = NamedCertificates(content.default, content.named)
+        cas: list[x509.Certificate] = []
+        if content.client_ca_bundle:
+            try:
+                cas = parse_certificates(content.client_ca_bundle)
+            except ValueError as error:
+                name = self.client_ca.name if self.client_ca is not None else ""
+                raise CertificateError(f'unable to load client CA file "{name}": {error}') from error
+        return TLSContexts(
+            certificates.certificates,
+            select=certificates.select,
+            client_cas=cas,
+            request_client_certificate=self.client_ca is not None,
+            min_version=self.min_tls_version,
+            ciphers=self.cipher_suites,
+            alpn_protocols=("http/1.1",) if self.disable_http2 else ("h2", "http/1.1"),
+        )
+
+    def _check_http2_ciphers(self) -> None:
+        if self.disable_http2 or not self.cipher_suites or self.min_tls_version == "TLSv1.3":
+            return
+        if _HTTP2_CIPHERS.isdisjoint(self.cipher_suites):
+            raise SecureServingError(
+                "error configuring http2: http2: TLSConfig.CipherSuites is missing an HTTP/2-required "
+                "AES_128_GCM_SHA256 cipher (need at least one of TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or "
+                "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class _Content:
+    """What the providers held when the contexts were built; equal content needs no new ones."""
+
+    default: ServingCertificate | None
+    named: tuple[tuple[ServingCertificate, Sequence[str]], ...]
+    client_ca_bundle: bytes
+
+
+class Serving:
+    """A server that accepts connections. `address` is where; `listener_stopped` fires when it no longer does."""
+
+    def __init__(
+        self, server: HTTPServer, address: tuple[str, int], listener_stopped: Signal, info: SecureServingInfo | None
+    ) -> None:
+        self.server = server
+        self.address = address
+        self.listener_stopped = listener_stopped
+        self._info = info
+        self._content = info._content() if info is not None else None
+        self._loop = asyncio.get_running_loop()
+
+    async def stop(self, timeout: float) -> bool:
+        """Stop listening and let requests end; true when all did within *timeout* seconds. May be called again."""
+        return await self.server.stop(timeout)
+
+    def content_changed(self) -> None:
+        """Told by the certificate providers, from whatever thread: look at the content in the loop's next turn."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is served any more
+            self._loop.call_soon_threadsafe(self.reload)
+
+    def reload(self) -> bool:
+        """Serve what the providers hold now; true if that is something else. What is broken is logged and not served."""
+        if self._info is None:
+            return False
+        content = self._info._content()
+        if content == self._content:
+            return False
+        try:
+            contexts = self._info._build_contexts(content)
+        except ValueError as error:
+            LOGGER.error("the changed certificates cannot be served, the old ones stay: %s", error)
+            return False
+        self._content = content
+        self.server.tls = contexts
+        LOGGER.info("serving changed certificates to new connections")
+        return True
+
+
+@attrs.define(kw_only=True, eq=False)
+class DeprecatedInsecureServingInfo:
+    """HTTP/1.1 without TLS, for a port that only this machine can reach. *name* is for the log."""
+
+    listener: socket.socket | None = None
+    name: str = ""
+
+    def new_loopback_client_config(self) -> LoopbackClientConfig:
+        """How a client on this machine reaches the server. Raises SecureServingError without a listener."""
+        if self.listener is None:
+            raise SecureServingError("no listener found")
+        host, port = loopback_host_port(_joined(*self.listener.getsockname()[:2]))
+        return LoopbackClientConfig(host=f"http://{_joined(host, port)}")
+
+    @contextlib.asynccontextmanager
+    async def serve(
+        self, handler: Handler, *, shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT
+    ) -> AsyncIterator[Serving]:
+        """Serve *handler* for the length of the block, as SecureServingInfo.serve does."""
+        if self.listener is None:
+            raise SecureServingError("listener must not be nil")
+        stopped = Signal("ListenerStopped")
+        server = HTTPServer(handler, self.listener, tls=None, on_listener_stopped=stopped.set)
+        host, port = self.listener.getsockname()[:2]
+        serving = Serving(server, (host, port), stopped, None)
+        what = f"{self.name} insecurely " if self.name else "insecurely "
+        async with _running(server, serving, shutdown_timeout, what):
+            yield serving
+
+
+@contextlib.asynccontextmanager
+async def _running(server: HTTPServer, serving: Serving, shutdown_timeout: float, what: str) -> AsyncIterator[None]:
+    address = _joined(*serving.address)
+    await server.start()
+    LOGGER.info("Serving %son %s", what, address)
+    serving.listener_stopped.on_set(lambda: LOGGER.info("Stopped listening on %s", address))
+    try:
+        yield
+    finally:
+        await server.stop(shutdown_timeout)
+
+
+def loopback_host_port(bind_address: str) -> tuple[str, int]:
+    """Where a client on this machine connects when the server is bound to *bind_address* (`host:port`).
+
+    An unspecified address becomes the loopback address of its family, or `localhost` on a machine that has none.
+    Raises ValueError for what is no address.
+    """
+    host, separator, port = bind_address.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not separator or not port.isdigit() or (":" in host and not bracketed):
+        raise ValueError(f'invalid server bind address: "{bind_address}"')
+    host = host[1:-1] if bracketed else host
+    if host == "0.0.0.0":  # noqa: S104  read, not bound
+        host = _usable("127.0.0.1", socket.AF_INET)
+    elif host == "::":
+        host = _usable("::1", socket.AF_INET6)
+    return host, int(port)
+
+
+def _usable(address: str, family: socket.AddressFamily) -> str:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return "localhost"
+    return address
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
