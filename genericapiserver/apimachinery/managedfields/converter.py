@@ -67,10 +67,9 @@ class VersionConverter:
 
         Raises SchemeError when it does not convert.
         """
+        if obj.metadata.managed_fields:
+            obj = attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, managed_fields=None))
         value = self.codec.to_unstructured(obj, self.gvk)
-        metadata = value.get("metadata")
-        if metadata:
-            metadata.pop("managedFields", None)
         return TypedValue(value, self._version(self.api_version).schema, self.api_version)
 
     def config(self, value: JSON) -> TypedValue:

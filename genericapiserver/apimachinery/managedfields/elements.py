@@ -38,6 +38,9 @@ def field_element(name: str) -> PathElement:
 
 def key_element(fields: Mapping[str, JSON]) -> PathElement:
     """The item of a keyed list that has these keys."""
+    if len(fields) == 1:
+        [(name, value)] = fields.items()
+        return f"k:{{{_string(name)}:{canonical_json(value)}}}"
     items = (f"{_string(name)}:{canonical_json(fields[name])}" for name in sorted(fields))
     return "k:{" + ",".join(items) + "}"
 
@@ -197,13 +200,13 @@ def _number(value: float) -> str:
     return text.replace("e-0", "e-")
 
 
-_PLAIN = re.compile(r'[^\x00-\x1f"\\<>&\u2028\u2029\ud800-\udfff]*')
+_SPECIAL = re.compile(r'[\x00-\x1f"\\<>&\u2028\u2029\ud800-\udfff]')
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _HTML = frozenset("<>&\u2028\u2029")
 
 
 def _string(text: str, *, escape_html: bool = False) -> str:
-    if _PLAIN.fullmatch(text):
+    if not _SPECIAL.search(text):
         return f'"{text}"'
     return '"' + "".join(_escape(character, escape_html=escape_html) for character in text) + '"'
 

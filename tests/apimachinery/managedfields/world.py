@@ -81,7 +81,9 @@ class World:
         """The stored object as a client sees it."""
         return self.codec.to_unstructured(self.stored, (version or self.version).with_kind(self.kind))
 
-    def create(self, document: Mapping[str, Any], manager: str, *, version: GroupVersion | None = None) -> dict[str, Any]:
+    def create(
+        self, document: Mapping[str, Any], manager: str, *, version: GroupVersion | None = None
+    ) -> dict[str, Any]:
         new = self.hub(document, version)
         new = self.manager(version).update(None, new, manager)
         return self._store(None, new, "", version)
@@ -127,8 +129,8 @@ class World:
     ) -> dict[str, Any]:
         live = deep_copy(self.stored) if self.stored is not None else None
         if not isinstance(document, bytes):
-            named = {"apiVersion": str(version or self.version), "kind": self.kind, "metadata": {"name": "a"}}
-            document = {**named, **document, "metadata": {**named["metadata"], **document.get("metadata", {})}}
+            kind = {"apiVersion": str(version or self.version), "kind": self.kind}
+            document = {**kind, **document, "metadata": {"name": "a", **document.get("metadata", {})}}
         managing = self.manager(version, subresource)
         new = managing.apply(live, document, manager, force=force)
         new = managing.keep_times_of_no_change(live, new, applied=True) if live is not None else new
