@@ -57,10 +57,12 @@ def with_timeout(handler: Handler, *, metrics: RequestMetrics | None = None) -> 
             return
         except asyncio.CancelledError:
             # Cancelled by somebody else, perhaps as well: that is not for us to swallow.
-            if not expiry.expired or task.uncancel() > cancelling:
+            if not expiry.expired or task.cancelling() > cancelling + 1:
                 raise
         finally:
             timer.cancel()
+            if expiry.expired:
+                task.uncancel()
         if metrics is not None:
             metrics.terminated(context, scope, 504)
         if context.response_status:

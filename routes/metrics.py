@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -104,8 +105,16 @@ def _family_lines(family: Metric, name: str) -> Iterator[str]:
         return
     documentation = family.documentation.replace("\\", "\\\\").replace("\n", "\\n")
     yield f"# HELP {name} {documentation}\n# TYPE {name} {'untyped' if family.type == 'unknown' else family.type}\n"
+    # A histogram's count comes after its sum, where prometheus-client puts it before.
+    _put_sums_before_counts(samples)
     for sample in samples:
         yield _sample_line(sample, name if family.type == "counter" else sample.name)
+
+
+def _put_sums_before_counts(samples: list[Sample]) -> None:
+    for at, (first, second) in enumerate(pairwise(samples)):
+        if first.name.endswith("_count") and second.name.endswith("_sum"):
+            samples[at], samples[at + 1] = second, first
 
 
 def _sample_line(sample: Sample, name: str) -> str:

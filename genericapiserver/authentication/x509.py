@@ -220,7 +220,7 @@ def _uid(certificate: x509.Certificate) -> str:
     return uid
 
 
-def _text(attribute: x509.NameAttribute[str] | x509.NameAttribute[bytes] | x509.NameAttribute) -> str:
+def _text(attribute: x509.NameAttribute[str | bytes]) -> str:
     value = attribute.value
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 

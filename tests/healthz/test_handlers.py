@@ -89,7 +89,7 @@ async def test_any_exception_is_a_failure_and_every_check_runs() -> None:
     async def later(scope: Scope) -> None:
         ran.append(scope["path"])
 
-    checks = [named_check("odd", lambda scope: {}["missing"]), named_check("later", later)]
+    checks = [named_check("odd", lambda scope: scope["missing"]), named_check("later", later)]
     response = await get("/healthz", *checks)
     assert response.text == "[-]odd failed: reason withheld\n[+]later ok\nhealthz check failed\n"
     assert ran == ["/healthz"]

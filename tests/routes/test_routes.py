@@ -1,0 +1,177 @@
+import gzip
+import json
+
+import pytest
+
+from genericapiserver.component.version import BuildInfo
+from genericapiserver.endpoints.router import APIContainer
+from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.mux import PathRecorderMux
+from genericapiserver.routes import (
+    DebugFlags,
+    index_not_found,
+    install_index,
+    install_metrics,
+    install_slis,
+    install_version,
+)
+from genericapiserver.routes.flags import verbosity_setter
+from genericapiserver.routes.metrics import CONTENT_TYPE, process_start_time, render
+from genericapiserver.routes.version import version_document
+from tests.support.asgi_client import ASGIClient
+from tests.support.filters import send_error
+
+
+class TestIndex:
+    async def test_the_paths_are_listed_once_and_sorted(self) -> None:
+        mux = PathRecorderMux("test")
+        paths = ["/version", "/apis", "/apis"]
+        install_index(mux, lambda: paths)
+        mux.not_found_handler = index_not_found(lambda: paths)
+        for path, status in (("/", 200), ("/index.html", 200), ("/nope", 404)):
+            response = await ASGIClient(mux).get(path)
+            assert response.status == status
+            assert response.headers["content-type"] == "application/json"
+            assert response.text == '{\n  "paths": [\n    "/apis",\n    "/version"\n  ]\n}'
+        assert mux.listed_paths == []
+
+
+class TestVersion:
+    INFO = BuildInfo(major="1", minor="2", git_version="v1.2.3", go_version="go", compiler="gc", platform="linux/amd64")
+
+    def test_the_document(self) -> None:
+        assert json.loads(version_document(self.INFO)) == {
+            "major": "1",
+            "minor": "2",
+            "gitVersion": "v1.2.3",
+            "gitCommit": "",
+            "gitTreeState": "",
+            "buildDate": "1970-01-01T00:00:00Z",
+            "goVersion": "go",
+            "compiler": "gc",
+            "platform": "linux/amd64",
+        }
+        assert version_document(self.INFO).startswith(b'{\n  "major": "1",\n  "minor": "2",\n  "gitVersion"')
+
+    @pytest.mark.parametrize(
+        ("method", "path", "accept", "status"),
+        [
+            ("GET", "/version", "", 200),
+            ("GET", "/version//", "", 200),
+            ("GET", "/version", "application/json", 200),
+            ("GET", "/version", "text/html", 406),
+            ("DELETE", "/version", "", 405),
+            ("HEAD", "/version", "", 405),
+            ("GET", "/version/x", "", 404),
+        ],
+    )
+    async def test_the_page(self, method: str, path: str, accept: str, status: int) -> None:
+        container = APIContainer(send_error=send_error)
+        install_version(container, self.INFO)
+        headers = {"accept": accept} if accept else {}
+        response = await ASGIClient(container).request(method, path, headers=headers)
+        assert response.status == status
+        if status == 200:
+            assert response.body == version_document(self.INFO)
+            assert response.headers["content-type"] == "application/json"
+
+
+class TestMetrics:
+    def registry(self) -> MetricsRegistry:
+        registry = MetricsRegistry()
+        registry.counter("b_total", "B\nb.", ["z", "a"]).labels('q"\\\n', "x").inc(3)
+        registry.counter("authentication_attempts", "No suffix.", ["result"]).labels("success").inc()
+        registry.gauge("c", "C.").set(2.2478848e7)
+        registry.histogram("a_seconds", "A.", ["v"], buckets=[0.1, 1]).labels("x").observe(0.5)
+        registry.counter("unseen_total", "Unseen.", ["l"])
+        return registry
+
+    def test_the_text(self) -> None:
+        assert render(self.registry()).decode() == (
+            "# HELP a_seconds A.\n"
+            "# TYPE a_seconds histogram\n"
+            'a_seconds_bucket{v="x",le="0.1"} 0\n'
+            'a_seconds_bucket{v="x",le="1"} 1\n'
+            'a_seconds_bucket{v="x",le="+Inf"} 1\n'
+            'a_seconds_sum{v="x"} 0.5\n'
+            'a_seconds_count{v="x"} 1\n'
+            "# HELP authentication_attempts No suffix.\n"
+            "# TYPE authentication_attempts counter\n"
+            'authentication_attempts{result="success"} 1\n'
+            "# HELP b_total B\\nb.\n"
+            "# TYPE b_total counter\n"
+            'b_total{a="x",z="q\\"\\\\\\n"} 3\n'
+            "# HELP c C.\n"
+            "# TYPE c gauge\n"
+            "c 2.2478848e+07\n"
+        )
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    async def test_any_method_gets_the_page(self, method: str) -> None:
+        mux = PathRecorderMux("test")
+        install_metrics(mux, self.registry())
+        response = await ASGIClient(mux).request(method, "/metrics", headers={"accept": "text/html"})
+        assert response.status == 200
+        assert response.headers["content-type"] == CONTENT_TYPE.decode()
+        assert response.headers["process-start-time-unix"] == str(int(process_start_time()))
+        assert "\nprocess_cpu_seconds_total " in response.text
+        assert "\nc 2.2478848e+07\n" in response.text
+        assert mux.listed_paths == ["/metrics"]
+
+    @pytest.mark.parametrize(
+        ("accept", "zipped"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("br", False)]
+    )
+    async def test_it_is_compressed_for_those_who_like_it(self, accept: str, zipped: bool) -> None:
+        mux = PathRecorderMux("test")
+        install_slis(mux, self.registry())
+        response = await ASGIClient(mux).get("/metrics/slis", accept_encoding=accept)
+        assert ("content-encoding" in response.headers) is zipped
+        body = gzip.decompress(response.body) if zipped else response.body
+        assert b"\nprocess_start_time_seconds " in body
+
+    async def test_delete_starts_over_where_that_is_allowed(self) -> None:
+        mux = PathRecorderMux("test")
+        install_metrics(mux, self.registry(), resettable=True)
+        response = await ASGIClient(mux).request("DELETE", "/metrics")
+        assert (response.status, response.text) == (200, "metrics reset\n")
+        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+        assert 'b_total{a="x",z="q\\"\\\\\\n"} 0\n' in (await ASGIClient(mux).get("/metrics")).text
+
+
+class TestFlags:
+    def mux(self, applied: list[int]) -> PathRecorderMux:
+        mux = PathRecorderMux("test")
+        DebugFlags().install(mux, "v", verbosity_setter(applied.append))
+        return mux
+
+    async def test_the_list(self) -> None:
+        for path in ("/debug/flags", "/debug/flags/", "/debug/flags/other"):
+            response = await ASGIClient(self.mux([])).get(path)
+            assert response.headers["content-type"] == "text/html; charset=utf-8"
+            assert response.text == (
+                "<html>\n<head>\n<title>/debug/flags/</title>\n</head>\n<body>\n/debug/flags/<br>\n<br>\nflags:<br>\n<table>\n"
+                "<tr>v<br>\n</table>\n<br>\nfull flags configurable<br>\n</body>\n</html>\n"
+            )
+        assert self.mux([]).listed_paths == []
+
+    @pytest.mark.parametrize(
+        ("method", "body", "status", "text", "applied"),
+        [
+            ("PUT", "5", 200, "successfully set klog.logging.verbosity to 5\n", [5]),
+            (
+                "PUT",
+                "abc",
+                400,
+                'failed set klog.logging.verbosity abc: strconv.ParseInt: parsing "abc": invalid syntax\n',
+                [],
+            ),
+            ("GET", None, 406, "unsupported http method\n", []),
+            ("PUT", "1" * 5000, 400, "error reading request body: the request body is larger than 1024 bytes\n", []),
+        ],
+    )
+    async def test_a_flag(self, method: str, body: str | None, status: int, text: str, applied: list[int]) -> None:
+        found: list[int] = []
+        response = await ASGIClient(self.mux(found)).request(method, "/debug/flags/v", body=body)
+        assert (response.status, response.text, found) == (status, text, applied)
+        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+        assert response.headers["x-content-type-options"] == "nosniff"
