@@ -1,0 +1,237 @@
+"""Everything in one document: groups, versions, resources and subresources (pkg/endpoints/discovery/aggregated).
+
+Served at the two roots, /api and /apis, to clients that ask for `g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`; any
+clause that says so wins over plain ones, wherever it stands. The document has an ETag, so that a client that knows it
+gets a 304.
+"""
+
+from typing import Final
+
+import attrs
+
+from genericapiserver.apimachinery.meta import ListMeta
+from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.types import api_type, field
+from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value
+from genericapiserver.endpoints.api_request import APIRequest, APIResponse
+from genericapiserver.endpoints.discovery.document import etag
+from genericapiserver.endpoints.discovery.versions import kube_aware_key
+from genericapiserver.endpoints.metrics import RouteMetrics
+from genericapiserver.endpoints.negotiation import Negotiator, wants_pretty
+from genericapiserver.endpoints.responses import ResponseWriter
+
+MODEL_PACKAGE = "io.k8s.api.apidiscovery.v2"
+
+KIND: Final = GroupVersionKind("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
+
+DEFAULT_GROUP_PRIORITY: Final = 1000
+DEFAULT_VERSION_PRIORITY: Final = 15
+
+FRESHNESS_CURRENT: Final = "Current"
+FRESHNESS_STALE: Final = "Stale"
+
+
+@api_type
+class ResponseKind:
+    """ResponseKind is the kind of a resource's objects; empty group and version are those of the list."""
+
+    group: str = field(doc="Group of the kind.")
+    version: str = field(doc="Version of the kind.")
+    kind: str = field(doc="The kind.")
+
+
+@api_type
+class APISubresourceDiscovery:
+    """APISubresourceDiscovery is one subresource."""
+
+    subresource: str = field(doc="Name of the subresource.")
+    response_kind: ResponseKind | None = field(default=None, doc="Kind of its objects.")
+    verbs: list[str] = field(doc="What may be asked of it.", list_type="set")
+
+
+@api_type
+class APIResourceDiscovery:
+    """APIResourceDiscovery is one resource of a version, with its subresources."""
+
+    resource: str = field(doc="Plural name of the resource.")
+    response_kind: ResponseKind | None = field(default=None, doc="Kind of its objects.")
+    scope: str = field(doc="Cluster or Namespaced.")
+    singular_resource: str = field(doc="Singular name of the resource.")
+    verbs: list[str] = field(doc="What may be asked of it.", list_type="set")
+    short_names: list[str] = field(factory=list, doc="Other names for command lines.", list_type="set")
+    categories: list[str] = field(factory=list, doc="Groups of resources that it is part of.", list_type="set")
+    subresources: list[APISubresourceDiscovery] = field(
+        factory=list, doc="Its subresources.", list_type="map", list_map_keys=["subresource"]
+    )
+
+
+@api_type
+class APIVersionDiscovery:
+    """APIVersionDiscovery is one version of a group."""
+
+    version: str = field(doc="Name of the version.")
+    resources: list[APIResourceDiscovery] = field(
+        factory=list, doc="Its resources.", list_type="map", list_map_keys=["resource"]
+    )
+    freshness: str = field(default="", doc="Current, or Stale when the server behind could not be asked.")
+
+
+@api_type
+class DiscoveryObjectMeta:
+    """DiscoveryObjectMeta is the metadata of a group: its name."""
+
+    name: str = field(default="", doc="Name of the group.")
+
+
+@api_type
+class APIGroupDiscovery:
+    """APIGroupDiscovery is one group with its versions."""
+
+    metadata: DiscoveryObjectMeta = field(factory=DiscoveryObjectMeta)
+    versions: list[APIVersionDiscovery] = field(
+        factory=list, doc="Its versions, preferred first.", list_type="map", list_map_keys=["version"]
+    )
+
+
+@api_type(root=True)
+class APIGroupDiscoveryList:
+    """APIGroupDiscoveryList is all that a server has."""
+
+    metadata: ListMeta = field(factory=ListMeta)
+    items: list[APIGroupDiscovery] = field(doc="The groups.")
+
+
+@attrs.frozen
+class Priorities:
+    """Where a group version stands: groups of a higher group priority come first, and so do versions within a group."""
+
+    group: int = DEFAULT_GROUP_PRIORITY
+    version: int = DEFAULT_VERSION_PRIORITY
+
+
+class AggregatedDiscoveryManager:
+    """What all groups of a server have, kept as one document."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, APIVersionDiscovery]] = {}
+        self._priorities: dict[GroupVersion, Priorities] = {}
+        self._generation = 0
+        self._document: APIGroupDiscoveryList | None = None
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change."""
+        return self._generation
+
+    def _changed(self) -> None:
+        self._generation += 1
+        self._document = None
+
+    def add_group_version(self, group: str, version: APIVersionDiscovery) -> None:
+        """Add a version, or replace the one of its name."""
+        self._groups.setdefault(group, {})[version.version] = version
+        self._changed()
+
+    def set_priority(self, group_version: GroupVersion, priorities: Priorities) -> None:
+        """Say where *group_version* stands, now or when it is added."""
+        self._priorities[group_version] = priorities
+        self._changed()
+
+    def remove_group_version(self, group_version: GroupVersion) -> None:
+        """Remove a version, and its group with the last of them."""
+        versions = self._groups.get(group_version.group)
+        if versions is None or versions.pop(group_version.version, None) is None:
+            return
+        if not versions:
+            del self._groups[group_version.group]
+        self._priorities.pop(group_version, None)
+        self._changed()
+
+    def remove_group(self, group: str) -> None:
+        """Remove a group with all its versions."""
+        if self._groups.pop(group, None) is None:
+            return
+        for group_version in [each for each in self._priorities if each.group == group]:
+            del self._priorities[group_version]
+        self._changed()
+
+    def document(self) -> APIGroupDiscoveryList:
+        """The document as it is now; not to be changed."""
+        if self._document is None:
+            self._document = APIGroupDiscoveryList(
+                items=[
+                    APIGroupDiscovery(metadata=DiscoveryObjectMeta(name=group), versions=self._versions(group))
+                    for group in sorted(self._groups, key=lambda group: (-self._group_priority(group), group))
+                ]
+            )
+        return self._document
+
+    def _group_priority(self, group: str) -> int:
+        return max(
+            self._priorities.get(GroupVersion(group, version), Priorities()).group for version in self._groups[group]
+        )
+
+    def _versions(self, group: str) -> list[APIVersionDiscovery]:
+        def key(version: APIVersionDiscovery) -> tuple[object, ...]:
+            priorities = self._priorities.get(GroupVersion(group, version.version), Priorities())
+            return (-priorities.version, kube_aware_key(version.version))
+
+        return sorted(self._groups[group].values(), key=key)
+
+
+@attrs.frozen
+class AggregatedRestrictions:
+    """Only clauses that ask for the aggregated document count."""
+
+    def allows_transform(self, media_type: str, target: GroupVersionKind | None) -> bool:
+        return target == KIND
+
+    def allows_server_version(self, version: str) -> bool:
+        return False
+
+    def allows_stream(self, schema: str) -> bool:
+        return schema == "watch"
+
+
+def with_aggregated_discovery(
+    handler: Handler,
+    manager: AggregatedDiscoveryManager,
+    writer: ResponseWriter,
+    *,
+    metrics: RouteMetrics | None = None,
+) -> Handler:
+    """Answer with *manager*'s document where that is asked for, with *handler* otherwise."""
+    negotiator = Negotiator(writer.codec.supported_media_types, AggregatedRestrictions())
+    encoded: dict[tuple[str, bool], bytes] = {}
+    of_generation = -1
+    tag = b""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal of_generation, tag
+        request = APIRequest(scope, receive, send)
+        # No Accept header asks for no particular document.
+        options = negotiator.find(request.accept) if request.accept else None
+        if options is None:
+            await handler(scope, receive, send)
+            return
+        if of_generation != manager.generation:
+            encoded.clear()
+            tag = etag(writer.codec.encode(manager.document(), KIND))
+            of_generation = manager.generation
+        headers = [(b"etag", tag), (b"vary", b"Accept"), (b"cache-control", b"public")]
+        if header_value(scope, b"if-none-match") == tag.decode():
+            response = APIResponse(304, b"", headers)
+        else:
+            info = options.accepted
+            pretty = info.pretty and (options.pretty or wants_pretty(request.query, request.user_agent))
+            body = encoded.get((info.media_type, pretty))
+            if body is None:
+                body = writer.codec.encode(manager.document(), KIND, media_type=info.media_type, pretty=pretty)
+                encoded[info.media_type, pretty] = body
+            content_type = f"{info.media_type};g={KIND.group};v={KIND.version};as={KIND.kind}".encode()
+            response = APIResponse.of(200, body, content_type, headers)
+        await writer.send(request, response)
+        if metrics is not None:
+            metrics.observe(request, response.status, response.length)
+
+    return serve

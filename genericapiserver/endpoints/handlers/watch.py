@@ -1,0 +1,197 @@
+"""Serving a watch: events as they come, each a line of JSON, until somebody has enough (pkg/endpoints/handlers/watch.go).
+
+    the storage's stream ─ next_events ─> frames, all that is pending ─ join ─> one body message
+
+The status line goes out before the first event, because a client of an idle resource waits for it. A watch ends when
+its time is over, when the client goes, when the server stops, or when the storage says so; each of these closes the
+stream, and the loop below sees nothing but a stream at its end.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
+
+from genericapiserver.aio import Signal
+from genericapiserver.apimachinery.meta.internal import ListOptions
+from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.asgi import Receive
+from genericapiserver.endpoints.api_request import APIRequest, APIResponse
+from genericapiserver.endpoints.handlers.watch_websocket import open_websocket
+from genericapiserver.endpoints.metrics import WatchMetrics
+from genericapiserver.endpoints.representation import CHUNK_BYTES
+from genericapiserver.endpoints.request_scope import RequestScope
+from genericapiserver.endpoints.responses import CLIENT_ERRORS
+from genericapiserver.storage.interface import WatchStream
+from genericapiserver.storage.stored import INITIAL_EVENTS_END_ANNOTATION, StoredObject, WatchEvent
+
+Frame = Callable[[WatchEvent[Any]], bytes]
+
+_JSON: Final = b"application/json"
+
+
+class WatchServer:
+    """Serves the watches of one endpoint."""
+
+    def __init__(self, scope: RequestScope, *, metrics: WatchMetrics | None = None) -> None:
+        self._scope = scope
+        self._metrics = metrics
+
+    async def serve(
+        self,
+        request: APIRequest,
+        stream: WatchStream[Any],
+        *,
+        timeout: float,
+        options: ListOptions,
+        metrics_scope: str = "",
+    ) -> APIResponse:
+        """Send the events of *stream* for *timeout* seconds at most; the stream is closed on return.
+
+        Raises a StatusError, with nothing sent yet, when the events cannot be shown as the client wants them.
+        """
+        async with stream:
+            representation = self._scope.stream_output(request)
+            frame = representation.frames(request)
+            sender: Sender | None
+            if request.scope["type"] == "websocket":
+                sender = await open_websocket(request)
+                if sender is None:
+                    return APIResponse(request.context.response_status, streamed=True)
+            else:
+                sender = await _open_http(request, representation.content_type)
+            return await self._serve_until_end(
+                request, stream, frame, sender, timeout, metrics_scope if options.send_initial_events else None
+            )
+
+    async def _serve_until_end(
+        self,
+        request: APIRequest,
+        stream: WatchStream[Any],
+        frame: Frame,
+        sender: "Sender",
+        timeout: float,
+        watch_list_scope: str | None,
+    ) -> APIResponse:
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(max(0.0, timeout), stream.close)
+        shutdown = request.context.shutdown
+        ending = None if shutdown is None else _watches_ended_by(shutdown)
+        if ending is not None:
+            ending.add(stream)
+        disconnect = loop.create_task(_close_on_disconnect(request.receive, stream))
+        sent = 0
+        showable = True
+        try:
+            while showable and (events := await stream.next_events()):
+                if watch_list_scope is not None and self._metrics is not None and _end_initial_events(events):
+                    self._metrics.observe_watch_list(watch_list_scope, request.context.received_monotonic)
+                    watch_list_scope = None
+                frames: list[bytes] = []
+                size = 0
+                for event in events:
+                    try:
+                        encoded = frame(event)
+                    except CLIENT_ERRORS:
+                        # It cannot be shown as asked; the client has its 200, so all that is left is to end.
+                        showable = False
+                        break
+                    frames.append(encoded)
+                    size += len(encoded)
+                    if size >= CHUNK_BYTES:
+                        sent += await self._send(sender, frames)
+                        frames, size = [], 0
+                        await asyncio.sleep(0)
+                if frames:
+                    sent += await self._send(sender, frames)
+        finally:
+            timer.cancel()
+            disconnect.cancel()
+            if ending is not None:
+                ending.discard(stream)
+        await sender.end()
+        return APIResponse(request.context.response_status or 200, streamed=True, size=sent)
+
+    async def _send(self, sender: "Sender", frames: Sequence[bytes]) -> int:
+        if self._metrics is not None:
+            self._metrics.observe(frames)
+        return await sender.send(frames)
+
+
+class Sender(Protocol):
+    """The way to the client."""
+
+    async def send(self, frames: Sequence[bytes]) -> int:
+        """Send *frames* in one go; returns how many bytes they are."""
+
+    async def end(self) -> None:
+        """End the stream in good order."""
+
+
+class HTTPSender:
+    """Frames as parts of one body."""
+
+    def __init__(self, request: APIRequest) -> None:
+        self._send = request.send
+
+    async def send(self, frames: Sequence[bytes]) -> int:
+        body = frames[0] if len(frames) == 1 else b"".join(frames)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        return len(body)
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+async def _open_http(request: APIRequest, content_type: bytes) -> HTTPSender:
+    if content_type != _JSON:
+        content_type += b";stream=watch"
+    await request.send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+    # ASGI servers may hold the start back until there is a body.
+    await request.send({"type": "http.response.body", "body": b"", "more_body": True})
+    return HTTPSender(request)
+
+
+def _end_initial_events(events: Sequence[WatchEvent[Any]]) -> bool:
+    """Whether the bookmark that ends the initial events is among *events*."""
+    for event in events:
+        if event.type is EventType.BOOKMARK and isinstance(event.object, StoredObject):
+            annotations = event.object.shared.metadata.annotations
+            if annotations and INITIAL_EVENTS_END_ANNOTATION in annotations:
+                return True
+    return False
+
+
+async def _close_on_disconnect(receive: Receive, stream: WatchStream[Any]) -> None:
+    """What a client sends into a watch is ignored; its end is not."""
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
+        pass
+    stream.close()
+
+
+_ENDED_BY: WeakKeyDictionary[Signal, set[WatchStream[Any]]] = WeakKeyDictionary()
+
+
+def _watches_ended_by(signal: Signal) -> set[WatchStream[Any]]:
+    """The streams to close when *signal* fires; there is one callback a signal, however many watches come and go."""
+    streams = _ENDED_BY.get(signal)
+    if streams is None:
+        streams = _ENDED_BY[signal] = set()
+        ended = streams
+
+        def close_all() -> None:
+            for stream in tuple(ended):
+                stream.close()
+
+        signal.on_set(close_all)
+    elif signal.is_set():
+        # Opened after the signal: nobody will call for these any more.
+        return _Ended()
+    return streams
+
+
+class _Ended(set[WatchStream[Any]]):
+    """Closes what is added to it."""
+
+    def add(self, stream: WatchStream[Any]) -> None:
+        stream.close()
