@@ -1,0 +1,219 @@
+"""Installing API groups: routes into the container, documents into discovery, descriptions into OpenAPI.
+
+All groups of a call are checked before the first is installed, so that a mistake leaves nothing behind.
+Source: InstallAPIGroups and InstallLegacyAPIGroup in pkg/server/genericapiserver.go of k8s.io/apiserver.
+"""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from genericapiserver.api_group import APIGroupInfo
+from genericapiserver.apimachinery.meta import APIGroup, APIGroupList, APIVersions, GroupVersionForDiscovery
+from genericapiserver.apimachinery.routes import RouteDescription
+from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.asgi import Handler
+from genericapiserver.config import API_GROUP_PREFIX, DEFAULT_LEGACY_API_PREFIX, CompletedConfig
+from genericapiserver.endpoints.deprecation import UNKNOWN
+from genericapiserver.endpoints.discovery.aggregated import AggregatedDiscoveryManager, with_aggregated_discovery
+from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager, group_handler
+from genericapiserver.endpoints.discovery.legacy import legacy_handler
+from genericapiserver.endpoints.installer import APIGroupVersion, InstalledVersion, InstallError
+from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics
+from genericapiserver.endpoints.responses import ResponseWriter
+from genericapiserver.endpoints.route_description import describe_document_route
+from genericapiserver.endpoints.router import APIContainer, Route, WebService
+from genericapiserver.openapi import Document, build_v2, build_v3
+
+logger = logging.getLogger(__name__)
+
+
+class APIGroupError(ValueError):
+    """An API group cannot be served; the text says which and why."""
+
+
+class GroupInstaller:
+    """The API groups of one server."""
+
+    def __init__(self, container: APIContainer, completed: CompletedConfig) -> None:
+        config = completed.config
+        self._container = container
+        self._completed = completed
+        self._writer = ResponseWriter(config.serializer)
+        self._metrics = EndpointMetrics(config.metrics)
+        self._schemes: list[Scheme] = []
+        self._cleanups: list[Callable[[], Awaitable[None]]] = []
+        self._media_types = tuple(info.media_type for info in config.serializer.supported_media_types)
+        self.discovery_group_manager = DiscoveryGroupManager(completed.discovery_addresses)
+        self.aggregated_discovery = AggregatedDiscoveryManager()
+        self.aggregated_legacy_discovery = AggregatedDiscoveryManager()
+
+    # ---- groups
+
+    def install(self, *infos: APIGroupInfo) -> None:
+        """Serve groups under /apis. Raises APIGroupError; nothing is installed then."""
+        for info in infos:
+            self._check(info)
+            if not info.prioritized_versions[0].group:
+                raise APIGroupError(f"cannot register handler with an empty group for {info.describe()}")
+            if not info.prioritized_versions[0].version:
+                raise APIGroupError(f"cannot register handler with an empty version for {info.describe()}")
+        made = [(info, self._make(info, API_GROUP_PREFIX)) for info in infos]
+        for info, versions in made:
+            self._add(info, versions, self.aggregated_discovery)
+            self._add_group(info, versions)
+
+    def install_legacy(self, prefix: str, info: APIGroupInfo) -> None:
+        """Serve the group without a name under *prefix*. Raises APIGroupError."""
+        allowed = self._completed.config.legacy_api_group_prefixes
+        if prefix not in allowed:
+            raise APIGroupError(f'"{prefix}" is not in the allowed legacy API prefixes: [{" ".join(sorted(allowed))}]')
+        self._check(info)
+        versions = self._make(info, prefix)
+        self._add(info, versions, self.aggregated_legacy_discovery)
+        if DEFAULT_LEGACY_API_PREFIX not in self._container.root_paths:
+            handler = with_aggregated_discovery(
+                legacy_handler(self._completed.discovery_addresses, self._writer),
+                self.aggregated_legacy_discovery,
+                self._writer,
+                metrics=self._root_metrics("api"),
+            )
+            self._serve_document(
+                DEFAULT_LEGACY_API_PREFIX, handler, APIVersions, "getAPIVersions", "get available API versions"
+            )
+
+    def _check(self, info: APIGroupInfo) -> None:
+        if not info.prioritized_versions:
+            raise APIGroupError(f"no version priority set for {info.describe()}")
+
+    def _make(self, info: APIGroupInfo, root: str) -> list[InstalledVersion]:
+        """Make the routes of every version that has resources. Raises APIGroupError."""
+        config, made = self._completed.config, []
+        writer = ResponseWriter(info.serializer)
+        for version in info.prioritized_versions:
+            storage = info.versioned_resources_storage.get(version.version)
+            if not storage:
+                logger.warning("Skipping API %s because it has no resources.", version)
+                continue
+            group_version = APIGroupVersion(
+                group_version=version,
+                storage=storage,
+                scheme=info.scheme,
+                codec=info.serializer,
+                root=root,
+                admission=config.admission_control,
+                authorizer=config.authorization.authorizer,
+                metrics=self._metrics,
+                writer=writer,
+                current_release=UNKNOWN,
+                min_request_timeout=config.min_request_timeout,
+                max_request_body_bytes=config.max_request_body_bytes,
+                json_patch_max_copy_bytes=config.json_patch_max_copy_bytes,
+            )
+            try:
+                made.append(group_version.install())
+            except ExceptionGroup as group:
+                causes = ", ".join(str(error) for error in group.exceptions)
+                text = causes if len(group.exceptions) == 1 else f"[{causes}]"
+                raise APIGroupError(
+                    f"unable to install api resources: unable to setup API {version}: {text}"
+                ) from group
+            except InstallError as error:
+                raise APIGroupError(f"unable to install api resources: {error}") from error
+        return made
+
+    def _add(
+        self, info: APIGroupInfo, versions: Iterable[InstalledVersion], aggregated: AggregatedDiscoveryManager
+    ) -> None:
+        """Put made versions into the container and the aggregated document, and remember what to close."""
+        self._schemes.append(info.scheme)
+        for version in versions:
+            self._container.add(version.service)
+            aggregated.add_group_version(version.group_version.group, version.discovery)
+        storages = {
+            id(storage): storage
+            for by_name in info.versioned_resources_storage.values()
+            for storage in by_name.values()
+        }
+        self._cleanups += [storage.aclose for storage in storages.values() if hasattr(storage, "aclose")]
+
+    def _add_group(self, info: APIGroupInfo, versions: Iterable[InstalledVersion]) -> None:
+        preferred = info.prioritized_versions[0]
+        group = APIGroup(
+            name=preferred.group,
+            versions=[_for_discovery(version.group_version) for version in versions],
+            preferred_version=_for_discovery(preferred),
+        )
+        self.discovery_group_manager.add_group(group)
+        root = f"{API_GROUP_PREFIX}/{preferred.group}"
+        handler = group_handler(group, self._writer)
+        self._serve_document(root, handler, APIGroup, "getAPIGroup", "get information of a group", preferred.group)
+
+    # ---- documents
+
+    def install_discovery(self) -> None:
+        """Serve the list of groups at /apis."""
+        handler = with_aggregated_discovery(
+            self.discovery_group_manager.handler(self._writer),
+            self.aggregated_discovery,
+            self._writer,
+            metrics=self._root_metrics("apis"),
+        )
+        self._serve_document(API_GROUP_PREFIX, handler, APIGroupList, "getAPIVersions", "get available API versions")
+
+    def openapi_v3_builders(self) -> Mapping[str, Callable[[], Document]]:
+        """A builder for each root of served paths, by the root without its slash."""
+        by_root: dict[str, list[RouteDescription]] = {}
+        for root, description in self._container.descriptions():
+            by_root.setdefault(root.strip("/"), []).append(description)
+        config = self._completed.config.openapi
+        return {
+            root: functools.partial(build_v3, config, descriptions, self._kinds_of)
+            for root, descriptions in by_root.items()
+        }
+
+    def build_openapi_v2(self) -> Document:
+        """The document of everything that is served."""
+        descriptions = [description for _, description in self._container.descriptions()]
+        return build_v2(self._completed.config.openapi, descriptions, self._kinds_of)
+
+    def _kinds_of(self, cls: type[Any]) -> list[GroupVersionKind]:
+        kinds: dict[GroupVersionKind, None] = {}
+        for scheme in [*self._schemes, self._completed.config.serializer.scheme]:
+            kinds |= dict.fromkeys(kind for kind, known in scheme.all_known_types().items() if known is cls)
+        return list(kinds)
+
+    def _serve_document(
+        self, root: str, handler: Handler, body: type[Any], operation: str, doc: str, group: str = ""
+    ) -> None:
+        service = WebService(root, exact=root == API_GROUP_PREFIX)
+        description = describe_document_route(
+            f"{root}/",
+            operation=operation,
+            doc=doc,
+            produces=self._media_types,
+            body=body,
+            group_version=GroupVersion(group, "") if group else None,
+        )
+        service.add(Route(method="GET", path="", handler=handler, produces=self._media_types, description=description))
+        self._container.add(service)
+
+    def _root_metrics(self, name: str) -> RouteMetrics:
+        return RouteMetrics(
+            self._metrics, method="GET", registered_as="", group="", version="", resource="", subresource=name
+        )
+
+    async def aclose(self) -> None:
+        """Close every storage once. A failure is logged and does not keep the others from closing."""
+        cleanups, self._cleanups = self._cleanups, []
+        for cleanup in cleanups:
+            try:
+                await cleanup()
+            except Exception:
+                logger.exception("closing a storage failed, going on")
+
+
+def _for_discovery(version: GroupVersion) -> GroupVersionForDiscovery:
+    return GroupVersionForDiscovery(group_version=str(version), version=version.version)
