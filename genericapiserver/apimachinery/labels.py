@@ -9,6 +9,7 @@ included: a missing comma here, a `<nil>` path there.
 """
 
 import enum
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -183,7 +184,20 @@ class Selector:
 
 def parse(text: str, *, path: Path | None = None) -> Selector:
     """Read a label selector; the empty text selects everything. Raises SelectorError with Go's text."""
-    return Selector(_Parser(text, path).parse()) if text else EVERYTHING
+    if not text:
+        return EVERYTHING
+    if path is None and len(text) <= _MAX_REMEMBERED_LENGTH:
+        return _parse_short(text)
+    return Selector(_Parser(text, path).parse())
+
+
+# Clients come back with the same few selectors; long ones are not worth the memory.
+_MAX_REMEMBERED_LENGTH = 256
+
+
+@functools.lru_cache(maxsize=512)
+def _parse_short(text: str) -> Selector:
+    return Selector(_Parser(text, None).parse())
 
 
 class LabelSelectorRequirement(Protocol):
