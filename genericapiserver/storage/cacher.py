@@ -379,7 +379,7 @@ class Cacher(Generic[T]):
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = Bucket(key)
-        wants_bookmarks = options.predicate.allow_watch_bookmarks
+        wants_bookmarks = options.predicate.allow_watch_bookmarks or options.progress_notify
         watch = CacheWatch(
             bucket,
             options.predicate,

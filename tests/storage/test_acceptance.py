@@ -1,0 +1,53 @@
+"""The acceptance suite of storage on every engine of the library, without and with a watch cache in front."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "tests.conformance.storage_harness",
+    "tests.conformance.storage_objects",
+    "tests.conformance.storage_lists",
+    "tests.conformance.storage_watches",
+    "tests.conformance.storage_scoped_watches",
+)
+
+from genericapiserver.storage.engine import StorageEngine  # noqa: E402
+from genericapiserver.storage.memory import MemoryEngine  # noqa: E402
+from genericapiserver.storage.retention import Retention  # noqa: E402
+from genericapiserver.storage.sqlite import SQLiteEngine  # noqa: E402
+from tests.conformance.storage_harness import Harness, made  # noqa: E402
+from tests.conformance.storage_lists import *  # noqa: E402, F403
+from tests.conformance.storage_objects import *  # noqa: E402, F403
+from tests.conformance.storage_scoped_watches import *  # noqa: E402, F403
+from tests.conformance.storage_watches import *  # noqa: E402, F403
+
+NO_COMPACTION = Retention(interval=0, max_events=0)
+
+
+async def open_engine(name: str, tmp_path: Path) -> StorageEngine:
+    if name == "memory":
+        return MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
+    return await SQLiteEngine.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
+
+
+@pytest.fixture(params=["memory", "sqlite", "memory-cacher", "sqlite-cacher"])
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
+    engine, _, cacher = request.param.partition("-")
+    async for ready in made(await open_engine(engine, tmp_path), cached=bool(cacher)):
+        yield ready
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bare_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
+    """For the cases that the reference runs without a cache only."""
+    async for ready in made(await open_engine(request.param, tmp_path), cached=False):
+        yield ready
+
+
+@pytest.fixture(params=["memory-cacher", "sqlite-cacher"])
+async def cached_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
+    """For the cases that only a cache has."""
+    async for ready in made(await open_engine(request.param.partition("-")[0], tmp_path), cached=True):
+        yield ready
