@@ -1,5 +1,7 @@
 """Paths, field errors and their aggregate."""
 
+from types import MappingProxyType
+
 import pytest
 
 from genericapiserver.apimachinery import field
@@ -46,6 +48,9 @@ P = Path("f")
         (field.invalid(P, ["a", "<"], "x"), "FieldValueInvalid", 'Invalid value: ["a","\\u003c"]: x'),
         (field.invalid(P, {"b": 1, "a": []}, "x"), "FieldValueInvalid", 'Invalid value: {"b":1,"a":[]}: x'),
         (field.invalid(P, frozenset({"b", "a"}), "x"), "FieldValueInvalid", 'Invalid value: ["a","b"]: x'),
+        (field.invalid(P, MappingProxyType({"a": 1}), "x"), "FieldValueInvalid", 'Invalid value: {"a":1}: x'),
+        (field.invalid(P, range(3), "x"), "FieldValueInvalid", "Invalid value: [0,1,2]: x"),
+        (field.invalid(P, Path("a"), "x"), "FieldValueInvalid", 'Invalid value: "a": x'),
         (field.type_invalid(P, "v", "x"), "FieldValueTypeInvalid", 'Invalid value: "v": x'),
         (
             field.not_supported(P, "Foo", ["", "Ignore"]),

@@ -54,7 +54,11 @@ def test_durations_are_read(text: str, seconds: float) -> None:
         ("3000000h", 'time: invalid duration "3000000h"'),
         ("9223372036854775808ns", 'time: invalid duration "9223372036854775808ns"'),
         ("9" * 50 + "s", f'time: invalid duration "{"9" * 50}s"'),
+        ("99999999999999999999s", 'time: invalid duration "99999999999999999999s"'),
         ("\u00e9", r'time: invalid duration "\xc3\xa9"'),
+        ('a"\\', r'time: invalid duration "a\"\\"'),
+        ("\udcff", r'time: invalid duration "\xff"'),
+        ("\ud800", 'time: invalid duration "?"'),
     ],
 )
 def test_durations_are_refused_with_go_texts(text: str, message: str) -> None:

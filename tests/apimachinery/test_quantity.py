@@ -147,6 +147,12 @@ def test_equality_is_numeric(left: str, right: str) -> None:
 def test_other_types_are_not_equal() -> None:
     assert Quantity(1) != 1
     assert Quantity(1) != "1"
+    with pytest.raises(TypeError):
+        assert Quantity(1) < 2  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        Quantity(1) + 1  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        Quantity(1) - 1  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

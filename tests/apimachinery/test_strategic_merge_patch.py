@@ -151,6 +151,15 @@ def test_members_merge(live: dict[str, Any], patch: dict[str, Any], result: dict
         pytest.param({"tags": ["a"]}, {"$deleteFromPrimitiveList/tags": ["b"]}, {"tags": ["a"]}, id="not in the list"),
         pytest.param({}, {"$deleteFromPrimitiveList/tags": ["b"]}, {}, id="no list"),
         pytest.param({"tags": []}, {"$deleteFromPrimitiveList/tags": []}, {"tags": []}, id="empty lists"),
+        pytest.param(
+            {"parts": [{"name": "x", "count": 1}]},
+            {"$deleteFromPrimitiveList/parts": [{"name": "x", "$patch": "delete"}]},
+            {"parts": []},
+            id="a list of objects is merged",
+        ),
+        pytest.param(
+            {"numbers": [1, 2]}, {"numbers": [2, 3], "order": []}, {"numbers": [1, 2, 3], "order": []}, id="numbers"
+        ),
         pytest.param({"tags": ["a"]}, {"$deleteFromPrimitiveList/tags": None}, {}, id="null deletes the list"),
         pytest.param(
             {"tags": ["a", "b"]},
@@ -257,6 +266,11 @@ def test_items_merge_deeply() -> None:
     assert merged(live, patch) == {
         "parts": [{"name": "x", "labels": {"b": "2"}, "ports": [{"number": 81}, {"number": 80, "protocol": "UDP"}]}]
     }
+
+
+def test_even_an_object_can_be_a_key() -> None:
+    live = {"parts": [{"name": {"a": 1}, "count": 1}]}
+    assert merged(live, {"parts": [{"name": {"a": 1}, "count": 2}]}) == {"parts": [{"name": {"a": 1}, "count": 2}]}
 
 
 def test_items_can_retain_keys() -> None:
@@ -424,6 +438,18 @@ def test_whole_objects_merge_through_their_metadata() -> None:
             {"$setElementOrder/parts": [{"name": "x"}], "parts": ["x"]},
             "expected a map[string]interface {}, but received a string",
             id="scalars for objects",
+        ),
+        pytest.param(
+            {"parts": XYZ},
+            {"$setElementOrder/parts": ["x"]},
+            "expected a map[string]interface {}, but received a string",
+            id="order of scalars",
+        ),
+        pytest.param(
+            {"parts": [{"name": {"a": 1}}]},
+            {"parts": [{"name": {"a": 1}, "$patch": "zap"}]},
+            "unknown patch type: zap in map: map[$patch:zap name:map[a:1]]",
+            id="an object as key",
         ),
         pytest.param(
             {"parts": XYZ},

@@ -51,9 +51,7 @@ def parse_duration_nanoseconds(text: str) -> int:
         whole, point, fraction, unit = match.groups()
         if not whole and not fraction:
             raise DurationError(invalid)
-        if len(whole) > 40:
-            raise DurationError(invalid)
-        if int(whole or "0") > _MAX_NANOSECONDS + 1:
+        if len(whole) > 40 or int(whole or "0") > _MAX_NANOSECONDS + 1:
             raise DurationError(invalid)
         if not unit:
             # `1.2.3s` ends here as well: a second point is no unit either.
@@ -83,10 +81,12 @@ def format_duration(seconds: float) -> str:
     nanoseconds = abs(nanoseconds)
     if nanoseconds == 0:
         return "0s"
+    if nanoseconds < 1_000:
+        return f"{sign}{nanoseconds}ns"
+    if nanoseconds < 1_000_000:
+        return f"{sign}{_decimal(nanoseconds, 1_000)}\u00b5s"
     if nanoseconds < 1_000_000_000:
-        for unit, scale in (("ms", 1_000_000), ("\u00b5s", 1_000), ("ns", 1)):
-            if nanoseconds >= scale:
-                return f"{sign}{_decimal(nanoseconds, scale)}{unit}"
+        return f"{sign}{_decimal(nanoseconds, 1_000_000)}ms"
     minutes, rest = divmod(nanoseconds, 60_000_000_000)
     text = _decimal(rest, 1_000_000_000) + "s"
     if minutes:
@@ -243,7 +243,11 @@ def _days_in(month: int, year: int) -> int:
 def quote_bytes(text: str) -> str:
     """The quoting of Go's time package, which escapes every byte that is not printable ASCII as `\\x00`."""
     parts = ['"']
-    for byte in text.encode("utf-8", "surrogateescape"):
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "replace")
+    for byte in data:
         if byte in (0x22, 0x5C):
             parts.append("\\" + chr(byte))
         elif byte < 0x20 or byte >= 0x80:
