@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from genericapiserver.apimachinery import meta
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_meta_to_scheme, add_to_group_version
@@ -152,8 +150,3 @@ def default_gadget(gadget: Gadget) -> None:
 def new_codecs() -> CodecFactory:
     """Codecs of a fresh scheme."""
     return CodecFactory(new_scheme())
-
-
-def fields_of(obj: object) -> dict[str, object]:
-    """The fields of an attrs object, for comparing with a table."""
-    return {name: getattr(obj, name) for name in (attribute.name for attribute in attrs.fields(type(obj)))}

@@ -138,7 +138,7 @@ def test_constructors_take_keywords_only_and_demand_what_has_no_default() -> Non
     with pytest.raises(TypeError):
         Part()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Part("x")  # type: ignore[misc]
+        Part("x")  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         Part(name="x").colour = "red"  # type: ignore[attr-defined]
 

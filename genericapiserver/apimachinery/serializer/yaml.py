@@ -227,7 +227,8 @@ def encode_yaml(value: Any) -> bytes:
     _emit(value, events)
     events += [yaml.DocumentEndEvent(explicit=False), yaml.StreamEndEvent()]
     text: str = yaml.emit(events, Dumper=_Dumper, width=_WIDTH, allow_unicode=True)
-    return text.encode()
+    # libyaml closes a document whose end it finds unclear; go-yaml does not.
+    return (text[:-4] if text.endswith("\n...\n") else text).encode()
 
 
 def _emit(value: Any, events: list[yaml.Event]) -> None:
