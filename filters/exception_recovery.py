@@ -3,10 +3,11 @@
 import logging
 from typing import Final
 
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
 from genericapiserver.audit import shortened_audit_id
 from genericapiserver.filters.metrics import RequestMetrics
-from genericapiserver.request import request_context
+from genericapiserver.request import RequestContext, request_context
 
 logger = logging.getLogger(__name__)
 
@@ -29,23 +30,19 @@ def with_exception_recovery(handler: Handler, *, metrics: RequestMetrics | None 
             await handler(scope, receive, send)
         except AbortRequestError:
             context = request_context(scope)
-            logger.info(
-                'Timeout or abort while handling: method=%s URI="%s" auditID="%s"',
-                context.method,
-                context.request_uri,
-                shortened_audit_id(context.audit_id),
-            )
+            logger.info("Timeout or abort while handling: %s", _describe(context))
             if metrics is not None:
                 metrics.aborted(context, scope)
         except Exception:
             context = request_context(scope)
-            logger.exception(
-                'apiserver panic\'d: method=%s URI="%s" auditID="%s"',
-                context.method,
-                context.request_uri,
-                shortened_audit_id(context.audit_id),
-            )
+            logger.exception("apiserver panic'd: %s", _describe(context))
             if not context.response_status:
                 await send_plain_error(send, 500, _MESSAGE)
 
     return exception_recovery
+
+
+def _describe(context: RequestContext) -> str:
+    # Quoted, because a client chooses both texts, and must not be able to write a line of its own.
+    audit_id = shortened_audit_id(context.audit_id)
+    return f"method={context.method} URI={quote(context.request_uri)} auditID={quote(audit_id)}"

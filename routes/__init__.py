@@ -7,6 +7,15 @@ rows 0 to 8.
 from genericapiserver.routes.flags import DebugFlags
 from genericapiserver.routes.index import index_not_found, install_index
 from genericapiserver.routes.metrics import install_metrics, install_slis
+from genericapiserver.routes.not_found import not_found_handler
 from genericapiserver.routes.version import install_version
 
-__all__ = ["DebugFlags", "index_not_found", "install_index", "install_metrics", "install_slis", "install_version"]
+__all__ = [
+    "DebugFlags",
+    "index_not_found",
+    "install_index",
+    "install_metrics",
+    "install_slis",
+    "install_version",
+    "not_found_handler",
+]

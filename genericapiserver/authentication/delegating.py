@@ -71,7 +71,6 @@ def delegating_authenticator(
                 RequestHeaderAuthenticator(request_header.config),
                 allowed_names=request_header.allowed_names,
                 clock=clock,
-                metrics=certificate_metrics,
             )
         )
     if client_ca is not None:

@@ -165,13 +165,10 @@ class X509Verifier:
         *,
         allowed_names: Callable[[], Collection[str]] = tuple,
         clock: Clock | None = None,
-        metrics: CertificateMetrics | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._allowed_names = allowed_names
-        self._verifier = ClientCertificateVerifier(
-            ca_bundle, lambda _, certificate: _named(certificate), clock=clock, metrics=metrics
-        )
+        self._verifier = ClientCertificateVerifier(ca_bundle, lambda _, certificate: _named(certificate), clock=clock)
 
     async def authenticate_request(self, request: AuthenticationRequest) -> AuthenticationResponse | None:
         verified = self._verifier.verify(request)

@@ -3,8 +3,12 @@ import json
 
 import pytest
 
+from genericapiserver.aio import Signal
+from genericapiserver.apimachinery.errors import StatusError
+from genericapiserver.asgi import Scope, Send
 from genericapiserver.component.version import BuildInfo
 from genericapiserver.endpoints.router import APIContainer
+from genericapiserver.filters.mux_and_discovery_complete import with_mux_and_discovery_complete
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.mux import PathRecorderMux
 from genericapiserver.routes import (
@@ -14,12 +18,13 @@ from genericapiserver.routes import (
     install_metrics,
     install_slis,
     install_version,
+    not_found_handler,
 )
 from genericapiserver.routes.flags import verbosity_setter
 from genericapiserver.routes.metrics import CONTENT_TYPE, process_start_time, render
 from genericapiserver.routes.version import version_document
 from tests.support.asgi_client import ASGIClient
-from tests.support.filters import send_error
+from tests.support.filters import in_context, send_error
 
 
 class TestIndex:
@@ -34,6 +39,26 @@ class TestIndex:
             assert response.headers["content-type"] == "application/json"
             assert response.text == '{\n  "paths": [\n    "/apis",\n    "/version"\n  ]\n}'
         assert mux.listed_paths == []
+
+
+class TestNotFound:
+    @pytest.mark.parametrize(("ready", "status"), [(False, 503), (True, 404)])
+    async def test_early_requests_are_told_to_come_back(self, ready: bool, status: int) -> None:
+        complete = Signal("complete")
+        if ready:
+            complete.set()
+        errors: list[StatusError] = []
+
+        async def send_and_keep(scope: Scope, send: Send, error: StatusError) -> None:
+            errors.append(error)
+            await send_error(scope, send, error)
+
+        handler = with_mux_and_discovery_complete(not_found_handler(send_error=send_and_keep), complete=complete)
+        response = await ASGIClient(in_context(handler)).get("/nope")
+        assert response.status == status
+        assert [error.retry_after_seconds for error in errors] == ([] if ready else [5])
+        if ready:
+            assert response.text == "404 page not found\n"
 
 
 class TestVersion:
