@@ -228,8 +228,9 @@ class RouteMetrics:
         self._children[verb, dry_run] = children
         return children
 
-    def long_running(self, verb: str) -> Gauge:
+    def long_running(self, request: APIRequest) -> Gauge:
         """The gauge to hold up while a long-running request of this route is served."""
+        verb = self.verb(request.query, request.content_type)
         return self._metrics.long_running.labels(verb, *self._target)
 
 

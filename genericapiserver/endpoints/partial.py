@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from genericapiserver.apimachinery.errors import NotAcceptableError
-from genericapiserver.apimachinery.meta import PartialObjectMetadata, PartialObjectMetadataList, Status
-from genericapiserver.endpoints.api_request import APIRequest, APIResponse
+from genericapiserver.apimachinery.meta import ListMeta, PartialObjectMetadata, PartialObjectMetadataList, Status
+from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
 from genericapiserver.endpoints.representation import (
+    ChunkedList,
+    encode_items,
     kind_of_version,
-    list_meta_of,
+    list_meta_json,
+    whole,
     whole_frame,
 )
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
@@ -34,15 +37,23 @@ class PartialRepresentation:
         self.content_type = media_type.encode()
 
     async def response(self, request: APIRequest, code: int, result: Any) -> APIResponse:
+        body: Body
         if isinstance(result, Status):
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
+            return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=result)
+        self._check_shape(result)
+        if isinstance(result, StoredList):
+            body = await self._stored_list(result)
+        elif self._of_list:
+            body = self._object_list(result)
         else:
-            body = self._scope.render(self._convert(result), self._media_type, self._pretty)
-        status = result if isinstance(result, Status) else None
-        return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=status)
+            body = self._one(result)
+        if self._media_type != "application/json" or self._pretty:
+            body = self._scope.render(whole(body), self._media_type, self._pretty)
+        return APIResponse(code, body, [(b"content-type", self.content_type)])
 
-    def _convert(self, result: Any) -> bytes:
-        is_list = isinstance(result, StoredList) or hasattr(result, "items")
+    def _check_shape(self, result: Any) -> None:
+        is_list = isinstance(result, StoredList) or isinstance(getattr(result, "metadata", None), ListMeta)
         if self._of_list and not is_list:
             raise NotAcceptableError(
                 "you requested PartialObjectMetadataList, but the requested object is not a list "
@@ -52,22 +63,33 @@ class PartialRepresentation:
             raise NotAcceptableError(
                 f"you requested PartialObjectMetadata, but the requested object is a list ({self._scope.go_list_type})"
             )
+
+    def _one(self, result: Any) -> bytes:
         if isinstance(result, StoredObject):
             return result.representation(self._name, self.encode)
-        if not is_list:
-            return self.encode(result)
-        if isinstance(result, StoredList):
-            metadata = list_meta_of(result)
-            objects = [item.shared for item in result.items]
-        else:
-            metadata, objects = result.metadata, result.items
+        return self.encode(result)
+
+    async def _stored_list(self, stored: StoredList[Any]) -> Body:
+        head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":' % (
+            self._list_kind.kind.encode(),
+            self._list_kind.api_version.encode(),
+            list_meta_json(stored),
+        )
+        if not stored.items:
+            return head + b"null}\n"
+        chunks = ChunkedList(head + b"[", b",")
+        async for encoded in encode_items(stored.items, self._name, self.encode):
+            chunks.extend([each[:-1] for each in encoded])
+        return chunks.finish(b"]}\n")
+
+    def _object_list(self, result: Any) -> bytes:
         partial = PartialObjectMetadataList(
-            metadata=metadata, items=[PartialObjectMetadata(metadata=obj.metadata) for obj in objects]
+            metadata=result.metadata, items=[PartialObjectMetadata(metadata=obj.metadata) for obj in result.items]
         )
         return self._scope.codec.encode(partial, self._list_kind)
 
     def encode(self, obj: Any) -> bytes:
-        """The metadata of one object as compact JSON."""
+        """The metadata of one object as compact JSON with a newline."""
         return self._scope.codec.encode(PartialObjectMetadata(metadata=obj.metadata), self._kind)
 
     def frames(self, request: APIRequest) -> Callable[[WatchEvent[Any]], bytes]:
@@ -75,7 +97,8 @@ class PartialRepresentation:
             obj = event.object
             if isinstance(obj, Status):
                 return whole_frame(event.type, self._scope.encode(obj))
-            return whole_frame(event.type, self._convert(obj))
+            self._check_shape(obj)
+            return whole_frame(event.type, self._one(obj))
 
         return frame
 

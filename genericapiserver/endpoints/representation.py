@@ -16,7 +16,7 @@ A GET is head and tail; a watch frame is another head and the tail; a list joins
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 256 * 1024
 """A longer body goes out in pieces of about this size, so that other requests are served in between."""
 
-YIELD_EVERY: Final = 32
+BLOCK: Final = 64
 YIELD_AFTER: Final = 0.002
-"""Seconds of encoding after which the loop gets a turn; the clock is looked at once every YIELD_EVERY objects."""
+"""Seconds of encoding after which the loop gets a turn; the clock is looked at after each BLOCK of objects."""
 
 _LIST_END: Final = b"]}\n"
 
@@ -59,22 +59,48 @@ class Representation(Protocol):
         """
 
 
-class LoopYielder:
-    """Lets other tasks run when encoding has gone on for a while: `await yielder()` once per object."""
+async def encode_items(
+    items: Sequence[StoredObject[Any]], name: Hashable, make: Callable[[Any], bytes]
+) -> AsyncIterator[list[bytes]]:
+    """The representation *name* of all items, block by block; other tasks run when encoding takes long."""
+    since = time.perf_counter()
+    for start in range(0, len(items), BLOCK):
+        yield [item.representation(name, make) for item in items[start : start + BLOCK]]
+        if time.perf_counter() - since > YIELD_AFTER:
+            await asyncio.sleep(0)
+            since = time.perf_counter()
 
-    __slots__ = ("_count", "_since")
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._since = time.perf_counter()
+class ChunkedList:
+    """Puts a list together from the encodings of its items, in pieces of about CHUNK_BYTES."""
 
-    def due(self) -> bool:
-        """Whether to `await asyncio.sleep(0)` now."""
-        self._count += 1
-        if self._count % YIELD_EVERY or time.perf_counter() - self._since < YIELD_AFTER:
-            return False
-        self._since = time.perf_counter()
-        return True
+    def __init__(self, head: bytes, separator: bytes) -> None:
+        self._pieces: list[bytes] = []
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._head = head
+        self._separator = separator
+
+    def extend(self, encoded: list[bytes]) -> None:
+        self._pending += encoded
+        self._size += sum(map(len, encoded))
+        if self._size >= CHUNK_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._pieces.append(self._head + self._separator.join(self._pending))
+            self._head = self._separator
+            self._pending = []
+            self._size = 0
+
+    def finish(self, end: bytes) -> Body:
+        """The whole document: bytes, or pieces when it is long."""
+        self._flush()
+        if not self._pieces:
+            return self._head + end
+        self._pieces[-1] += end
+        return self._pieces[0] if len(self._pieces) == 1 else self._pieces
 
 
 class ObjectRepresentation:
@@ -131,36 +157,12 @@ class ObjectRepresentation:
 
     async def stored_list(self, stored: StoredList[Any]) -> Body:
         """The encoding of a list. Items stand in it without `kind` and `apiVersion`."""
-        name, encode = self._tail_name, self._encode_tail
-        pieces: list[bytes] = []
-        tails: list[bytes] = []
-        size = 0
-        yielder = LoopYielder()
-        for item in stored.items:
-            tail = item.representation(name, encode)
-            tails.append(tail)
-            size += len(tail) + 2
-            if size >= CHUNK_BYTES:
-                pieces.append(b",{".join(tails))
-                tails.clear()
-                size = 0
-            if yielder.due():
-                await asyncio.sleep(0)
         head = self._list_head + list_meta_json(stored) + b',"items":['
-        if stored.items:
-            head += b"{"
-        if not pieces:
-            body = b"".join((head, b",{".join(tails), _LIST_END))
-            return body if self._compact else self._scope.render(body, self._media_type, self._pretty)
-        pieces[0] = head + pieces[0]
-        if tails:
-            pieces.append(b",{".join(tails))
-        for index in range(1, len(pieces)):
-            pieces[index] = b",{" + pieces[index]
-        pieces[-1] += _LIST_END
-        if self._compact:
-            return pieces
-        return self._scope.render(b"".join(pieces), self._media_type, self._pretty)
+        chunks = ChunkedList(head + b"{" if stored.items else head, b",{")
+        async for tails in encode_items(stored.items, self._tail_name, self._encode_tail):
+            chunks.extend(tails)
+        body = chunks.finish(_LIST_END)
+        return body if self._compact else self._scope.render(whole(body), self._media_type, self._pretty)
 
     def frames(self, request: APIRequest) -> Callable[[WatchEvent[Any]], bytes]:
         heads, name, encode = self._frame_heads, self._tail_name, self._encode_tail
@@ -172,6 +174,11 @@ class ObjectRepresentation:
             return whole_frame(event.type, self._scope.encode(obj))
 
         return frame
+
+
+def whole(body: Body) -> bytes:
+    """A body in one piece."""
+    return body if isinstance(body, bytes) else b"".join(body)
 
 
 def whole_frame(event_type: EventType, encoded: bytes) -> bytes:

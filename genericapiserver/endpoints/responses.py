@@ -13,6 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from genericapiserver.apimachinery.errors import StatusError
+from genericapiserver.apimachinery.go import NumError
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import SchemeError
@@ -39,12 +40,13 @@ _JSON: Final = b"application/json"
 def status_of(error: Exception) -> Status:
     """The Status of an error that may be shown to a client.
 
-    Errors without a reason of their own (of storage, of conversion) are 500 with their text. Whatever is no such error
+    Errors without a reason of their own (of storage, of conversion, of resource versions that are no numbers) are 500 with
+    their text. Whatever is no such error
     is a mistake of the program and is not shown: TypeError.
     """
     if isinstance(error, StatusError):
         return error.status()
-    if isinstance(error, SchemeError):
+    if isinstance(error, SchemeError | NumError):
         return Status(status="Failure", message=str(error), code=500)
     if isinstance(error, StorageError):
         code = 409 if isinstance(error, ResourceVersionConflictsError) else 500
@@ -52,7 +54,7 @@ def status_of(error: Exception) -> Status:
     raise TypeError(f"{type(error).__name__} is not an error for clients") from error
 
 
-CLIENT_ERRORS: Final = (StatusError, StorageError, SchemeError)
+CLIENT_ERRORS: Final = (StatusError, StorageError, SchemeError, NumError)
 """What handlers answer with a Status. Everything else passes on to the filter that recovers from exceptions."""
 
 

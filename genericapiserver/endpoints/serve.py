@@ -31,12 +31,19 @@ def serve(
         context = request.context
         if warning:
             context.add_warning(warning)
+        running = None
+        if context.long_running and metrics is not None:
+            running = metrics.long_running(request)
+            running.inc()
         try:
             response = await handler(request)
         except CLIENT_ERRORS as error:
             if context.response_status:
                 raise
             response = writer.error(request, error)
+        finally:
+            if running is not None:
+                running.dec()
         if not response.streamed:
             if context.audit is not None:
                 context.audit.record_response_object(

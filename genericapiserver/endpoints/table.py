@@ -5,8 +5,9 @@ parameter `includeObject` says. A watch sends one-row tables, with the columns i
 pkg/endpoints/handlers/response.go.
 """
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -23,10 +24,16 @@ from genericapiserver.apimachinery.meta import (
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 from genericapiserver.endpoints.partial import PartialRepresentation
 from genericapiserver.endpoints.representation import ObjectRepresentation, kind_of_version, raw, whole_frame
-from genericapiserver.storage.stored import StoredObject, WatchEvent
+from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 
 if TYPE_CHECKING:
     from genericapiserver.endpoints.request_scope import RequestScope
+
+
+BLOCK_ROWS: Final = 500
+"""Longer lists become tables in blocks of so many rows."""
+
+_ROWS: Final = b',"rows":['
 
 
 def table_options(request: APIRequest) -> TableOptions:
@@ -60,11 +67,31 @@ class TableRepresentation:
     async def response(self, request: APIRequest, code: int, result: Any) -> APIResponse:
         if isinstance(result, Status):
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
+            return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=result)
+        options = table_options(request)
+        if isinstance(result, StoredList) and len(result.items) > BLOCK_ROWS:
+            encoded = await self._encode_in_blocks(request, result, options)
         else:
-            table = self._convert(request, result, table_options(request))
-            body = self._scope.render(self._scope.codec.encode(table, self._kind), self._media_type, self._pretty)
-        status = result if isinstance(result, Status) else None
-        return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=status)
+            encoded = self._scope.codec.encode(self._convert(request, result, options), self._kind)
+        body = self._scope.render(encoded, self._media_type, self._pretty)
+        return APIResponse(code, body, [(b"content-type", self.content_type)])
+
+    async def _encode_in_blocks(self, request: APIRequest, stored: StoredList[Any], options: TableOptions) -> bytes:
+        """A long list as a table, whose rows are made block by block so that other requests get their turn."""
+        parts: list[bytes] = []
+        for start in range(0, len(stored.items), BLOCK_ROWS):
+            block = StoredList(
+                stored.items[start : start + BLOCK_ROWS],
+                stored.resource_version,
+                stored.continue_token,
+                stored.remaining_item_count,
+            )
+            encoded = self._scope.codec.encode(self._convert(request, block, options), self._kind).rstrip(b"\n")
+            # `,"rows":[` comes once, before the first row: a column cannot hold these bytes, whose quotes would be escaped.
+            head, _, rows = encoded.partition(_ROWS)
+            parts.append(rows[:-2] if parts else head + _ROWS + rows[:-2])
+            await asyncio.sleep(0)
+        return b",".join(parts) + b"]}\n"
 
     def _convert(self, request: APIRequest, result: Any, options: TableOptions) -> Table:
         convertor = self._scope.table_convertor
@@ -113,6 +140,5 @@ class TableRepresentation:
 def _ends_initial_events(event: WatchEvent[Any]) -> bool:
     if event.type != "BOOKMARK":
         return False
-    obj = event.object
-    metadata = (obj.shared if isinstance(obj, StoredObject) else obj).metadata
+    metadata = event.stored.shared.metadata
     return "k8s.io/initial-events-end" in (metadata.annotations or {})

@@ -62,7 +62,7 @@ class ClientResponse:
 
     async def events(self, count: int, timeout: float = 5.0) -> list[Any]:
         """The next *count* lines as JSON; fewer when the body ends before."""
-        events = []
+        events: list[Any] = []
         async with asyncio.timeout(timeout):
             while len(events) < count:
                 line = await self.line()

@@ -3,9 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import attrs
-
-from genericapiserver.apimachinery.meta import APIGroup, APIGroupList
+from genericapiserver.apimachinery.meta import APIGroup, APIGroupList, ServerAddressByClientCIDR
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.asgi import Handler
 from genericapiserver.endpoints.api_request import APIRequest
@@ -44,9 +42,7 @@ class DiscoveryGroupManager:
     def group_list(self, client: str = "") -> APIGroupList:
         """The document at /apis for the client at that address."""
         addresses = list(self._addresses.for_client(client))
-        return APIGroupList(
-            groups=[attrs.evolve(group, server_address_by_client_cidrs=addresses) for group in self._groups.values()]
-        )
+        return APIGroupList(groups=[_with_addresses(group, addresses) for group in self._groups.values()])
 
     def _source(self, request: APIRequest) -> tuple[Hashable, Any]:
         client = client_address(request.scope) if self._addresses.depend_on_client else ""
@@ -59,6 +55,15 @@ class DiscoveryGroupManager:
 
 def group_handler(group: APIGroup, writer: ResponseWriter) -> Handler:
     """Serves /apis/{group}, whose document names no addresses."""
-    document = attrs.evolve(group, server_address_by_client_cidrs=[])
+    document = _with_addresses(group, [])
     version = "" if group.name in _GROUPS_WITHOUT_VERSION else "v1"
     return document_handler(lambda request: (0, document), GroupVersionKind("", version, "APIGroup"), writer)
+
+
+def _with_addresses(group: APIGroup, addresses: list[ServerAddressByClientCIDR]) -> APIGroup:
+    return APIGroup(
+        name=group.name,
+        versions=group.versions,
+        preferred_version=group.preferred_version,
+        server_address_by_client_cidrs=addresses,
+    )

@@ -1,5 +1,6 @@
 """Reading and decoding request bodies, and what clients are told when that fails (pkg/endpoints/handlers/rest.go)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -82,7 +83,7 @@ def check_version(scope: RequestScope, kind: GroupVersionKind) -> None:
 _YAML_PREFIXES = ("yaml: unmarshal errors:\n", "error converting YAML to JSON: yaml: unmarshal errors:\n")
 
 
-def add_strict_decoding_warnings(request: APIRequest, errors: list[str] | tuple[str, ...]) -> None:
+def add_strict_decoding_warnings(request: APIRequest, errors: Sequence[str]) -> None:
     """One warning per problem; the YAML parser's own come several to a text."""
     for error in errors:
         for prefix in _YAML_PREFIXES:

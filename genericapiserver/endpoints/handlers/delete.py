@@ -3,8 +3,10 @@
 from genericapiserver.admission import Attributes, Operation
 from genericapiserver.admission.closures import delete_validation
 from genericapiserver.apimachinery.errors import BadRequestError
-from genericapiserver.apimachinery.meta import STATUS_SUCCESS, DeleteOptions, Status, StatusDetails
+from genericapiserver.apimachinery.meta import STATUS_SUCCESS, UNVERSIONED, DeleteOptions, Status, StatusDetails
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersionKind
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
 from genericapiserver.endpoints.handlers.body import body_media_type, read_limited_body
@@ -82,16 +84,25 @@ async def read_delete_options(request: APIRequest, scope: RequestScope, verb: st
     return options
 
 
+def _codec() -> CodecFactory:
+    """Reads DeleteOptions of whatever API version, because clients send them with that of the resource, or with v1."""
+    scheme = Scheme("meta")
+    scheme.add_unversioned_types(UNVERSIONED, DeleteOptions)
+    return CodecFactory(scheme)
+
+
+_CODEC = _codec()
+
+
 def _decode(request: APIRequest, scope: RequestScope, body: bytes) -> DeleteOptions:
-    """DeleteOptions of whatever API version: every group registers them under its own. Never strict."""
+    """The options in *body*. Never strict."""
     media_type = body_media_type(request, scope)
     try:
-        decoded = scope.codec.decode(body, media_type=media_type, default_gvk=_DELETE_OPTIONS)
+        decoded = _CODEC.decode(body, media_type=media_type, default_gvk=_DELETE_OPTIONS)
     except DecodeError as error:
         raise BadRequestError(str(error)) from error
-    if not isinstance(decoded.object, DeleteOptions):
-        raise BadRequestError("decoded object cannot be converted to DeleteOptions")
     if request.context.audit is not None:
-        recorded = RecordedObject(scope.codec, decoded.object, _INTERNAL_DELETE_OPTIONS)
+        recorded = RecordedObject(_CODEC, decoded.object, _INTERNAL_DELETE_OPTIONS)
         request.context.audit.record_request_object(recorded)
-    return decoded.object
+    options: DeleteOptions = decoded.object
+    return options
