@@ -155,33 +155,48 @@ class CacheState(Generic[T]):
                 return event.previous
         return self.by_key.get(key)
 
-    def items_at(self, prefix: str, start: str, revision: int) -> list[StoredObject[T]]:
-        """The objects under *prefix* from *start* on as they were at *revision*, which is not below `start_rev`."""
+    def items_at(self, prefix: str, start: str, revision: int, limit: int = 0) -> tuple[list[StoredObject[T]], int]:
+        """The first *limit* objects (0: all) under *prefix* from *start* on as they were at *revision*, and how many
+        there were from *start* on. *revision* is not below `start_rev`."""
         low, high = self.bounds(prefix, start)
-        items = self.items[low:high]
-        first = start or prefix
+        corrections = self._corrections(prefix, start or prefix, revision)
+        total = high - low
+        for key, old in corrections.items():
+            total += (old is not None) - (key in self.by_key)
+        # Of so many objects no correction leaves fewer than *limit*, unless there are no more.
+        stop = min(high, low + limit + len(corrections)) if limit else high
+        items, keys = self.items[low:stop], self.keys[low:stop]
+        if stop < high:
+            corrections = {key: old for key, old in corrections.items() if key <= keys[-1]}
+        if len(corrections) > FEW_CORRECTIONS:
+            items = _merged(dict(zip(keys, items, strict=True)), corrections)
+        else:
+            _correct(keys, items, corrections)
+        return items[:limit] if limit else items, total
+
+    def _corrections(self, prefix: str, first: str, revision: int) -> dict[str, StoredObject[T] | None]:
+        """What was at *revision* under the keys that have changed since."""
         corrections: dict[str, StoredObject[T] | None] = {}
         for event in self.events_after(revision):
             key = event.key
             if key not in corrections and key >= first and key.startswith(prefix):
                 corrections[key] = event.previous
-        if not corrections:
-            return items
-        keys = self.keys[low:high]
-        if len(corrections) > FEW_CORRECTIONS:
-            return _merged(dict(zip(keys, items, strict=True)), corrections)
-        for key, old in corrections.items():
-            index = bisect_left(keys, key)
-            present = index < len(keys) and keys[index] == key
-            if old is None:
-                if present:
-                    del keys[index], items[index]
-            elif present:
-                items[index] = old
-            else:
-                keys.insert(index, key)
-                items.insert(index, old)
-        return items
+        return corrections
+
+
+def _correct(keys: list[str], items: list[StoredObject[T]], corrections: dict[str, StoredObject[T] | None]) -> None:
+    """Make *corrections* in two parallel lists, one by one."""
+    for key, old in corrections.items():
+        index = bisect_left(keys, key)
+        present = index < len(keys) and keys[index] == key
+        if old is None:
+            if present:
+                del keys[index], items[index]
+        elif present:
+            items[index] = old
+        else:
+            keys.insert(index, key)
+            items.insert(index, old)
 
 
 def _merged(

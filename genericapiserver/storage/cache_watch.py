@@ -99,6 +99,7 @@ class CacheWatch(WatchStreamBase[T]):
         self._everything = predicate.empty
         self._after_rev = after_rev
         self._initial = initial
+        self._next = 0  # of the initial objects
         self._backlog = list(backlog)
         self._bookmark = bookmark
         self._bookmark_due = False
@@ -114,7 +115,10 @@ class CacheWatch(WatchStreamBase[T]):
             events = self._pending()
             if events:
                 return events
-            await self._wait()
+            if self._next < len(self._initial):
+                await asyncio.sleep(0)  # a selector that finds little in much
+            else:
+                await self._wait()
         # What was prepared before the watch ended by itself (an ERROR) is still delivered.
         events, self._ready = self._ready, []
         return events
@@ -136,8 +140,10 @@ class CacheWatch(WatchStreamBase[T]):
         if self._ready:
             events, self._ready = self._ready, []
             return events
-        if self._initial:
-            return self._next_initial()
+        if self._next < len(self._initial):
+            events = self._next_initial()
+            if events or self._next < len(self._initial):
+                return events
         if self._backlog:
             events, self._backlog = self._backlog[:AT_ONCE], self._backlog[AT_ONCE:]
             return events
@@ -153,16 +159,13 @@ class CacheWatch(WatchStreamBase[T]):
                 return events
 
     def _next_initial(self) -> list[WatchEvent[T]]:
-        events: list[WatchEvent[T]] = []
-        taken = 0
-        for stored in self._initial:
-            taken += 1
-            if self._everything or self._predicate.matches(stored):
-                events.append(WatchEvent(EventType.ADDED, stored))
-                if len(events) == AT_ONCE:
-                    break
-        self._initial = self._initial[taken:]
-        return events or self._pending()
+        """Selected ones among the next initial objects."""
+        chunk = self._initial[self._next : self._next + AT_ONCE]
+        self._next += len(chunk)
+        if self._next == len(self._initial):
+            self._initial, self._next = (), 0
+        matches = self._predicate.matches
+        return [WatchEvent(EventType.ADDED, stored) for stored in chunk if self._everything or matches(stored)]
 
     def _select(self, changes: list[CacheEvent[T]]) -> list[WatchEvent[T]]:
         """What of *changes* this watch shows; moves on behind them."""
@@ -231,7 +234,7 @@ class CacheWatch(WatchStreamBase[T]):
         if self._closed:
             return
         self._closed = True
-        self._initial = ()
+        self._initial, self._next = (), 0
         if not deliver:
             self._ready = []
         self._on_close(self)

@@ -244,31 +244,30 @@ class Cacher(Generic[T]):
         if options.resource_version == "0" and not predicate.continue_token:
             limit = 0
         start = self._keys.from_full(plan.start) if plan.start else ""
+        wanted = limit if predicate.empty else 0
         if revision and revision < current:
-            return self._page(state.items_at(key, start, revision), predicate, limit, full, revision)
-        low, high = state.bounds(key, start)
+            items, total = state.items_at(key, start, revision, wanted)
+        else:
+            revision = current
+            low, high = state.bounds(key, start)
+            items, total = state.items[low : min(high, low + wanted) if wanted else high], high - low
         if predicate.empty:
-            stop = min(high, low + limit) if limit else high
-            return self._cut(state.items[low:stop], high - low, predicate, limit, full, current)
-        return self._page(state.items[low:high], predicate, limit, full, current)
+            return self._cut(items, total, predicate, limit, full, revision)
+        return await self._select(items, predicate, limit, full, revision)
 
-    def _page(
+    async def _select(
         self, items: list[StoredObject[T]], predicate: SelectionPredicate, limit: int, prefix: str, revision: int
     ) -> StoredList[T]:
-        """The first *limit* of *items* that are selected."""
-        total = len(items)
-        if predicate.empty:
-            return self._cut(items[:limit] if limit else items, total, predicate, limit, prefix, revision)
-        if not limit:
-            return StoredList([stored for stored in items if predicate.matches(stored)], revision)
-        found = []
-        for index, stored in enumerate(items):
+        """The first *limit* of *items* that are selected. Looking into objects may decode them: others get a turn."""
+        found: list[StoredObject[T]] = []
+        for index, stored in enumerate(items, 1):
+            if index % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             if predicate.matches(stored):
                 found.append(stored)
                 if len(found) == limit:
                     # Unread keys make a next page, whether they match or not.
-                    more = limit + total - index - 1
-                    return self._cut(found, more, predicate, limit, prefix, revision)
+                    return self._cut(found, limit + len(items) - index, predicate, limit, prefix, revision)
         return StoredList(found, revision)
 
     def _cut(

@@ -5,9 +5,10 @@ It holds the revision of the first page and where the next one starts, relative 
 """
 
 import base64
-import json
 import re
 
+from genericapiserver.apimachinery.serializer.errors import JSONSyntaxError
+from genericapiserver.apimachinery.serializer.json import parse_plain
 from genericapiserver.storage.errors import StorageError
 
 VERSION = "meta.k8s.io/v1"
@@ -66,8 +67,8 @@ def _parse(token: str) -> dict[str, object]:
     if not text:
         raise ContinueTokenError("continue key is not valid: unexpected end of JSON input")
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        fields = parse_plain(text)
+    except JSONSyntaxError as error:
         raise ContinueTokenError(f"continue key is not valid: {error}") from error
     if not isinstance(fields, dict):
         raise ContinueTokenError(

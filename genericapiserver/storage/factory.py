@@ -37,6 +37,8 @@ class StorageConfig:
     prefix: str = "/registry"
     synchronous: Literal["FULL", "NORMAL", "EXTRA"] = "FULL"
     compaction_interval: float = DEFAULT_INTERVAL
+    initial_revision: int | None = None
+    """Where a new store begins to count; None: the engine's choice, far above what a lost store gave out."""
     max_history: int = DEFAULT_MAX_EVENTS
     history_window: float = HISTORY_WINDOW
     max_object_bytes: int = MAX_OBJECT_BYTES
@@ -51,11 +53,11 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
     retention = Retention(interval=config.compaction_interval, max_events=config.max_history)
     match config.type:
         case "memory":
-            return MemoryEngine(retention=retention)
+            return MemoryEngine(retention=retention, initial_rev=config.initial_revision)
         case "sqlite" | "":
             if not config.path:
                 raise ValueError("the sqlite engine needs a path")
-            return await SQLiteEngine.open(config.path, synchronous=config.synchronous, retention=retention)
+            return await SQLiteEngine.open(config.path, synchronous=config.synchronous, retention=retention, initial_rev=config.initial_revision)
         case other:
             raise ValueError(f"unknown storage type: {other}")
 
