@@ -11,7 +11,7 @@ INTERNAL_VERSION = "__internal"
 """The version of the hub types, which everything converts through. It never appears on the wire."""
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupKind:
     """A kind in a group: `Flunder.wardle.example.com`."""
 
@@ -25,7 +25,7 @@ class GroupKind:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupResource:
     """A resource in a group: `flunders.wardle.example.com`."""
 
@@ -45,7 +45,7 @@ class GroupResource:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupVersion:
     """A version of a group; prints as apiVersion does: `wardle.example.com/v1beta1`, `v1` for the core group."""
 
@@ -78,7 +78,7 @@ class GroupVersion:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupVersionKind:
     """A kind at a version of a group. Prints as Go does: `wardle.example.com/v1beta1, Kind=Flunder`."""
 
@@ -109,7 +109,7 @@ class GroupVersionKind:
         return f"{self.group}/{self.version}, Kind={self.kind}"
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupVersionResource:
     """A resource at a version of a group. Prints as Go does: `wardle.example.com/v1beta1, Resource=flunders`."""
 

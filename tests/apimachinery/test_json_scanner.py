@@ -81,6 +81,33 @@ def test_ten_thousand_levels_are_the_limit_of_the_scanner() -> None:
     assert find_syntax_error(b'{"a":' * 10_001) == "exceeded max depth"
 
 
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", None),
+        ("[", "unexpected end of JSON input"),
+        ('{"a', "unexpected end of JSON input"),
+        ("z", "invalid character 'z' looking for beginning of value"),
+        ("[1,]", "invalid character ']' looking for beginning of value"),
+        ("{a:1}", "invalid character 'a' looking for beginning of object key string"),
+        ('{"a"}', "invalid character '}' after object key"),
+        ('{"a":1 "b":2}', "invalid character '\"' after object key:value pair"),
+        ('"\n"', "invalid character '\\n' in string literal"),
+        ('"\\x"', "invalid character 'x' in string escape code"),
+    ],
+)
+def test_a_fault_far_into_a_long_text_is_found_quickly(text: str, error: str | None) -> None:
+    start = '{"x":[' + '"some text \u00e9",' * 30_000 + "1]"
+    if not text:
+        assert find_syntax_error(f"{start}}}".encode()) is None
+        return
+    with pytest.raises(JSONSyntaxError) as caught:
+        parse_json(f'{start},"y":{text}'.encode(), find_duplicates=True)
+    assert str(caught.value) == error
+    assert find_syntax_error(f"{start}}} x".encode()) == "invalid character 'x' after top-level value"
+    assert find_syntax_error(b"[" * 300_000) == "exceeded max depth"
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),

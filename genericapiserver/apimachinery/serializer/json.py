@@ -161,21 +161,16 @@ def _children(value: Any) -> Any:
     return value if type(value) is list else ()
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def decode_utf8(data: bytes) -> str:
     """*data* as text, U+FFFD for each byte that is no UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
-        pass
-    parts: list[str] = []
-    rest = data
-    while True:
-        try:
-            parts.append(rest.decode())
-            return "".join(parts)
-        except UnicodeDecodeError as error:
-            parts += [rest[: error.start].decode(), "\ufffd" * (error.end - error.start)]
-            rest = rest[error.end :]
+        # This handler makes one lone surrogate of each bad byte.
+        return _SURROGATE.sub("\ufffd", data.decode(errors="surrogateescape"))
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -187,9 +182,6 @@ def decode_base64(text: str) -> bytes:
     if len(digits) % 4 or _BASE64.fullmatch(digits) is None:
         raise ValueError("illegal base64 data")
     return binascii.a2b_base64(digits)
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _without_lone_surrogates(value: Any) -> Any:

@@ -21,8 +21,8 @@ from genericapiserver.apimachinery.serializer.yaml_scalars import (
     sort_key,
 )
 
-MAX_NODES = 100_000
-"""A server loop must not stand still over one body; a megabyte of ordinary YAML has a third of this."""
+MAX_NODES = 400_000
+"""Three megabytes of ordinary YAML have half of this; the most that may be read takes half a second."""
 
 # The pure Python classes are the same but slower; wheels of PyYAML have the C ones.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
