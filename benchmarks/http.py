@@ -29,6 +29,7 @@ import attrs
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+from h2.settings import SettingCodes, Settings
 
 from benchmarks.bare import running
 from benchmarks.credentials import make_credentials
@@ -103,7 +104,7 @@ class Client(asyncio.Protocol):
         self._h2 = H2Connection(
             H2Configuration(header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False)
         )
-        self._h2.local_settings.initial_window_size = _WINDOW
+        self._h2.local_settings = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW})
         self._transport: asyncio.Transport
         self._done: dict[int, Callable[[int, int], None]] = {}
         self._on_data: dict[int, Callable[[bytes], None]] = {}

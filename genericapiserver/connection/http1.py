@@ -140,6 +140,8 @@ class HTTP1Driver:
         return self._h11.send(h11.Response(status_code=status, headers=raw, reason=_reason(status))) or b""
 
     def body(self, data: bytes, end: bool) -> bytes:
+        if self._exchange is not None and self._exchange.scope.get("method") == "HEAD":
+            data = b""  # the answer to HEAD has the headers of a body and none (RFC 9110 section 9.3.2)
         written = (self._h11.send(h11.Data(data=data)) or b"") if data else b""
         return written + (self._h11.send(h11.EndOfMessage()) or b"") if end else written
 
@@ -159,6 +161,8 @@ class HTTP1Driver:
 
     def finished(self) -> None:
         """The exchange is over: next request, or the end of the connection."""
+        if self._exchange is not None:
+            self._service.tasks.discard(self._exchange.task)
         self._exchange = None
         if self._link.closing:
             return
@@ -251,7 +255,7 @@ class HTTP1Driver:
             return
         exchange = Exchange(self, scope)
         self._exchange = exchange
-        exchange.task = self.loop.create_task(exchange.run())
+        exchange.task = self._service.start_task(exchange.run())
 
     def _upgrade(self, scope: Scope) -> None:
         from genericapiserver.connection.websocket import WebSocket

@@ -221,6 +221,7 @@ class HTTP2Driver:
         if not stream.complete:
             self._drop_body(stream)
         stream.disconnected = True
+        self._service.tasks.discard(stream.task)
         del self._streams[stream.id]
         if not self._streams:
             if self._closing:
@@ -248,7 +249,7 @@ class HTTP2Driver:
         if not streams:
             self._link.set_timeout(None)
         streams[stream_id] = stream
-        stream.task = self.loop.create_task(stream.run())
+        stream.task = self._service.start_task(stream.run())
 
     def _scope(self, event: RequestReceived) -> Scope | None:
         method = target = authority = b""

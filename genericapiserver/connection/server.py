@@ -16,6 +16,9 @@ from genericapiserver.connection.tls import TLSContexts
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
+_LAST_WORDS = 5.0
+"""Seconds that cancelled handlers get to clean up."""
+
 
 class HTTPServer:
     """Serves *handler* on *listener*: HTTP/2 and HTTP/1.1 over TLS, or HTTP/1.1 in the clear when *tls* is None.
@@ -88,7 +91,8 @@ class HTTPServer:
         """Stop listening, let running requests end, close. True when all ended within *timeout* seconds.
 
         Connections without a request are closed at once (HTTP/2: with GOAWAY); the others take no new request and
-        close after their last response. What is left when the time is over is cancelled and cut off.
+        close after their last response. What is left when the time is over is cut off and cancelled, and has ended when
+        this returns, unless it takes longer than five seconds to clean up.
         """
         self.stop_listening()
         service = self._service
@@ -99,11 +103,16 @@ class HTTPServer:
         try:
             async with asyncio.timeout(timeout):
                 await service.no_links.wait()
+                while service.tasks:  # whose connection has gone before they ended
+                    await asyncio.wait(service.tasks)
         except TimeoutError:
             drained = False
             LOGGER.info("cutting off %d connections after %s seconds", len(service.links), timeout)
             for link in list(service.links):
                 link.abort()
             await service.no_links.wait()
-        await asyncio.sleep(0)  # the tasks of aborted connections hear of it
+            for task in service.tasks:
+                task.cancel()
+            if service.tasks:
+                await asyncio.wait(service.tasks, timeout=_LAST_WORDS)
         return drained

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genericapiserver.asgi import Handler
 from genericapiserver.connection.header_blocks import HeaderBlocks
@@ -36,6 +37,8 @@ class Service:
         self.no_links = asyncio.Event()
         self.no_links.set()
         self.stopping = False
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Every task of a request or websocket; each takes itself out when it ends."""
         self.header_blocks = HeaderBlocks()
         self._date = b""
         self._date_second = 0
@@ -48,6 +51,12 @@ class Service:
         self.links.discard(link)
         if not self.links:
             self.no_links.set()
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* in a task that the server waits for when it stops; the owner discards it from `tasks` when it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        return task
 
     def date(self) -> bytes:
         """The value of the Date header, formatted once a second."""

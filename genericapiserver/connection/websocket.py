@@ -60,7 +60,8 @@ class WebSocket:
         self._handler_task: asyncio.Task[None] | None = None
         if connection.trailing_data[0]:
             self.data_received(connection.trailing_data[0])
-        self._task = link.loop.create_task(self._run())
+        self._going_away = False
+        self._task = link.service.start_task(self._run())
 
     # From the driver
 
@@ -75,7 +76,9 @@ class WebSocket:
         self._writable.set()
 
     def begin_shutdown(self) -> None:
-        """Websockets are long-running by nature; the handler ends them when it is told to, or the link is closed."""
+        """Nobody waits for a websocket to end by itself (Go does not either): it is told "going away" and closed."""
+        self._going_away = True
+        self._incoming.put_nowait(None)
 
     def connection_lost(self) -> None:
         self._writable.set()
@@ -144,10 +147,13 @@ class WebSocket:
             LOGGER.debug("websocket of %s broke: %s", self._link.client, error)
             self._link.abort()
         finally:
+            if self._going_away and not self._link.closing:
+                await stream.app_send({"type": "websocket.close", "code": 1001, "reason": None})
             await stream.handle(StreamClosed(stream_id=_STREAM_ID))
             if self._handler_task is not None and not self._handler_task.done():
                 await asyncio.wait([self._handler_task], timeout=self._link.service.limits.reset_grace)
                 self._handler_task.cancel()
+            self._link.service.tasks.discard(self._task)
             self._driver.websocket_closed()
 
     async def _stream_send(self, event: Any) -> None:

@@ -146,3 +146,13 @@ async def test_a_failed_handler_closes_with_an_error(serve: Serve, client_contex
         closed = await client.next()
         assert isinstance(closed, CloseConnection)
         assert closed.code == 1011
+
+
+async def test_stop_tells_a_websocket_that_the_server_goes_away(serve: Serve, client_context: Contexts) -> None:
+    async with serve(echo) as running, websocket(running, client_context()) as client:
+        assert isinstance(await client.next(), AcceptConnection)
+        stopping = asyncio.create_task(running.server.stop(5))
+        closed = await client.next()
+        assert isinstance(closed, CloseConnection)
+        assert closed.code == 1001
+        assert await stopping
