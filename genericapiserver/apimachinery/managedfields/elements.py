@@ -117,12 +117,12 @@ def element_order(element: PathElement) -> tuple[Any, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def _rare_element_order(element: PathElement) -> tuple[Any, ...]:
-    kind, rest = element[0], element[2:]
+    kind, rest = element[:1], element[2:]
     if kind == "k":
         return (1, tuple((name, value_order(value)) for name, value in json.loads(rest).items()))
     if kind == "v":
         return (2, value_order(json.loads(rest)))
-    return (3, int(rest))
+    return (3, int(rest)) if kind else (4,)
 
 
 def value_order(value: JSON) -> tuple[Any, ...]:
@@ -163,15 +163,13 @@ def value_text(value: JSON) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return format_float(value)
+    if isinstance(value, int | float):
+        return format_float(float(value))  # Go reads every number of these documents as a float: 1e+06
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, list):
         return "[" + ",".join(map(value_text, value)) + "]"
-    if isinstance(value, dict):
-        return "".join(f"{name}={value_text(item)}" for name, item in value.items())
-    return str(value)
+    return "".join(f"{name}={value_text(item)}" for name, item in value.items())
 
 
 def canonical_json(value: JSON) -> str:

@@ -1,7 +1,7 @@
 """The paths of a value: what one who applies it owns (structured-merge-diff typed/tofieldset.go)."""
 
 from genericapiserver.apimachinery.managedfields.elements import JSON, PathElement, field_element
-from genericapiserver.apimachinery.managedfields.list_items import item_element
+from genericapiserver.apimachinery.managedfields.list_items import item_element_if_any
 from genericapiserver.apimachinery.managedfields.path_set import PathSet
 from genericapiserver.apimachinery.managedfields.schema import ListSchema, MapSchema, ScalarSchema, Schema, resolve
 
@@ -10,7 +10,7 @@ def field_set(schema: Schema, value: JSON) -> PathSet:
     """Every leaf of *value*, the items of its lists, and the keys of its free-form maps.
 
     Leaves are scalars and atomic containers; nulls and empty maps count as such. Containers besides these are not in the
-    set: it is what they hold that is owned. Raises ItemError for list items that cannot be told apart.
+    set: it is what they hold that is owned.
     """
     below = PathSet()
     _collect(schema, value, below)
@@ -31,7 +31,7 @@ def _collect(schema: Schema, value: JSON, below: PathSet) -> bool:
 
 
 def _collect_items(schema: ListSchema, items: list[JSON], below: PathSet) -> None:
-    elements = [item_element(schema, item) for item in items]
+    elements = [item_element_if_any(schema, item) for item in items]
     below.members.update(elements)
     if len(below.members) == len(elements):
         for element, item in zip(elements, items, strict=True):

@@ -21,6 +21,18 @@ def item_element(schema: ListSchema, item: JSON) -> PathElement:
     return value_element(item)
 
 
+NO_ELEMENT: PathElement = ""
+"""Stands for an item that has no step; no document has it."""
+
+
+def item_element_if_any(schema: ListSchema, item: JSON) -> PathElement:
+    """The step to *item*, or NO_ELEMENT: what is removed from an item may be the very keys it is known by."""
+    try:
+        return item_element(schema, item)
+    except ItemError:
+        return NO_ELEMENT
+
+
 def _keyed(schema: ListSchema, item: JSON) -> PathElement:
     if item is None:
         raise ItemError("associative list with keys may not have a null element")

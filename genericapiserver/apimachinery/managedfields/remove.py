@@ -1,7 +1,7 @@
 """Taking paths out of a value, or nothing but them (structured-merge-diff typed/remove.go)."""
 
 from genericapiserver.apimachinery.managedfields.elements import JSON, field_element
-from genericapiserver.apimachinery.managedfields.list_items import item_element
+from genericapiserver.apimachinery.managedfields.list_items import item_element_if_any
 from genericapiserver.apimachinery.managedfields.path_set import PathSet
 from genericapiserver.apimachinery.managedfields.schema import ListSchema, MapSchema, ScalarSchema, Schema, resolve
 
@@ -36,7 +36,7 @@ def _remove_fields(schema: MapSchema, value: dict[str, JSON], paths: PathSet) ->
 def _remove_items(schema: ListSchema, items: list[JSON], paths: PathSet) -> JSON:
     left = []
     for item in items:
-        element = item_element(schema, item)
+        element = item_element_if_any(schema, item)
         if element in paths.members:
             continue
         below = paths.children.get(element)
@@ -72,7 +72,7 @@ def _extract_fields(schema: MapSchema, value: dict[str, JSON], paths: PathSet) -
 def _extract_items(schema: ListSchema, items: list[JSON], paths: PathSet) -> JSON:
     taken = []
     for item in items:
-        element = item_element(schema, item)
+        element = item_element_if_any(schema, item)
         below = paths.children.get(element)
         if below is not None:
             taken.append(extract(schema.element, item, below))

@@ -112,7 +112,16 @@ _WANTED: dict[ScalarKind, Callable[[JSON], str]] = {
 
 def _pointer(value: JSON) -> str:
     """`%v` of Go's pointer to the struct that wraps a value."""
-    return f"&{{{format_value(value)}}}"
+    return f"&{{{format_value(_with_floats(value))}}}"
+
+
+def _with_floats(value: JSON) -> JSON:
+    """*value* as Go reads it from a document, where every number is a float and prints as one."""
+    if isinstance(value, dict):
+        return {name: _with_floats(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _go_type(value: JSON) -> str:
@@ -121,7 +130,7 @@ def _go_type(value: JSON) -> str:
         return "map[string]interface {}"
     if isinstance(value, list):
         return "[]interface {}"
-    return {bool: "bool", int: "int64", float: "float64"}.get(type(value), "string")
+    return "bool" if isinstance(value, bool) else "string"
 
 
 def _go_literal(value: JSON) -> str:
@@ -134,4 +143,4 @@ def _go_literal(value: JSON) -> str:
         return "[]interface {}{" + ", ".join(map(_go_literal, value)) + "}"
     if value is None:
         return "interface {}(nil)"
-    return quote(value) if isinstance(value, str) else format_value(value)
+    return quote(value) if isinstance(value, str) else format_value(_with_floats(value))

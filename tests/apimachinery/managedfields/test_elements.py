@@ -105,6 +105,8 @@ def test_fields_come_before_keys_before_values_before_indexes() -> None:
         ),
         (value_element("a\n"), '[="a\\n"]'),
         (value_element(1.5), "[=1.5]"),
+        (value_element(1000000), "[=1e+06]"),
+        (value_element([1, {"a": "b"}]), '[=[1,a="b"]]'),
         (index_element(3), "[3]"),
     ],
 )

@@ -384,11 +384,21 @@ def test_duplicates_may_be_allowed() -> None:
     typed({"set": ["a", "a"], "keyed": [{"name": "x"}, {"name": "x"}]}).validate(allow_duplicates=True)
 
 
-def test_items_that_cannot_be_told_apart_are_errors_everywhere() -> None:
+def test_items_that_cannot_be_told_apart_are_neither_compared_nor_merged() -> None:
     bad = typed({"keyed": [None, {"name": "x"}]})
-    for action in (bad.field_set, lambda: bad.compare(typed({})), lambda: typed({}).compare(bad)):
+    for action in (bad.compare, bad.merge, lambda other: other.compare(bad), lambda other: other.merge(bad)):
         with pytest.raises(ItemError):
-            action()
+            action(typed({"keyed": [{"name": "y"}]}))
+
+
+def test_items_may_lose_what_they_are_known_by() -> None:
+    whole = typed({"keyed": [{"name": "x", "count": 1}, {"name": "y", "count": 1}]})
+    left = whole.remove(
+        decode_fields({"f:keyed": {f'k:{{"name":"{name}"}}': {"f:name": {}, "f:count": {}} for name in "xy"}})
+    )
+    assert left.value == {"keyed": [None, None]}
+    assert whole.field_set().difference(left.field_set()) == whole.field_set()
+    assert left.remove(whole.field_set()).value == left.value
 
 
 json_values = st.recursive(
