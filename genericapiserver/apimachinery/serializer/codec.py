@@ -142,7 +142,11 @@ class CodecFactory:
     def encode_list(self, gvk: GroupVersionKind, list_meta: meta.ListMeta, items: Sequence[bytes]) -> bytes:
         """A list of kind *gvk* from items that are encoded already (`encode_item`), compact with a newline."""
         head = _object_head(gvk) + b'"metadata":' + json.encode_json(encoder_for(meta.ListMeta)(list_meta, {}))
-        return b"".join([head, b',"items":[', b",".join(items), b"]}\n"])
+        # One join, so that the bytes of a long list are copied once.
+        parts = list(items) or [b""]
+        parts[0] = head + b',"items":[' + parts[0]
+        parts[-1] += b"]}\n"
+        return b",".join(parts)
 
     def wrap_item(self, gvk: GroupVersionKind, item: bytes) -> bytes:
         """The bytes of `encode_item` as an object of its own: with `kind` and `apiVersion`, without newline."""
