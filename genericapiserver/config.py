@@ -4,6 +4,7 @@ Options fill a Config, or a program does. `complete` derives what was left open 
 thing that can make a server. Source: pkg/server/config.go of k8s.io/apiserver; fields carry its names in snake case.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import logging
@@ -11,7 +12,7 @@ import socket
 import struct
 import uuid
 from base64 import b32encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -204,6 +205,15 @@ class Config:
                 await cleanup()
             except Exception:
                 logger.exception("a cleanup failed, going on")
+
+    @contextlib.asynccontextmanager
+    async def closed_on_error(self) -> AsyncIterator[None]:
+        """Run the cleanups if the block raises: what was opened must not outlive a server that was never made."""
+        try:
+            yield
+        except BaseException:
+            await self.close()
+            raise
 
     def add_health_checks(self, *checks: HealthChecker) -> None:
         """Add *checks* to /healthz, /livez and /readyz."""

@@ -15,10 +15,11 @@ from genericapiserver.authentication.delegating import RequestHeaderSource, dele
 from genericapiserver.authentication.request_header import RequestHeaderConfig
 from genericapiserver.authentication.review import RetryBackoff
 from genericapiserver.certificates import CAContentProvider, CertificateError, DynamicCAContent
-from genericapiserver.client import ClientConfig, KubeconfigError, RESTClient, load_kubeconfig
-from genericapiserver.client.kubeconfig import in_cluster_config
+from genericapiserver.client import RESTClient
 from genericapiserver.config import AuthenticationInfo, Config, ConfigError
 from genericapiserver.options.flags import BOOL, DURATION, STRING, STRINGS, FlagSet
+from genericapiserver.options.remote import delegated_client
+from genericapiserver.options.texts import reason
 from genericapiserver.secure_serving import SecureServingInfo
 
 TOKEN_REQUEST_TIMEOUT: Final = 10.0
@@ -154,7 +155,9 @@ class DelegatingAuthenticationOptions:
 
     def apply_to(self, config: Config, serving: SecureServingInfo | None) -> None:
         """Give *config* its authenticator and *serving* the authorities to ask clients for. Raises ConfigError."""
-        client_config = self._client_config()
+        client = self._client()
+        if client is not None:
+            config.add_cleanup(client.aclose)
         self._check_lookup()
         client_ca = _ca_content("client-ca-bundle", self.client_ca_file, "unable to load client CA provider")
         proxy_ca = _ca_content(
@@ -169,9 +172,6 @@ class DelegatingAuthenticationOptions:
                     serving.add_client_ca(provider)
         header_config = self.request_header.config() if proxy_ca is not None else None
         info.request_header_config = header_config
-        client = RESTClient(client_config, timeout=self.token_request_timeout) if client_config else None
-        if client is not None:
-            config.add_cleanup(client.aclose)
         allowed_names = tuple(self.request_header.allowed_names)
         info.authenticator = delegating_authenticator(
             request_header=RequestHeaderSource(
@@ -191,10 +191,17 @@ class DelegatingAuthenticationOptions:
             clock=config.clock,
         )
 
-    def _client_config(self) -> ClientConfig | None:
-        return remote_client_config(
-            self.remote_kubeconfig_file, optional=self.remote_kubeconfig_file_optional, purpose="authentication"
-        )
+    def _client(self) -> RESTClient | None:
+        problem = "failed to get delegated authentication kubeconfig"
+        try:
+            return delegated_client(
+                self.remote_kubeconfig_file,
+                optional=self.remote_kubeconfig_file_optional,
+                timeout=self.token_request_timeout,
+            )
+        except ConfigError as error:
+            # Twice, as in the reference, where both the maker of the client and its caller say so.
+            raise ConfigError(f"{problem}: {problem}: {error}") from error
 
     def _check_lookup(self) -> None:
         complete = bool(self.client_ca_file and self.request_header.client_ca_file)
@@ -205,22 +212,10 @@ class DelegatingAuthenticationOptions:
             )
 
 
-def remote_client_config(file: str, *, optional: bool, purpose: str) -> ClientConfig | None:
-    """The client for delegated *purpose*; None when there is none and that is allowed. Raises ConfigError."""
-    try:
-        if file:
-            return load_kubeconfig(file)
-        return in_cluster_config()
-    except KubeconfigError as error:
-        if optional and not file:
-            return None
-        raise ConfigError(f"failed to get delegated {purpose} kubeconfig: {error}") from error
-
-
 def _ca_content(purpose: str, file: str, problem: str) -> CAContentProvider | None:
     if not file:
         return None
     try:
         return DynamicCAContent.from_file(purpose, Path(file))
     except (CertificateError, OSError) as error:
-        raise ConfigError(f"{problem}: {error}") from error
+        raise ConfigError(f"{problem}: {reason(error)}") from error

@@ -10,8 +10,8 @@ from genericapiserver.authentication.user import SYSTEM_PRIVILEGED_GROUP
 from genericapiserver.authorization.delegating import ALWAYS_ALLOW_PATHS, delegating_authorizer
 from genericapiserver.client import RESTClient
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.options.authentication import remote_client_config
 from genericapiserver.options.flags import DURATION, STRING, STRINGS, FlagSet
+from genericapiserver.options.remote import delegated_client
 
 
 @attrs.define(kw_only=True)
@@ -67,10 +67,7 @@ class DelegatingAuthorizationOptions:
 
     def apply_to(self, config: Config) -> None:
         """Give *config* its authorizer. Raises ConfigError."""
-        client_config = remote_client_config(
-            self.remote_kubeconfig_file, optional=self.remote_kubeconfig_file_optional, purpose="authorization"
-        )
-        client = RESTClient(client_config, timeout=self.client_timeout) if client_config else None
+        client = self._client()
         if client is not None:
             config.add_cleanup(client.aclose)
         try:
@@ -87,3 +84,11 @@ class DelegatingAuthorizationOptions:
             )
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+    def _client(self) -> RESTClient | None:
+        try:
+            return delegated_client(
+                self.remote_kubeconfig_file, optional=self.remote_kubeconfig_file_optional, timeout=self.client_timeout
+            )
+        except ConfigError as error:
+            raise ConfigError(f"failed to get delegated authorization kubeconfig: {error}") from error

@@ -11,14 +11,29 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from genericapiserver.certificates import CertificateError
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
+from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError
-from genericapiserver.options.flags import FlagError, FlagSet, aggregate, report
+from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
+from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.signals import setup_signal_handler
 
 logger = logging.getLogger(__name__)
+
+START_ERRORS = (
+    APIGroupError,
+    CertificateError,
+    ConfigError,
+    FeatureGateError,
+    HookError,
+    OSError,
+    SecureServingError,
+    VersionError,
+)
+"""What a server may end with that is the user's to mend, and so is told in a line; anything else is a mistake of ours."""
 
 
 class ServerOptions(Protocol):
@@ -49,22 +64,22 @@ def run_command(
     """
     flags = FlagSet(command)
     options.add_flags(flags)
-    if "--help" in arguments or "-h" in arguments:
-        sys.stdout.write(flags.usage())
-        return 0
     try:
         flags.parse(arguments)
         options.complete()
         problems = options.validate()
+    except HelpRequested:
+        sys.stdout.write(flags.usage())
+        return 0
     except (FlagError, ConfigError, FeatureGateError, VersionError) as error:
         problems = [str(error)]
     if problems:
-        report(flags, aggregate(problems))
+        report(flags, aggregate(problems), hint=True)
         return 1
     set_up_logging()
     try:
         asyncio.run(_serve(options, on_ready))
-    except (ConfigError, HookError, OSError) as error:
+    except START_ERRORS as error:
         logger.debug("the server failed", exc_info=True)
         report(flags, str(error))
         return 1
@@ -78,16 +93,18 @@ async def _serve(options: ServerOptions, on_ready: Callable[[GenericAPIServer], 
         if on_ready is None:
             await wait_for_signal()
             return
-        ready = asyncio.ensure_future(_tell_when_ready(server, on_ready))
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            ready = tasks.create_task(_tell_when_ready(server, on_ready))
             await wait_for_signal()
-        finally:
             ready.cancel()
 
 
 async def _tell_when_ready(server: GenericAPIServer, on_ready: Callable[[GenericAPIServer], Awaitable[None]]) -> None:
     await server.wait_until_ready()
-    await on_ready(server)
+    try:
+        await on_ready(server)
+    except Exception:
+        logger.exception("the server is ready, but could not say so")
 
 
 def set_up_logging() -> None:

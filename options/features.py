@@ -7,11 +7,12 @@ from pathlib import Path
 
 import attrs
 
-from genericapiserver.client import ClientConfig, RESTClient, load_kubeconfig
+from genericapiserver.apimachinery.go import quote
+from genericapiserver.client import ClientConfig
 from genericapiserver.client.informer import InformerFactory
-from genericapiserver.client.kubeconfig import KubeconfigError, in_cluster_config
 from genericapiserver.config import Config, ConfigError, RecommendedConfig
 from genericapiserver.options.flags import BOOL, STRING, FlagSet
+from genericapiserver.options.remote import client_config, rest_client
 
 
 @attrs.define(kw_only=True)
@@ -72,20 +73,23 @@ class CoreAPIOptions:
         return []
 
     def apply_to(self, config: RecommendedConfig) -> None:
-        client = RESTClient(self.client_config())
+        """Give *config* informers of the core API server. Raises ConfigError."""
+        reached = self.client_config()
+        try:
+            client = rest_client(reached)
+        except ConfigError as error:
+            raise ConfigError(f"failed to create Kubernetes clientset: {error}") from error
         config.add_cleanup(client.aclose)
         config.shared_informers = InformerFactory(client)
 
     def client_config(self) -> ClientConfig:
         """Raises ConfigError when the file, or the pod's own configuration, cannot be used."""
         try:
+            return client_config(self.core_api_kubeconfig)
+        except ConfigError as error:
             if self.core_api_kubeconfig:
-                return load_kubeconfig(self.core_api_kubeconfig)
-            return in_cluster_config()
-        except KubeconfigError as error:
-            if self.core_api_kubeconfig:
-                raise ConfigError(f'failed to load kubeconfig at "{self.core_api_kubeconfig}": {error}') from error
-            raise ConfigError(str(error)) from error
+                raise ConfigError(f"failed to load kubeconfig at {quote(self.core_api_kubeconfig)}: {error}") from error
+            raise
 
 
 @attrs.define(kw_only=True)

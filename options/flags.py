@@ -1,16 +1,17 @@
-"""Flags in the grammar of pflag, on argparse: Go's durations, booleans and lists, and the reference's error texts.
+"""Flags in the grammar of pflag: Go's durations, booleans and lists, and the reference's error texts.
 
 A flag is bound to an attribute of an options object, whose value is its default; parsing sets the attribute. Lists are
 comma-separated: the first occurrence replaces the default, later ones append. A boolean takes its value only after `=`.
-Positional arguments are ignored. Source: github.com/spf13/pflag, and cobra for the way errors are reported.
+Positional arguments are ignored. argparse is not used: it takes `-1` and `--x` for options where pflag takes them for
+values, and words its errors for one option at a time. Source: github.com/spf13/pflag, and cobra for the way errors are
+reported.
 """
 
-import argparse
 import csv
 import ipaddress
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import attrs
 
@@ -29,7 +30,13 @@ class FlagError(ValueError):
     """A flag that does not exist, has no value, or has one it cannot take; the text is what the user reads."""
 
 
+class HelpRequested(Exception):  # noqa: N818  nothing is wrong
+    """The command line has -h or --help."""
+
+
 def _ip(text: str) -> str:
+    if not text:
+        return ""
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
@@ -84,17 +91,13 @@ class _Flag:
             value = [*getattr(self.target, self.attribute), *value]
         setattr(self.target, self.attribute, value)
 
+    def value(self) -> str:
+        value = getattr(self.target, self.attribute)
+        return value if isinstance(value, str) else self.type.show(value)
+
     def usage(self, default: Any) -> tuple[str, str]:
         shown = "" if default in (None, "", [], False, 0, 0.0) else f" (default {self.type.show(default)})"
         return f"      --{self.name} {self.type.name}".rstrip(), self.help + shown
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse without its own way to end the process."""
-
-    def error(self, message: str) -> NoReturn:
-        name = message.removeprefix("argument ").partition(":")[0]
-        raise FlagError(f"flag needs an argument: {name}" if "expected one argument" in message else message)
 
 
 class FlagSet:
@@ -117,32 +120,51 @@ class FlagSet:
         self._defaults[name] = getattr(target, attribute)
         self._aliases.update(dict.fromkeys(aliases, name))
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all flags, sorted, without their aliases."""
+        return sorted(self._flags)
+
     def values(self) -> dict[str, str]:
         """Every flag and its present value as text (what /flagz shows)."""
-        return {name: flag.type.show(getattr(flag.target, flag.attribute)) for name, flag in self._flags.items()}
+        return {name: flag.value() for name, flag in self._flags.items()}
 
     def parse(self, arguments: Sequence[str]) -> None:
-        """Set what *arguments* say. Raises FlagError at the first that is wrong; nothing after it is set."""
-        parser = _Parser(prog=self.command, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-        found: list[tuple[str, str]] = []
-
-        class Collect(argparse.Action):
-            def __call__(self, _parser: Any, _namespace: Any, values: Any, _option: str | None = None) -> None:
-                found.append((self.dest, values))
-
-        for option in (*self._flags, *self._aliases):
-            parser.add_argument(f"--{option}", dest=option, action=Collect)
-        _, unknown = parser.parse_known_args([self._explicit(argument) for argument in arguments])
-        for argument in unknown:
-            if argument.startswith("--") and len(argument) > 2:
-                raise FlagError(f"unknown flag: {argument.partition('=')[0]}")
-            if argument.startswith("-") and len(argument) > 1 and argument != "--":
-                raise FlagError(f"unknown shorthand flag: {quote(argument[1])[1:-1]!r} in {argument}")
+        """Set what *arguments* say, in their order. Raises FlagError at the first that is wrong, HelpRequested at -h."""
         seen: set[str] = set()
-        for option, text in found:
+        for option, text in self._given(arguments):
             name = self._aliases.get(option, option)
             self._flags[name].set(text, again=name in seen)
             seen.add(name)
+
+    def _given(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The options among *arguments* with their values as text."""
+        rest = iter(arguments)
+        for argument in rest:
+            if argument == "--":
+                return
+            if not argument.startswith("-") or argument == "-":
+                continue
+            if not argument.startswith("--"):
+                if argument[1] == "h":
+                    raise HelpRequested
+                raise FlagError(f"unknown shorthand flag: '{argument[1]}' in {argument}")
+            option, separator, text = argument[2:].partition("=")
+            if not option or option.startswith("-"):
+                raise FlagError(f"bad flag syntax: {argument}")
+            flag = self._flags.get(self._aliases.get(option, option))
+            if flag is None:
+                if option == "help":
+                    raise HelpRequested
+                raise FlagError(f"unknown flag: --{option}")
+            if not separator:
+                if flag.type.is_bool:
+                    text = "true"
+                elif (following := next(rest, None)) is not None:
+                    text = following
+                else:
+                    raise FlagError(f"flag needs an argument: --{option}")
+            yield option, text
 
     def usage(self) -> str:
         """The help text: every flag, sorted by name, with its type, meaning and default."""
@@ -151,12 +173,6 @@ class FlagSet:
         lines = [f"{left:<{width}}{right}" for left, right in rows]
         return f"Usage:\n  {self.command} [flags]\n\nFlags:\n" + "\n".join(lines) + "\n"
 
-    def _explicit(self, argument: str) -> str:
-        """A bare boolean flag means true; it never takes the next argument."""
-        name = argument.removeprefix("--")
-        flag = self._flags.get(self._aliases.get(name, name)) if argument.startswith("--") else None
-        return f"{argument}=true" if flag is not None and flag.type.is_bool else argument
-
 
 def aggregate(problems: Sequence[str]) -> str:
     """Several errors as one text: one prints as itself, several as `[a, b]`, repeats once."""
@@ -164,6 +180,7 @@ def aggregate(problems: Sequence[str]) -> str:
     return unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]"
 
 
-def report(flags: FlagSet, message: str) -> None:
-    """Tell the user on stderr what is wrong, in one line, and where to read on."""
-    sys.stderr.write(f"Error: {message}\nRun '{flags.command} --help' for the flags.\n")
+def report(flags: FlagSet, message: str, *, hint: bool = False) -> None:
+    """Tell the user on stderr, in one line, what is wrong; the *hint* says in another where to read on."""
+    line = " ".join(message.split())  # some causes, YAML's for instance, come in several lines
+    sys.stderr.write(f"Error: {line}\n" + (f"Run '{flags.command} --help' for the flags.\n" if hint else ""))

@@ -1,8 +1,9 @@
 """RecommendedOptions: the groups of options that make an API server of the usual kind, together.
 
 Source: pkg/server/options/recommended.go of k8s.io/apiserver, whose orders of validating and applying these are.
-Any member may be None, which switches its subject off. `server_run` is None at first, as in the reference, where programs
-add the universal flags themselves.
+Any member may be None, which switches its subject off: without authentication nobody is asked who he is, without
+authorization everything is allowed. `server_run` is None at first, as in the reference, where programs add the universal
+flags themselves.
 """
 
 from collections.abc import Sequence
@@ -34,13 +35,15 @@ class RecommendedOptions:
         self.storage: StorageOptions | None = StorageOptions(
             prefix=prefix, serializer=serializer, storage_versions=storage_versions
         )
-        self.secure_serving = SecureServingOptions(http2_max_streams_per_connection=HTTP2_MAX_STREAMS)
+        self.secure_serving: SecureServingOptions | None = SecureServingOptions(
+            http2_max_streams_per_connection=HTTP2_MAX_STREAMS
+        )
         self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
         self.authorization: DelegatingAuthorizationOptions | None = DelegatingAuthorizationOptions()
         self.audit: AuditOptions | None = AuditOptions()
         self.features: FeatureOptions | None = FeatureOptions()
         self.core_api: CoreAPIOptions | None = CoreAPIOptions()
-        self.admission = AdmissionOptions()
+        self.admission: AdmissionOptions | None = AdmissionOptions()
         self.egress_selector: EgressSelectorOptions | None = EgressSelectorOptions()
         self.tracing: TracingOptions | None = TracingOptions()
 
@@ -69,18 +72,16 @@ class RecommendedOptions:
 
     async def apply_to(self, config: RecommendedConfig, *, initializers: Sequence[PluginInitializer] = ()) -> None:
         """Fill *config*. The first error stops, closes what was opened, and is raised: ConfigError."""
-        try:
+        async with config.closed_on_error():
             await self._apply(config, initializers)
-        except BaseException:
-            await config.close()
-            raise
 
     async def _apply(self, config: RecommendedConfig, initializers: Sequence[PluginInitializer]) -> None:
         if self.server_run is not None:
             self.server_run.apply_to(config)
         if self.storage is not None:
             await self.storage.apply_to(config)
-        self.secure_serving.apply_to(config)
+        if self.secure_serving is not None:
+            self.secure_serving.apply_to(config)
         if self.authentication is not None:
             self.authentication.apply_to(config, config.secure_serving)
         if self.authorization is not None:
@@ -91,4 +92,5 @@ class RecommendedOptions:
             self.core_api.apply_to(config)
         if self.features is not None:
             self.features.apply_to(config)
-        self.admission.apply_to(config, initializers)
+        if self.admission is not None:
+            self.admission.apply_to(config, initializers)

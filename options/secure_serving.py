@@ -6,6 +6,7 @@ Source: pkg/server/options/{serving,serving_with_loopback}.go of k8s.io/apiserve
 
 import datetime as dt
 import ipaddress
+import socket
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ from genericapiserver.certificates import (
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import ServingCertificate, create_listener
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
-from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, TEXTS, FlagSet
+from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet, FlagType
+from genericapiserver.options.texts import reason
 from genericapiserver.options.tls_names import TLS_VERSIONS, cipher_suites, min_tls_version
 from genericapiserver.secure_serving import SecureServingInfo
 
@@ -34,12 +36,35 @@ PAIR_NAME: Final = "apiserver"
 LOOPBACK_LIFETIME: Final = dt.timedelta(days=3 * 365 + 1)
 
 
+def parse_sni_pair(text: str) -> tuple[str, str, list[str]]:
+    """Certificate file, key file and names of `cert,key` or `cert,key:name,name`. Raises ValueError."""
+    files, colon, names = text.partition(":")
+    if colon and not names.strip():
+        raise ValueError("empty names list is not allowed")
+    parts = [part.strip() for part in files.split(",")]
+    if len(parts) != 2:
+        raise ValueError("expected comma separated certificate and key file paths")
+    return parts[0], parts[1], [name.strip() for name in names.split(",")] if colon else []
+
+
+def _sni_text(text: str) -> list[str]:
+    parse_sni_pair(text)
+    return [text]
+
+
+SNI_PAIR: Final = FlagType("namedCertKey", _sni_text, lambda pairs: "[" + ";".join(pairs) + "]", appends=True)
+
+
 @attrs.define(kw_only=True)
 class SecureServingOptions:
-    """Where and how HTTPS is served. Port 0 switches it off."""
+    """Where and how HTTPS is served. Port 0 without a *listener* switches it off."""
 
     bind_address: str = "0.0.0.0"  # noqa: S104  the reference's default; a server is there to be reached
     bind_port: int = 443
+    listener: socket.socket | None = None
+    """A socket that listens already, to be served instead of binding the address and port."""
+    external_address: str = ""
+    """The address to advertise when it is not that of the listener."""
     required: bool = False
     disable_http2: bool = False
     cert_directory: str = "apiserver.local.config/certificates"
@@ -88,7 +113,7 @@ class SecureServingOptions:
             ),
             (
                 "tls-sni-cert-key",
-                TEXTS,
+                SNI_PAIR,
                 "sni_cert_keys",
                 "A pair of x509 certificate and private key file paths, optionally suffixed with a list of domain "
                 "patterns, such as foo.crt,foo.key or foo.crt,foo.key:*.foo.com,foo.com. May be given several times.",
@@ -149,38 +174,33 @@ class SecureServingOptions:
             if not can_read_pair(certificate, key):
                 write_pair(generate_self_signed(public_address, ips, dns), certificate, key)
         except (CertificateError, OSError) as error:
-            raise ConfigError(f"error creating self-signed certificates: {error}") from error
+            raise ConfigError(f"error creating self-signed certificates: {reason(error)}") from error
         self.cert_file, self.key_file = str(certificate), str(key)
 
     def apply_to(self, config: Config) -> None:
-        """Bind the port, load the certificates, make the loopback identity. Raises ConfigError."""
-        if self.bind_port <= 0:
+        """Bind the port, load the certificates, make the loopback identity. Raises ConfigError, with nothing left open.
+
+        *config* closes the listener at its end.
+        """
+        if self.bind_port <= 0 and self.listener is None:
             return
         try:
             default, sni = self._certificates()
             version = min_tls_version(self.min_tls_version)
             suites = cipher_suites(self.cipher_suites)
-        except (CertificateError, OSError, ValueError) as error:
-            raise ConfigError(_reason(error)) from error
+        except (OSError, ValueError) as error:
+            raise ConfigError(reason(error)) from error
         loopback = generate_self_signed(LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, max_age=LOOPBACK_LIFETIME)
         loopback_content = SNICertKeyContent(
             StaticCertKeyContent("self-signed loopback", loopback.certificate_pem, loopback.private_key_pem),
             [LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE],
         )
-        address = f"[{self.bind_address}]" if ":" in self.bind_address else self.bind_address
-        try:
-            listener = create_listener(
-                self.bind_address,
-                self.bind_port,
-                reuse_port=self.permit_port_sharing,
-                reuse_address=self.permit_address_sharing,
-            )
-        except OSError as error:
-            where = f"{address}:{self.bind_port}"
-            raise ConfigError(
-                f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
-                f"{(error.strerror or str(error)).lower()}"
-            ) from error
+        listener = self._listen()
+
+        async def close_listener() -> None:
+            listener.close()
+
+        config.add_cleanup(close_listener)
         serving = SecureServingInfo(
             listener=listener,
             cert=default,
@@ -193,6 +213,41 @@ class SecureServingOptions:
         config.secure_serving = serving
         config.loopback_client_config = serving.new_loopback_client_config(str(uuid.uuid4()), loopback.certificate_pem)
 
+    def _listen(self) -> socket.socket:
+        if self.listener is not None:
+            if self.listener.family not in (socket.AF_INET, socket.AF_INET6):
+                raise ConfigError("failed to parse ip and port from listener")
+            self.bind_port = self.listener.getsockname()[1]
+            return self.listener
+        # Go binds with SO_REUSEADDR in any case: without it no server could be restarted while connections of its
+        # predecessor are in TIME_WAIT.
+        try:
+            return create_listener(
+                self.bind_address, self.bind_port, reuse_port=self.permit_port_sharing, reuse_address=True
+            )
+        except OSError as error:
+            address = f"[{self.bind_address}]" if ":" in self.bind_address else self.bind_address
+            where = f"{address}:{self.bind_port}"
+            raise ConfigError(
+                f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
+                f"{(error.strerror or str(error)).lower()}"
+            ) from error
+
+    def default_external_address(self) -> str:
+        """The address to tell clients: the one given, the one bound, or that of the interface others are reached by.
+
+        Raises OSError when the machine has no way out.
+        """
+        if self.external_address and not ipaddress.ip_address(self.external_address).is_unspecified:
+            return self.external_address
+        bound = ipaddress.ip_address(self.bind_address)
+        if not bound.is_unspecified and not bound.is_loopback:
+            return self.bind_address
+        family, outside = (socket.AF_INET6, "2001:db8::1") if bound.version == 6 else (socket.AF_INET, "192.0.2.1")
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((outside, 9))  # sends nothing; the kernel picks the interface
+            return str(probe.getsockname()[0])
+
     def _certificates(self) -> tuple[CertKeyContentProvider | None, list[SNICertKeyContent]]:
         default: CertKeyContentProvider | None = None
         if self.cert_file or self.key_file:
@@ -204,21 +259,10 @@ class SecureServingOptions:
 
 
 def _sni_pair(text: str) -> SNICertKeyContent:
-    """`cert,key` or `cert,key:name,name`. Raises ValueError, OSError or CertificateError."""
-    files, colon, names = text.rpartition(":") if ":" in text else (text, "", "")
-    if colon and not names:
-        raise ValueError("empty names list is not allowed")
-    parts = files.split(",")
-    if len(parts) != 2:
-        raise ValueError("expected comma separated certificate and key file paths")
+    """The pair that *text* names, read. Raises ValueError."""
+    certificate, key, names = parse_sni_pair(text)
     try:
-        content = DynamicCertKeyContent.from_files("sni-serving-cert", *parts)
+        content = DynamicCertKeyContent.from_files("sni-serving-cert", certificate, key)
     except (OSError, CertificateError) as error:
-        raise ValueError(f"failed to load SNI cert and key: {_reason(error)}") from error
-    return SNICertKeyContent(content, names.split(",") if names else ())
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"open {error.filename}: {(error.strerror or str(error)).lower()}"
-    return str(error)
+        raise ValueError(f"failed to load SNI cert and key: {reason(error)}") from error
+    return SNICertKeyContent(content, names)

@@ -3,13 +3,15 @@
 Source: pkg/server/options/server_run_options.go of k8s.io/apiserver.
 """
 
+import ipaddress
 import re
 
 import attrs
 
-from genericapiserver.component import ComponentGlobalsRegistry
-from genericapiserver.config import MEBIBYTE, Config
+from genericapiserver.component import ComponentGlobalsRegistry, FeatureGateError, VersionError
+from genericapiserver.config import MEBIBYTE, Config, ConfigError
 from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, IP, STRING, STRINGS, FlagSet
+from genericapiserver.options.secure_serving import SecureServingOptions
 
 CORS_HELP = (
     "List of allowed origins for CORS, comma separated. An allowed origin can be a regular expression to support "
@@ -40,8 +42,12 @@ class ServerRunOptions:
     shutdown_watch_termination_grace_period: float = 0.0
     json_patch_max_copy_bytes: int = 3 * MEBIBYTE
     max_request_body_bytes: int = 3 * MEBIBYTE
+    emulation_forward_compatible: bool = False
+    runtime_config_emulation_forward_compatible: bool = False
     components: ComponentGlobalsRegistry | None = None
     """Whose versions and gates `--emulated-version`, `--min-compatibility-version` and `--feature-gates` set."""
+    component_name: str = "kube"
+    """The component among them that this server is."""
 
     def add_flags(self, flags: FlagSet) -> None:
         for name, kind, attribute, text in (
@@ -121,6 +127,18 @@ class ServerRunOptions:
                 "shutdown_watch_termination_grace_period",
                 "How long open watches may take to end when the server stops. Zero: they are not waited for.",
             ),
+            (
+                "emulation-forward-compatible",
+                BOOL,
+                "emulation_forward_compatible",
+                "Serve, beside the versions of the emulated release, later stable ones of the same groups.",
+            ),
+            (
+                "runtime-config-emulation-forward-compatible",
+                BOOL,
+                "runtime_config_emulation_forward_compatible",
+                "Let --runtime-config name versions that came after the emulated release.",
+            ),
         ):
             flags.add(name, kind, self, attribute, text)
         if self.components is not None:
@@ -153,9 +171,59 @@ class ServerRunOptions:
         problems += validate_cors(self.cors_allowed_origins)
         if self.components is not None:
             problems += self.components.validate()
-        return problems
+        return problems + self._validate_forward_compatibility()
+
+    def _validate_forward_compatibility(self) -> list[str]:
+        asked = [
+            (flag, field)
+            for flag, field, value in (
+                ("emulation-forward-compatible", "EmulationForwardCompatible", self.emulation_forward_compatible),
+                (
+                    "runtime-config-emulation-forward-compatible",
+                    "RuntimeConfigEmulationForwardCompatible",
+                    self.runtime_config_emulation_forward_compatible,
+                ),
+            )
+            if value
+        ]
+        if not asked:
+            return []
+        if self._emulates():
+            return [f"--{flag} is not available in this version: leave it out" for flag, _ in asked]
+        return [
+            f"ServerRunOptions.{field} cannot be set to true if the emulation version is the same as the binary version"
+            for _, field in asked
+        ]
+
+    def _emulates(self) -> bool:
+        if self.components is None:
+            return False
+        version = self.components.version_of(self.component_name)
+        return version.binary_version is not None and version.binary_version.major_minor != version.emulation_version
+
+    def default_advertise_address(self, secure: SecureServingOptions) -> None:
+        """Advertise the address of *secure* unless one was given. Raises ConfigError when there is none."""
+        if self.advertise_address and not ipaddress.ip_address(self.advertise_address).is_unspecified:
+            return
+        try:
+            self.advertise_address = secure.default_external_address()
+        except OSError as error:
+            raise ConfigError(
+                f"Unable to find suitable network address.error='{error}'. Try to set the AdvertiseAddress directly or "
+                "provide a valid BindAddress to fix this."
+            ) from error
 
     def apply_to(self, config: Config) -> None:
+        """Fill *config*; with `components`, its version and gates too. Raises ConfigError for flags that contradict."""
+        if self.components is not None:
+            try:
+                self.components.set_fallback()
+                config.effective_version = self.components.version_of(self.component_name)
+                gate = self.components.gate_of(self.component_name)
+            except (VersionError, FeatureGateError) as error:
+                raise ConfigError(str(error)) from error
+            if gate is not None:
+                config.feature_gate = gate
         config.cors_allowed_origins = self.cors_allowed_origins
         config.hsts_directives = self.hsts_directives
         config.external_address = self.external_host

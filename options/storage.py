@@ -5,17 +5,20 @@ are known and refused, so that nobody believes their data to be where it is not.
 Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import attrs
 
+from genericapiserver.apimachinery.go import parse_int
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.healthz import named_check
+from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
+from genericapiserver.options.texts import reason
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
@@ -42,12 +45,20 @@ class StorageOptions:
     storage_versions: Sequence[GroupVersion] = ()
     backend: str = SQLITE
     path: str = DEFAULT_PATH
+    initial_revision: int | None = None
+    """Where a new store begins to count. None: at the time in microseconds, so that clients of a store that is gone learn
+    that their versions are too old; 1 is what tests of wire texts want."""
     media_type: str = "application/json"
     delete_collection_workers: int = 1
     enable_garbage_collection: bool = True
     watch_cache: bool = True
+    watch_cache_sizes: list[str] = attrs.field(factory=list)
+    """`resource[.group]#size`: size 0 turns the cache of that resource off, others say nothing, as it grows by itself."""
+    default_watch_cache_size: int = 100
     compaction_interval: float = 300.0
     count_metric_poll_period: float = 60.0
+    db_metric_poll_interval: float = 30.0
+    lease_reuse_duration: int = 60
     healthcheck_timeout: float = 2.0
     readycheck_timeout: float = 2.0
     skip_health_endpoints: bool = False
@@ -79,6 +90,19 @@ class StorageOptions:
             ),
             ("watch-cache", BOOL, "watch_cache", "Answer reads and watches from memory."),
             (
+                "watch-cache-sizes",
+                STRINGS,
+                "watch_cache_sizes",
+                "Watch cache sizes of some resources, comma separated, as resource[.group]#size. Zero turns the cache off "
+                "for the resource; other numbers have no effect, because caches grow as needed.",
+            ),
+            (
+                "default-watch-cache-size",
+                INT,
+                "default_watch_cache_size",
+                "Accepted for compatibility: caches grow as needed.",
+            ),
+            (
                 "etcd-compaction-interval",
                 DURATION,
                 "compaction_interval",
@@ -89,6 +113,18 @@ class StorageOptions:
                 DURATION,
                 "count_metric_poll_period",
                 "How often objects are counted for the metrics. 0 disables the counting.",
+            ),
+            (
+                "etcd-db-metric-poll-interval",
+                DURATION,
+                "db_metric_poll_interval",
+                "Accepted for compatibility: the engines here tell their size when they are asked.",
+            ),
+            (
+                "lease-reuse-duration-seconds",
+                INT,
+                "lease_reuse_duration",
+                "Accepted for compatibility: no engine here has leases.",
             ),
             ("etcd-healthcheck-timeout", DURATION, "healthcheck_timeout", "How long a health check may take."),
             ("etcd-readycheck-timeout", DURATION, "readycheck_timeout", "How long a readiness check may take."),
@@ -117,14 +153,19 @@ class StorageOptions:
         ):
             flags.add(name, kind, self, attribute, text)
 
+    @property
+    def engine(self) -> str:
+        """The name of the engine; an empty `backend` is the default one."""
+        return self.backend or SQLITE
+
     def validate(self) -> list[str]:
         problems = []
-        if self.backend not in BACKENDS:
+        if self.backend not in ("", *BACKENDS):
             problems.append(
                 f"--storage-backend invalid, allowed values: {', '.join(BACKENDS)}. "
                 f"If not specified, it will default to '{SQLITE}'"
             )
-        if self.backend == SQLITE and not self.path:
+        if self.engine == SQLITE and not self.path:
             problems.append("--storage-path must be specified for --storage-backend=sqlite")
         if self.media_type not in ("", *MEDIA_TYPES):
             problems.append(
@@ -132,6 +173,8 @@ class StorageOptions:
             )
         elif self.media_type not in ("", "application/json"):
             problems.append(f"--storage-media-type {self.media_type} is not available in this version")
+        if self.compaction_interval < 0:
+            problems.append("--etcd-compaction-interval can not be negative value")
         if self.encryption_provider_config_automatic_reload and not self.encryption_provider_config:
             problems.append(
                 "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
@@ -153,27 +196,52 @@ class StorageOptions:
     async def apply_to(self, config: Config) -> None:
         """Open the engine and have *config* close it at the end. Raises ConfigError when it cannot be opened."""
         storage = StorageConfig(
-            type=self.backend,
+            type=self.engine,
             path=self.path,
             prefix=self.prefix,
             compaction_interval=self.compaction_interval,
             watch_cache=self.watch_cache,
+            initial_revision=self.initial_revision,
         )
+        uncached = self._uncached_resources()
         try:
             engine = await open_engine(storage)
         except EngineError as error:
-            raise ConfigError(f"--storage-path {self.path}: {error}") from error
+            raise ConfigError(f"--storage-path: {reason(error)}") from error
         config.add_cleanup(engine.aclose)
-        config.rest_options_getter = StorageFactory(self, engine, storage, config.object_counts)
+        config.rest_options_getter = StorageFactory(self, engine, storage, uncached, config.object_counts)
         config.object_count_period = self.count_metric_poll_period
         if not self.skip_health_endpoints:
-            config.add_health_checks(named_check("etcd", _checked(engine), group="etcd"))
-            config.add_readyz_checks(named_check("etcd-readiness", _checked(engine), group="etcd-readiness"))
+            config.add_health_checks(named_check("etcd", _checked(engine, self.healthcheck_timeout), group="etcd"))
+            config.add_readyz_checks(
+                named_check("etcd-readiness", _checked(engine, self.readycheck_timeout), group="etcd-readiness")
+            )
+
+    def _uncached_resources(self) -> frozenset[GroupResource]:
+        """Those that `watch_cache_sizes` excepts from the cache. Raises ConfigError."""
+        uncached = []
+        for text in self.watch_cache_sizes:
+            name, separator, number = text.partition("#")
+            if not separator or "#" in number:
+                raise ConfigError(f"invalid value of watch cache size: {text}")
+            try:
+                size = parse_int(number)
+            except ValueError as error:
+                raise ConfigError(f"invalid size of watch cache size: {text}") from error
+            if size < 0:
+                raise ConfigError(f"watch cache size cannot be negative: {text}")
+            if size == 0:
+                uncached.append(GroupResource.parse(name))
+        return frozenset(uncached)
 
 
-def _checked(engine: StorageEngine) -> Any:
+def _checked(engine: StorageEngine, timeout: float) -> Callable[[Scope], Awaitable[None]]:
     async def check(scope: Scope) -> None:
-        await engine.check()
+        try:
+            async with asyncio.timeout(timeout):
+                await engine.check()
+        except TimeoutError:
+            raise HealthCheckError("error getting data from etcd: context deadline exceeded") from None
 
     return check
 
@@ -182,11 +250,17 @@ class StorageFactory:
     """Knows how every resource is stored: one engine, a place by group and resource, the version of its group."""
 
     def __init__(
-        self, options: StorageOptions, engine: StorageEngine, storage: StorageConfig, counts: ObjectCounts
+        self,
+        options: StorageOptions,
+        engine: StorageEngine,
+        storage: StorageConfig,
+        uncached: frozenset[GroupResource],
+        counts: ObjectCounts,
     ) -> None:
         self._options = options
         self._engine = engine
         self._storage = storage
+        self._uncached = uncached
         self._counts = counts
         self._versions = {version.group: version for version in options.storage_versions}
 
@@ -203,6 +277,7 @@ class StorageFactory:
                 object_type=object_type,
                 resource_prefix=resource_prefix,
                 attributes=attributes,
+                watch_cache=False if resource in self._uncached else None,
             )
             self._counts.add(resource, backend)
             return backend
