@@ -5,6 +5,7 @@ It holds the revision of the first page and where the next one starts, relative 
 """
 
 import base64
+import json
 import re
 
 from genericapiserver.apimachinery.serializer.errors import JSONSyntaxError

@@ -31,13 +31,21 @@ HistoryReader: TypeAlias = Callable[[bytes, bytes | None, int, int], Awaitable[W
 class EventLog:
     """Events after `start_rev`, oldest first; `current_rev` is the newest revision that may be seen.
 
-    *capacity* bounds how many events stay in memory (None: all, until `forget`); *history* reads what has left it.
+    *floor_rev* is where history begins if it is older than that. *capacity* bounds how many events stay in memory (None:
+    all of them, until they are forgotten); *history* reads what has left it.
     """
 
-    def __init__(self, current_rev: int, *, capacity: int | None = None, history: HistoryReader | None = None) -> None:
+    def __init__(
+        self,
+        current_rev: int,
+        *,
+        floor_rev: int | None = None,
+        capacity: int | None = None,
+        history: HistoryReader | None = None,
+    ) -> None:
         self.current_rev = current_rev
         self.start_rev = current_rev
-        self.floor_rev = current_rev
+        self.floor_rev = current_rev if floor_rev is None else floor_rev
         self.closed = False
         self._events: list[EngineEvent] = []
         self._capacity = capacity

@@ -57,7 +57,9 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
         case "sqlite" | "":
             if not config.path:
                 raise ValueError("the sqlite engine needs a path")
-            return await SQLiteEngine.open(config.path, synchronous=config.synchronous, retention=retention, initial_rev=config.initial_revision)
+            return await SQLiteEngine.open(
+                config.path, synchronous=config.synchronous, retention=retention, initial_rev=config.initial_revision
+            )
         case other:
             raise ValueError(f"unknown storage type: {other}")
 

@@ -106,8 +106,7 @@ class SQLiteEngine:
         self._loop = loop
         self._path = path
         self._lock = lock
-        self._log = EventLog(state.current_rev, capacity=TAIL_EVENTS, history=self._history)
-        self._log.raise_floor(state.floor_rev, forget=False)
+        self._log = EventLog(state.current_rev, floor_rev=state.floor_rev, capacity=TAIL_EVENTS, history=self._history)
         self._compact_rev = state.compact_rev
         self._writer = SQLiteWriter(
             connection,
