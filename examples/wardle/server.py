@@ -1,7 +1,7 @@
 """The sample server: flags to options, options to a config, a config to a running server."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from examples.wardle import types, v1alpha1, v1beta1
 from examples.wardle.banflunder import FISCHERS_PATH, NAME, BanFlunder, FischerInitializer
@@ -12,6 +12,7 @@ from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.component import (
+    BuildInfo,
     ComponentGlobalsRegistry,
     EffectiveVersion,
     FeatureGate,
@@ -40,6 +41,18 @@ BAN_FLUNDER_FEATURE = {
 }
 
 
+def unstamped_build(version: Version) -> BuildInfo:
+    """What the reference's sample says of itself when it is built without a release, by which clients are compared."""
+    return BuildInfo(
+        major=str(version.major),
+        minor=str(version.minor),
+        git_version="v0.0.0-master+$Format:%H$",
+        git_commit="$Format:%H$",
+        go_version="go1.26.6",
+        compiler="gc",
+    )
+
+
 def kube_version_of(version: Version) -> Version | None:
     """Wardle 1.2 goes with this library's Kubernetes, each minor below with one minor below."""
     if version.major != 1:
@@ -48,9 +61,9 @@ def kube_version_of(version: Version) -> Version | None:
 
 
 class WardleServerOptions:
-    """Everything the flags set, and the way from there to a server."""
+    """Everything the flags set, and the way from there to a server. *build* makes what /version says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, build: Callable[[Version], BuildInfo] | None = None) -> None:
         self.scheme = new_scheme()
         self.serializer = CodecFactory(self.scheme)
         self.recommended = RecommendedOptions(
@@ -58,10 +71,12 @@ class WardleServerOptions:
             serializer=self.serializer,
             storage_versions=[v1alpha1.GROUP_VERSION],
         )
+        if self.recommended.storage is not None:
+            self.recommended.storage.initial_revision = 1  # as a new etcd, beside which this server is compared
         self.components = ComponentGlobalsRegistry()
         gate = FeatureGate(WARDLE_VERSION)
         gate.add(BAN_FLUNDER_FEATURE)
-        self.components.register("wardle", EffectiveVersion.parse("1.2"), gate)
+        self.components.register("wardle", EffectiveVersion(WARDLE_VERSION, build=build), gate)
         self.components.register("kube", EffectiveVersion(KUBE_VERSION, KUBE_FLOOR), default_feature_gate())
         self.components.set_version_mapping("wardle", "kube", kube_version_of)
 
@@ -73,7 +88,7 @@ class WardleServerOptions:
         """Settle versions and gates; the gate decides whether the plugin exists at all."""
         self.components.set()
         gate = self.components.gate_of("wardle")
-        if gate is not None and gate.enabled(NAME):
+        if gate is not None and gate.enabled(NAME) and self.recommended.admission is not None:
             self.recommended.admission.plugins.register(NAME, lambda configuration: BanFlunder())
 
     def validate(self) -> list[str]:
@@ -81,7 +96,8 @@ class WardleServerOptions:
 
     async def server(self) -> GenericAPIServer:
         """Bind the port, open the storage and install both versions. Raises ConfigError."""
-        self.recommended.secure_serving.maybe_default_with_self_signed_certs("localhost", alternate_ips=["127.0.0.1"])
+        if (serving := self.recommended.secure_serving) is not None:
+            serving.maybe_default_with_self_signed_certs("localhost", alternate_ips=["127.0.0.1"])
         config = RecommendedConfig(
             effective_version=self.components.version_of("wardle"),
             feature_gate=self.components.gate_of("kube") or default_feature_gate(),
@@ -89,16 +105,17 @@ class WardleServerOptions:
         )
         informers = InformerFactory(config.new_loopback_transport())
         fischers = informers.informer(
-            FISCHERS_PATH, lambda raw: self.serializer.from_unstructured(raw, v1alpha1.Fischer)
+            FISCHERS_PATH, lambda raw: self.serializer.from_unstructured(raw, v1alpha1.Fischer, strict=False)[0]
         )
         await self.recommended.apply_to(config, initializers=[FischerInitializer(fischers)])
-        server = config.complete().new("sample-apiserver")
-        server.install_api_group(self.api_group(config))
 
         async def start_informers(context: PostStartHookContext) -> None:
             informers.start(context.spawn)
 
-        server.add_post_start_hook("start-sample-server-informers", start_informers)
+        async with config.closed_on_error():
+            server = config.complete().new("sample-apiserver")
+            server.install_api_group(self.api_group(config))
+            server.add_post_start_hook("start-sample-server-informers", start_informers)
         return server
 
     def api_group(self, config: RecommendedConfig) -> APIGroupInfo:
@@ -126,4 +143,6 @@ class WardleServerOptions:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until a signal; the exit status."""
-    return run_command("wardle-apiserver", WardleServerOptions(), sys.argv[1:] if arguments is None else arguments)
+    return run_command(
+        "wardle-apiserver", WardleServerOptions(build=unstamped_build), sys.argv[1:] if arguments is None else arguments
+    )

@@ -44,8 +44,9 @@ class ResourceServerOptions:
         """Open the storage and install every resource. Raises ConfigError."""
         config = RecommendedConfig(effective_version=self.version, openapi=OpenAPIConfig(title=self.name))
         await self.recommended.apply_to(config)
-        server = config.complete().new(self.name)
-        server.install_api_groups(*self.api_groups(config))
+        async with config.closed_on_error():
+            server = config.complete().new(self.name)
+            server.install_api_groups(*self.api_groups(config))
         return server
 
     def api_groups(self, config: RecommendedConfig) -> list[APIGroupInfo]:

@@ -52,6 +52,7 @@ class StandaloneOptions:
         recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
         if recommended.storage is not None:
             recommended.storage.path = ""
+            recommended.storage.initial_revision = None
         self.inner.add_flags(flags)
 
     def complete(self) -> None:
@@ -72,9 +73,9 @@ class StandaloneOptions:
             )
         except OSError as error:
             raise ConfigError(f"--data {folder}: {error}") from error
-        serving = recommended.secure_serving
-        serving.bind_address, serving.bind_port = self.address, self.port
-        serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
+        if (serving := recommended.secure_serving) is not None:
+            serving.bind_address, serving.bind_port = self.address, self.port
+            serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
         if recommended.authentication is not None:
             recommended.authentication.client_ca_file = str(authority.files.certificate)
             recommended.authentication.skip_in_cluster_lookup = True

@@ -1,6 +1,7 @@
 """What a component of a cluster knows about itself: its versions, its feature gates, and their flags' grammar.
 
-Here: component-base's compatibility and featuregate packages. Not here: argparse (options), HTTP. Imports row 0 only.
+Here: component-base's compatibility and featuregate packages. Not here: argparse (options), HTTP.
+May import apimachinery.
 """
 
 from genericapiserver.component.feature_gate import FeatureGate, FeatureGateError, FeatureSpec, Stage

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from genericapiserver.apimachinery.go import parse_bool
 from genericapiserver.component.version import Version
 
 logger = logging.getLogger(__name__)
@@ -41,15 +42,7 @@ class FeatureSpec:
 
 
 _NOT_INTRODUCED = FeatureSpec(default=False, stage=Stage.PRE_ALPHA)
-_WORD = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _SPECIAL = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
-
-
-def parse_bool(text: str) -> bool:
-    """A Go boolean: `1 t T TRUE true True 0 f F FALSE false False`. Raises ValueError with strconv's text."""
-    if text in (text.lower(), text.upper(), text.title()) and text.lower() in _WORD:
-        return _WORD[text.lower()]
-    raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
 
 
 class FeatureGate:

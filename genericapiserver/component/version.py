@@ -13,6 +13,10 @@ import attrs
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?\Z")
 
 
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "i686": "386"}
+"""What Go calls a machine."""
+
+
 class VersionError(ValueError):
     """A version that cannot be parsed, or one that is out of its bounds."""
 
@@ -65,7 +69,9 @@ class BuildInfo:
     build_date: str = "1970-01-01T00:00:00Z"
     go_version: str = attrs.field(factory=lambda: f"python{platform.python_version()}")
     compiler: str = attrs.field(factory=lambda: sys.implementation.name)
-    platform: str = attrs.field(factory=lambda: f"{sys.platform}/{platform.machine()}")
+    platform: str = attrs.field(
+        factory=lambda: f"{sys.platform}/{_ARCHITECTURES.get(platform.machine(), platform.machine())}"
+    )
 
 
 @attrs.define(eq=False)

@@ -203,7 +203,7 @@ class Store:
         predicate = SelectionPredicate(
             label=options.label_selector,
             field=options.field_selector,
-            limit=options.limit,
+            limit=max(0, options.limit),
             continue_token=options.continue_token,
         )
         key, recursive = self._narrow(context, predicate)
