@@ -152,21 +152,19 @@ class HTTP2Driver:
         self.loop.call_soon(self.begin_shutdown)
 
     def write_headers(self, stream: Stream, headers: RawHeaders) -> None:
-        self._codec.send_headers(stream.id, headers)
+        self._codec.send_response(stream.id, headers)
         if not self._flush_scheduled:
             self._schedule_flush()
 
     def write_continue(self, stream: Stream) -> None:
-        self.write_headers(stream, [(b":status", b"100")])
+        self._codec.send_continue(stream.id)
+        if not self._flush_scheduled:
+            self._schedule_flush()
 
     def write_now(self, stream: Stream, body: bytes, end: bool) -> bool:
         """Send *body* if it fits as a whole; false says that it does not and nothing was sent."""
-        size = len(body)
-        if size:
-            codec = self._codec
-            if self._link.write_paused or size > codec.max_outbound_frame_size:
-                return False
-            if size > codec.local_flow_control_window(stream.id):
+        if body:
+            if self._link.write_paused or len(body) > self._codec.body_room(stream.id):
                 return False
         elif not end:
             return True
@@ -177,11 +175,10 @@ class HTTP2Driver:
         """How much of *size* bytes may be sent now; 0 means that the stream has to wait."""
         if self._link.write_paused:
             return 0
-        codec = self._codec
-        return max(min(size, codec.max_outbound_frame_size, codec.local_flow_control_window(stream.id)), 0)
+        return max(min(size, self._codec.body_room(stream.id)), 0)
 
-    def write_data(self, stream: Stream, data: bytes, end: bool) -> None:
-        self._codec.send_data(stream.id, data, end_stream=end)
+    def write_data(self, stream: Stream, data: bytes | memoryview, end: bool) -> None:
+        self._codec.send_body(stream.id, data, end)
         self._written += len(data)
         if self._written >= _FLUSH_NOW:
             self._flush()

@@ -1,28 +1,42 @@
-"""The `h2` connection of a server, with the three things changed that h2 decides otherwise than a server wants.
+"""The `h2` connection of a server, with the four things changed that h2 decides otherwise than a server wants.
 
 1. A stream over the limit is a matter of that stream. h2 ends the connection (and walks all streams for each new one to
    count them, which makes a request on a connection with 1000 watches expensive); here the driver counts.
 2. A peer's GOAWAY says that it will open no more streams. h2 takes it as the end of everything; here what is running
    goes on (RFC 9113 section 6.8). Our own GOAWAY is likewise written by the driver, past h2.
 3. Response headers are encoded by `header_blocks`.
+4. Responses are framed here (`send_response`, `send_body`): h2's own way makes a dozen objects and two copies for a
+   frame head of nine bytes, a fifth of what a small request costs in all. h2's stream state machine is still asked
+   first, so a frame that the state of the stream forbids cannot be sent, and its windows are kept up to date.
 
-Only public attributes and methods of h2 are replaced.
+Everything received goes through h2 unchanged. Only attributes and methods without underscore are used and replaced.
 """
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import Any
+
 from h2.config import H2Configuration
 from h2.connection import ConnectionInputs, H2Connection, H2ConnectionStateMachine
+from h2.errors import ErrorCodes
 from h2.events import Event
 from h2.settings import SettingCodes, Settings
-from hyperframe.frame import GoAwayFrame, SettingsFrame, WindowUpdateFrame
+from h2.stream import StreamInputs
+from hyperframe.frame import ContinuationFrame, DataFrame, GoAwayFrame, HeadersFrame, SettingsFrame, WindowUpdateFrame
 
+from genericapiserver.asgi import RawHeaders
 from genericapiserver.connection.header_blocks import CachedEncoder, HeaderBlocks
 from genericapiserver.connection.limits import ConnectionLimits
 
 DEFAULT_WINDOW = 65535
 HEADER_LIST_SLACK = 320
 """Go adds 10 fields of 32 bytes to its limit when it announces MAX_HEADER_LIST_SIZE."""
+
+_FRAME_HEAD = Struct(">HBBBL").pack
+"""RFC 9113 section 4.1: length (its upper 16 and lower 8 bits), type, flags, stream."""
+_END_STREAM = 0x1
+_END_HEADERS = 0x4
 
 # Outbound headers are checked when they are first encoded (header_blocks), not per response.
 _CONFIGURATION = H2Configuration(
@@ -34,7 +48,7 @@ _CONFIGURATION = H2Configuration(
 
 
 class ServerCodec(H2Connection):
-    """Frames in, events out, and back. `data_to_send` starts with our SETTINGS and WINDOW_UPDATE, in Go's order."""
+    """Frames in, events out, and back. Our first frames are `preface`'s, not among what is to be sent."""
 
     def __init__(self, limits: ConnectionLimits, blocks: HeaderBlocks) -> None:
         super().__init__(_CONFIGURATION)
@@ -54,11 +68,82 @@ class ServerCodec(H2Connection):
         self.max_inbound_frame_size = limits.max_frame_size
         self.decoder.max_header_list_size = header_list
         self._swept = 0
+        self._out: list[bytes | memoryview] = []
         self.initiate_connection()
         # One window per stream: a connection full of unread bodies leaves room for the next request.
         window = limits.stream_window * limits.max_concurrent_streams - DEFAULT_WINDOW
         self.increment_flow_control_window(max(window, 1))
         super().clear_outbound_data_buffer()
+        self._out.clear()
+
+    def send_response(self, stream_id: int, headers: RawHeaders) -> None:
+        """Frame a response head. Raises ProtocolError when the stream's state forbids one."""
+        self.streams[stream_id].state_machine.process_input(StreamInputs.SEND_HEADERS)
+        block = self.encoder.encode(headers)
+        size, limit = len(block), self.max_outbound_frame_size
+        if size <= limit:
+            self._out.append(_FRAME_HEAD(size >> 8, size & 0xFF, HeadersFrame.type, _END_HEADERS, stream_id) + block)
+            return
+        frame = HeadersFrame.type
+        for start in range(0, size, limit):
+            piece = block[start : start + limit]
+            flags = _END_HEADERS if start + limit >= size else 0
+            self._out.append(_FRAME_HEAD(len(piece) >> 8, len(piece) & 0xFF, frame, flags, stream_id) + piece)
+            frame = ContinuationFrame.type
+
+    def send_body(self, stream_id: int, data: bytes | memoryview, end: bool) -> None:
+        """Frame a piece of a response body that is no larger than `body_room`. Raises ProtocolError like send_response."""
+        stream = self.streams[stream_id]
+        process = stream.state_machine.process_input
+        process(StreamInputs.SEND_DATA)
+        if end:
+            process(StreamInputs.SEND_END_STREAM)
+        size = len(data)
+        self._out.append(_FRAME_HEAD(size >> 8, size & 0xFF, DataFrame.type, _END_STREAM if end else 0, stream_id))
+        if size:
+            self._out.append(data)
+            stream.outbound_flow_control_window -= size
+            self.outbound_flow_control_window -= size
+
+    def body_room(self, stream_id: int) -> int:
+        """How many bytes of body may be sent in one frame now; 0 or less: none."""
+        return min(
+            self.max_outbound_frame_size,
+            self.outbound_flow_control_window,
+            self.streams[stream_id].outbound_flow_control_window,
+        )
+
+    def send_continue(self, stream_id: int) -> None:
+        """Frame `100 Continue`."""
+        self.send_headers(stream_id, [(b":status", b"100")])
+        self._collect()
+
+    # What h2 frames goes into the same queue as what is framed here, in order.
+
+    def receive_data(self, data: Any) -> list[Event]:
+        try:
+            return super().receive_data(data)
+        finally:
+            self._collect()
+
+    def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
+        super().reset_stream(stream_id, error_code)
+        self._collect()
+
+    def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
+        super().increment_flow_control_window(increment, stream_id)
+        self._collect()
+
+    def data_to_send(self, amount: int | None = None) -> bytes:
+        """Everything that waits to be sent; *amount* is not supported."""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def _collect(self) -> None:
+        data = super().data_to_send()
+        if data:
+            self._out.append(data)
 
     @property
     def open_inbound_streams(self) -> int:

@@ -159,7 +159,7 @@ class Stream:
     async def _write(self, body: bytes, end: bool) -> None:
         """The long way: piece by piece as windows and socket allow."""
         driver = self._driver
-        view = memoryview(body)
+        view = memoryview(bytes(body))  # no copy, unless it is something that could still change
         while not self.disconnected:
             size = driver.room(self, len(view))
             if size == 0 and len(view):
@@ -170,7 +170,7 @@ class Stream:
                     driver.waiting_to_write.pop(self.id, None)
                 continue
             rest = view[size:]
-            driver.write_data(self, bytes(view[:size]), end and not rest)
+            driver.write_data(self, view[:size], end and not rest)
             if not rest:
                 return
             view = rest

@@ -367,6 +367,17 @@ async def test_a_header_http2_cannot_carry_is_a_500(
         assert "illegal response header" in caplog.text
 
 
+async def test_a_large_head_is_sent_in_pieces(serve: Serve, client_context: Contexts) -> None:
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 200, b"x", None, [(b"x-%d" % number, b"v" * 1000) for number in range(50)])
+
+    async with serve(large) as running, h2_client(running.port, client_context()) as client:
+        for _ in range(2):
+            response = await client.request("/")
+            assert response.headers["x-49"] == "v" * 1000
+            assert response.body == b"x"
+
+
 async def test_head_and_304_have_no_body(serve: Serve, client_context: Contexts) -> None:
     async def handler(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 304 if scope["path"] == "/304" else 200, "headers": []})
