@@ -34,7 +34,7 @@ from genericapiserver.component import EffectiveVersion, FeatureGate
 from genericapiserver.delegation import DelegationTarget, EmptyDelegate
 from genericapiserver.endpoints.discovery.addresses import Addresses, DefaultAddresses
 from genericapiserver.endpoints.responses import send_error
-from genericapiserver.features import default_feature_gate
+from genericapiserver.features import API_SERVER_IDENTITY, default_feature_gate
 from genericapiserver.filters.max_in_flight import InFlightLimits
 from genericapiserver.filters.metrics import InFlightMetrics
 from genericapiserver.healthz import LOG, PING, HealthChecker
@@ -46,7 +46,7 @@ from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
-from genericapiserver.secure_serving import SecureServingInfo
+from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,8 @@ class Config:
     object_count_period: float = 60.0
     """Seconds between two counts of stored objects for the metrics; 0 counts never."""
     cleanups: list[Callable[[], Awaitable[None]]] = attrs.field(factory=list)
-    api_server_id: str = attrs.field(factory=lambda: api_server_id(socket.gethostname()))
+    api_server_id: str = attrs.field(default=attrs.Factory(lambda self: _own_api_server_id(self), takes_self=True))
+    """Empty with the gate APIServerIdentity off."""
     lifecycle_signals: LifecycleSignals = attrs.field(factory=LifecycleSignals)
     non_long_running_requests: InFlightRequests = attrs.field(factory=InFlightRequests)
     watch_requests: InFlightRequests = attrs.field(factory=InFlightRequests)
@@ -298,6 +299,10 @@ def _authorize_loopback_token(config: Config) -> None:
     )
 
 
+def _own_api_server_id(config: Config) -> str:
+    return api_server_id(socket.gethostname()) if config.feature_gate.enabled(API_SERVER_IDENTITY) else ""
+
+
 def api_server_id(hostname: str) -> str:
     """The identity of a server on this host: a hash that tells nothing about the name (server reference, APIServerID)."""
     digest = hashlib.sha256()
@@ -322,7 +327,10 @@ def _external_address(config: Config) -> str:
         return address
     if config.secure_serving is None:
         raise ConfigError("cannot derive external address port without listening on a secure port.")
-    _, port = config.secure_serving.host_port()
+    try:
+        _, port = config.secure_serving.host_port()
+    except SecureServingError as error:
+        raise ConfigError(f"cannot derive external address from the secure port: {error}") from error
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 

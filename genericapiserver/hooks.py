@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from genericapiserver.aio import Signal
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.loopback import LoopbackClientConfig
 
 
@@ -61,10 +62,10 @@ def check_post_start_hook(name: str, hook: PostStartHook | None, registered: dic
     if not name:
         raise HookError("missing name")
     if hook is None:
-        raise HookError(f'hook func may not be nil: "{name}"')
+        raise HookError(f"hook func may not be nil: {quote(name)}")
     if name in registered:
         where = registered[name].registered_at
-        raise HookError(f'unable to add "{name}" because it was already registered by: {where}')
+        raise HookError(f"unable to add {quote(name)} because it was already registered by: {where}")
 
 
 def where_registered() -> str:
@@ -78,7 +79,7 @@ async def run_post_start_hook(name: str, entry: PostStartHookEntry, context: Pos
     try:
         await entry.hook(context)
     except Exception as error:
-        raise HookError(f'PostStartHook "{name}" failed: {error}') from error
+        raise HookError(f"PostStartHook {quote(name)} failed: {error}") from error
     entry.done.set()
 
 
@@ -89,7 +90,7 @@ async def run_pre_shutdown_hooks(hooks: dict[str, PreShutdownHookEntry]) -> None
         try:
             await entry.hook()
         except Exception as error:  # noqa: BLE001  every hook gets its turn; the failures are raised together below
-            failures.append(HookError(f'PreShutdownHook "{name}" failed: {error}'))
+            failures.append(HookError(f"PreShutdownHook {quote(name)} failed: {error}"))
     if len(failures) == 1:
         raise failures[0]
     if failures:

@@ -38,6 +38,7 @@ class PreparedAPIServer:
 
         Raises OSError when the listener cannot be served, HookError with the hook's name when one fails (a post-start
         hook ends the server at once; a failed pre-shutdown hook ends it without draining, as in the reference).
+        Requests that are being served are cut off then.
         """
         async with self.serving():
             await shutdown_trigger()
@@ -48,16 +49,18 @@ class PreparedAPIServer:
         server = self.server
         try:
             async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as stack:
-                signals_task = tasks.create_task(self._fire_mux_and_discovery_complete())
                 background = Background(tasks)
                 serving = await server.start_serving(stack)
-                self._start_post_start_hooks(background)
-                notify_systemd()
+                signals_task = tasks.create_task(self._fire_mux_and_discovery_complete())
                 try:
+                    self._start_post_start_hooks(background)
+                    notify_systemd()
                     yield serving.address if serving is not None else ("", 0)
+                    signals_task.cancel()  # what is not complete when the server is told to stop never will be
                     await self._shut_down(serving, background)
                 finally:
                     signals_task.cancel()
+                    server.http_server_stopping.set()
                     background.cancel()
         except BaseExceptionGroup as group:
             raise _only(group) from group
@@ -110,19 +113,26 @@ class PreparedAPIServer:
 
     async def _drain_requests(self) -> None:
         server = self.server
-        await server.non_long_running_requests.drain()
-        if (grace := server.shutdown_watch_termination_grace_period) > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await server.watch_requests.drain()
+        async with asyncio.TaskGroup() as drains:
+            drains.create_task(server.non_long_running_requests.drain())
+            drains.create_task(self._drain_watches(server.shutdown_watch_termination_grace_period))
         server.lifecycle_signals.in_flight_requests_drained.set()
 
+    async def _drain_watches(self, grace: float) -> None:
+        """Without a grace period watches are not waited for."""
+        if grace > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self.server.watch_requests.drain()
+
     async def _stop_http(self, serving: "Serving | None", background: "Background", timeout: float) -> None:
+        stopped_listening = self.server.lifecycle_signals.http_server_stopped_listening
         self.server.http_server_stopping.set()
         background.cancel()
         if serving is not None:
+            serving.listener_stopped.on_set(stopped_listening.set)
             await serving.stop(timeout)
-        self.server.lifecycle_signals.http_server_stopped_listening.set()
+        stopped_listening.set()
 
 
 class Background:
@@ -131,13 +141,19 @@ class Background:
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._group = tasks
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cancelled = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start *work*, unless it is too late."""
+        if self._cancelled:
+            work.close()
+            return
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def cancel(self) -> None:
+        self._cancelled = True
         for task in self._tasks:
             task.cancel()
 

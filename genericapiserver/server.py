@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from genericapiserver.aio import Signal
 from genericapiserver.api_group import APIGroupInfo
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
 from genericapiserver.delegation import DelegationTarget
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ALLOWED_MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 INFORMERS_HOOK = "generic-apiserver-start-informers"
 MAX_IN_FLIGHT_HOOK = "max-in-flight-filter"
 OBJECT_COUNT_HOOK = "storage-object-count-tracker-hook"
@@ -53,6 +55,12 @@ class GenericAPIServer:
 
     def __init__(self, name: str, completed: CompletedConfig, delegation_target: DelegationTarget) -> None:
         config = completed.config
+        for info in config.serializer.supported_media_types:
+            if info.media_type not in ALLOWED_MEDIA_TYPES:
+                raise ConfigError(
+                    f"refusing to create new apiserver {quote(name)} with support for media type "
+                    f"{quote(info.media_type)} (allowed media types are: {', '.join(ALLOWED_MEDIA_TYPES)})"
+                )
         if config.loopback_client_config is None:
             raise ConfigError("Genericapiserver.New() called with config.LoopbackClientConfig == nil")
         self.name = name
@@ -155,9 +163,9 @@ class GenericAPIServer:
         """
         if name in self.config.disabled_post_start_hooks:
             return
+        if name and self.post_start_hooks_called:
+            raise HookError(f"unable to add {quote(name)} because PostStartHooks have already been called")
         check_post_start_hook(name, hook, self._post_start_hooks)
-        if self.post_start_hooks_called:
-            raise HookError(f'unable to add "{name}" because PostStartHooks have already been called')
         self._register_hook(name, PostStartHookEntry(hook, where_registered()))
 
     def add_pre_shutdown_hook(self, name: str, hook: PreShutdownHook) -> None:
@@ -165,9 +173,9 @@ class GenericAPIServer:
         if not name:
             raise HookError("missing name")
         if self.pre_shutdown_hooks_called:
-            raise HookError(f'unable to add "{name}" because PreShutdownHooks have already been called')
+            raise HookError(f"unable to add {quote(name)} because PreShutdownHooks have already been called")
         if name in self._pre_shutdown_hooks:
-            raise HookError(f'unable to add "{name}" because it is already registered')
+            raise HookError(f"unable to add {quote(name)} because it is already registered")
         self._pre_shutdown_hooks[name] = PreShutdownHookEntry(hook)
 
     def install_api_group(self, info: APIGroupInfo) -> None:
@@ -210,7 +218,10 @@ class GenericAPIServer:
         secure = self.config.secure_serving
         if secure is None:
             return None
-        return await stack.enter_async_context(secure.serve(self.handler, metrics=self.config.metrics))
+        # Requests get their time to end in the ordered shutdown; on any other way out they are cut off.
+        return await stack.enter_async_context(
+            secure.serve(self.handler, shutdown_timeout=0.0, metrics=self.config.metrics)
+        )
 
     async def wait_until_ready(self) -> None:
         """Return once every check of /readyz passes."""
@@ -241,6 +252,8 @@ class GenericAPIServer:
         """Hooks of the configuration, then the built-in ones unless a delegate brought them."""
         config = self.config
         for name, entry in config.post_start_hooks.items():
+            if name in config.disabled_post_start_hooks:
+                continue
             check_post_start_hook(name, entry.hook, self._post_start_hooks)
             self._register_hook(name, entry)
         built_in: dict[str, PostStartHook] = {}

@@ -8,6 +8,7 @@ import functools
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Final
 
 SHUTDOWN_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -29,6 +30,8 @@ def setup_signal_handler() -> Callable[[], Awaitable[None]]:
         if stop.is_set():
             os._exit(1)
         stop.set()
+        for number in SHUTDOWN_SIGNALS:  # from now on at once, even while the loop is busy or waits for a thread
+            signal.signal(number, _exit_at_once)
 
     for number in SHUTDOWN_SIGNALS:
         loop.add_signal_handler(number, on_signal)
@@ -40,9 +43,16 @@ def setup_signal_handler() -> Callable[[], Awaitable[None]]:
     return wait
 
 
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
+    os._exit(1)
+
+
 def request_shutdown() -> bool:
-    """Do what a signal does, from any thread. False when no handler was set up."""
+    """Do what a signal does, from any thread. False when no handler was set up, or its loop has ended."""
     if not _requests:
         return False
-    _requests[0]()
+    try:
+        _requests[0]()
+    except RuntimeError:  # the loop is closed
+        return False
     return True
