@@ -71,17 +71,17 @@ def resident(pid: int) -> float:
 async def create_all(target: Target, namespace: str, *names: str) -> None:
     """Create flunders of these names, one request each."""
     client = await connect(target)
+    headers = target.headers("POST", PATH.format(namespace=namespace), "application/json")
     for name in names:
-        done = asyncio.get_running_loop().create_future()
-        headers = target.headers("POST", PATH.format(namespace=namespace), "application/json")
+        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def done(status: int, size: int, answered: asyncio.Future[int] = answered) -> None:
+            answered.set_result(status)
+
         body = json.dumps(BODY).replace("NAME", name).encode()
-        client.request(
-            [*headers, ("content-type", "application/json")],
-            body,
-            lambda status, size, done=done: done.set_result(status),
-        )
-        if await done not in (201, 409):
-            raise SystemExit(f"creating {name} answered {done.result()}")
+        client.request([*headers, ("content-type", "application/json")], body, done)
+        if await answered not in (201, 409):
+            raise SystemExit(f"creating {name} answered {answered.result()}")
     client.close()
 
 

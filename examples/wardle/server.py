@@ -143,6 +143,5 @@ class WardleServerOptions:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until a signal; the exit status."""
-    return run_command(
-        "wardle-apiserver", WardleServerOptions(build=unstamped_build), sys.argv[1:] if arguments is None else arguments
-    )
+    options = WardleServerOptions(build=unstamped_build)
+    return run_command("wardle-apiserver", options, sys.argv[1:] if arguments is None else arguments)

@@ -1,6 +1,6 @@
 """Clocks are handed in, so that a test turns them by hand."""
 
-import datetime
+import datetime as dt
 import time
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from typing import Protocol
 class Clock(Protocol):
     """What asks for the time takes one of these."""
 
-    def now(self) -> datetime.datetime:
+    def now(self) -> dt.datetime:
         """The wall clock, in UTC, with its time zone."""
 
     def monotonic(self) -> float:
@@ -18,8 +18,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.UTC)
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
 
     def monotonic(self) -> float:
         return time.monotonic()

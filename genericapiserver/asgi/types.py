@@ -1,4 +1,4 @@
-"""The protocol vocabulary: six aliases of the ASGI specification (https://asgi.readthedocs.io, HTTP connection scope 2.4)."""
+"""The protocol vocabulary: six aliases of the ASGI specification (https://asgi.readthedocs.io, HTTP scope 2.4)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias

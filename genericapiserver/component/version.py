@@ -14,7 +14,11 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?\Z")
 
 
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "i686": "386"}
-"""What Go calls a machine."""
+
+
+def _architecture() -> str:
+    """The machine as Go calls it."""
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 class VersionError(ValueError):
