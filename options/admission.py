@@ -58,7 +58,7 @@ class AdmissionOptions:
         ]
         missing = [name for name in self.plugins.registered if name not in self.plugins.order]
         if missing:
-            problems.append(f"plugins {missing} registered are not in RecommendedPluginOrder")
+            problems.append(f"plugins [{' '.join(missing)}] registered are not in RecommendedPluginOrder")
         if self.config_file:
             problems.append("--admission-control-config-file is not available in this version: leave it out")
         return problems
