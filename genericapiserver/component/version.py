@@ -114,9 +114,8 @@ class EffectiveVersion:
             return []
         problems = []
         if not self.floor <= self.emulation_version <= self.binary_version.major_minor:
-            problems.append(
-                f"emulation version {self.emulation_version} is not between [{self.floor}, {self.binary_version}]"
-            )
+            binary = f"{self.binary_version.major_minor}.0"  # as the reference prints it, whatever the patch is
+            problems.append(f"emulation version {self.emulation_version} is not between [{self.floor}, {binary}]")
         if not self.floor <= self.min_compatibility_version <= self.emulation_version:
             problems.append(
                 f"minCompatibilityVersion version {self.min_compatibility_version} is not between "

@@ -44,7 +44,7 @@ def test_emulating_what_does_not_exist_is_found_by_validate() -> None:
     components = registry()
     components.emulated_versions = ["wardle=1.3"]
     components.set()
-    assert "emulation version 1.3 is not between [0.0, 1.2]" in components.validate()
+    assert "emulation version 1.3 is not between [0.0, 1.2.0]" in components.validate()
 
 
 def versions(*values: str) -> Callable[[ComponentGlobalsRegistry], None]:
