@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from genericapiserver.apimachinery.serializer.encode import dump_json
+from genericapiserver.apimachinery.serializer.json import encode_json
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -20,7 +20,7 @@ class Document:
 
     @functools.cached_property
     def body(self) -> bytes:
-        return dump_json(self.content)
+        return encode_json(self.content)
 
     @functools.cached_property
     def etag(self) -> str:
