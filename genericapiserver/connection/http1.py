@@ -258,6 +258,7 @@ class HTTP1Driver:
         exchange.task = self._service.start_task(exchange.run())
 
     def _upgrade(self, scope: Scope) -> None:
+        # hypercorn takes some 25 ms to import; most servers never meet a websocket.
         from genericapiserver.connection.websocket import WebSocket
 
         self._websocket = WebSocket(self, self._link, self._h11, scope)

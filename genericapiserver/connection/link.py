@@ -10,6 +10,8 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
+from genericapiserver.connection.http1 import HTTP1Driver
+from genericapiserver.connection.http2 import HTTP2Driver
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
 
@@ -150,8 +152,6 @@ class Link(asyncio.Protocol):
     # For subclasses
 
     def _opened(self) -> None:
-        from genericapiserver.connection.http1 import HTTP1Driver
-
         self.driver = HTTP1Driver(self)
 
     def _farewell(self) -> None:
@@ -255,12 +255,8 @@ class TLSLink(Link):
             return
         self.tls = session.peer()
         if session.alpn_protocol == "h2":
-            from genericapiserver.connection.http2 import HTTP2Driver
-
             self.driver = HTTP2Driver(self)
         else:
-            from genericapiserver.connection.http1 import HTTP1Driver
-
             self.driver = HTTP1Driver(self)
         if self.service.stopping:
             self.driver.begin_shutdown()
