@@ -1,5 +1,7 @@
 """Health checks as numbers (component-base/metrics/prometheus/slis). They have a registry of their own, at /metrics/slis."""
 
+from prometheus_client import Counter, Gauge
+
 from genericapiserver.metrics import MetricsRegistry
 
 
@@ -18,6 +20,14 @@ class HealthMetrics:
             ["name", "type", "status"],
         )
 
+        self._children: dict[tuple[str, str, bool], tuple[Gauge, Counter]] = {}
+
     def observe(self, name: str, type: str, *, healthy: bool) -> None:
-        self._gauge.labels(name, type).set(1 if healthy else 0)
-        self._total.labels(name, type, "success" if healthy else "error").inc()
+        children = self._children.get((name, type, healthy))
+        if children is None:
+            status = "success" if healthy else "error"
+            children = self._gauge.labels(name, type), self._total.labels(name, type, status)
+            self._children[name, type, healthy] = children
+        gauge, total = children
+        gauge.set(1 if healthy else 0)
+        total.inc()
