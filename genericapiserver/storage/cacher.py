@@ -15,6 +15,7 @@ Source: k8s.io/apiserver pkg/storage/cacher/{cacher,delegator,watch_cache}.go.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Generic, Literal, TypeVar, overload
 
@@ -23,9 +24,10 @@ from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
 from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
+from genericapiserver.storage.cache_history import MissedEvents, stored_or_unreadable
+from genericapiserver.storage.cache_pages import PageMaker
 from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
-from genericapiserver.storage.cache_watch import Bucket, CacheWatch, seen_by
-from genericapiserver.storage.continue_token import encode_continue
+from genericapiserver.storage.cache_watch import Bucket, CacheWatch
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, Subscription
 from genericapiserver.storage.errors import KeyNotFoundError, StorageError, StorageInternalError
 from genericapiserver.storage.interface import (
@@ -37,13 +39,13 @@ from genericapiserver.storage.interface import (
     WatchStream,
 )
 from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY
-from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 FRESHNESS_TIMEOUT = 3.0
 """Seconds that a request waits for a revision of the future (Go: blockTimeout)."""
@@ -51,8 +53,6 @@ HISTORY_WINDOW = 75.0
 """Seconds that changes are kept at least, if they are not too many (Go: DefaultEventFreshDuration)."""
 MAX_EVENTS = 10_000
 """Changes kept at most; older ones are in the engine's history."""
-MAX_REPLAY = 50_000
-"""Changes that a watch may be behind when it starts; a client that is further behind lists faster."""
 
 
 class Cacher(Generic[T]):
@@ -125,24 +125,23 @@ class Cacher(Generic[T]):
 
     async def _read_all(self) -> tuple[list[StoredObject[T]], int]:
         """Every object as of one revision."""
+        access = self.store.access
         objects: list[StoredObject[T]] = []
         start, revision = self._keys.engine_prefix, 0
         while True:
-            page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
+            try:
+                page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
+            except CompactedError:  # that took too long; the first page has no revision to lose
+                objects, start, revision = [], self._keys.engine_prefix, 0
+                continue
             revision = revision or page.rev
             for index, kv in enumerate(page.kvs):
-                objects.append(self._stored(kv.key, kv.mod_rev, kv.value))
+                objects.append(stored_or_unreadable(access, kv.key, kv.mod_rev, kv.value))
                 if index % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
             if len(page.kvs) >= page.total:
                 return objects, revision
             start = page.kvs[-1].key + b"\x00"
-
-    def _stored(self, key: bytes, revision: int, data: bytes) -> StoredObject[T]:
-        try:
-            return self.store.access.stored(key, revision, data)
-        except Exception as error:  # noqa: BLE001 - whatever a transformer raises concerns this object alone
-            return UnreadableObject(self._keys.from_engine(key), revision, data, self.store.form, error)
 
     # ---- hearing of writes
 
@@ -152,9 +151,18 @@ class Cacher(Generic[T]):
         if state is None:
             self._early.extend(news)
             return
-        now = asyncio.get_running_loop().time()
+        try:
+            self._take(state, news)
+        except Exception:  # noqa: BLE001 - the engine must not suffer from it
+            # A cache that missed something would be wrong for ever. Watches end, and the next request fills it anew.
+            _log.exception("the watch cache of %s failed and starts again", self._root)
+            self._reset()
+
+    def _take(self, state: CacheState[T], news: Sequence[EngineEvent]) -> None:
+        now, access = asyncio.get_running_loop().time(), self.store.access
         for change in news:
-            current = None if change.value is None else self._stored(change.key, change.rev, change.value)
+            key, value = change.key, change.value
+            current = None if value is None else stored_or_unreadable(access, key, change.rev, value)
             event = state.apply(self._keys.from_engine(change.key), change.rev, now, current)
             if event is not None and self._buckets:
                 self._file(event, state.start_rev)
@@ -251,39 +259,8 @@ class Cacher(Generic[T]):
             revision = current
             low, high = state.bounds(key, start)
             items, total = state.items[low : min(high, low + wanted) if wanted else high], high - low
-        if predicate.empty:
-            return self._cut(items, total, predicate, limit, full, revision)
-        return await self._select(items, predicate, limit, full, revision)
-
-    async def _select(
-        self, items: list[StoredObject[T]], predicate: SelectionPredicate, limit: int, prefix: str, revision: int
-    ) -> StoredList[T]:
-        """The first *limit* of *items* that are selected. Looking into objects may decode them: others get a turn."""
-        found: list[StoredObject[T]] = []
-        for index, stored in enumerate(items, 1):
-            if index % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-            if predicate.matches(stored):
-                found.append(stored)
-                if len(found) == limit:
-                    # Unread keys make a next page, whether they match or not.
-                    return self._cut(found, limit + len(items) - index, predicate, limit, prefix, revision)
-        return StoredList(found, revision)
-
-    def _cut(
-        self,
-        items: list[StoredObject[T]],
-        total: int,
-        predicate: SelectionPredicate,
-        limit: int,
-        prefix: str,
-        revision: int,
-    ) -> StoredList[T]:
-        """A page of *items* with a token if *total* says that there are more keys."""
-        if not limit or total <= len(items):
-            return StoredList(items, revision)
-        token = encode_continue(f"{self._keys.full(items[-1].key)}\x00", prefix, revision)
-        return StoredList(items, revision, token, total - limit if predicate.empty else None)
+        page: PageMaker[T] = PageMaker(self._keys, full, revision, predicate, limit)
+        return page.cut(items, total) if predicate.empty else await page.select(items)
 
     # ---- watching
 
@@ -310,10 +287,7 @@ class Cacher(Generic[T]):
         elif after < current:
             if after < self._engine.floor_rev():
                 return FailedWatchStream([error_event(cached_watch_too_old(after, self._engine.floor_rev()))])
-            if after < state.start_rev:
-                backlog = await self._replay(state, key, options, after)
-            else:
-                backlog = self._since(state, key, options, after)
+            backlog = await MissedEvents(self.store.access, state, key, options).after(after)
             after = self._engine.current_rev()
             if backlog and backlog[-1].type is EventType.ERROR:
                 return FailedWatchStream(backlog)
@@ -325,47 +299,6 @@ class Cacher(Generic[T]):
             return state.items[low:high]
         stored = state.by_key.get(key)
         return () if stored is None else (stored,)
-
-    def _since(self, state: CacheState[T], key: str, options: ListOptions, after: int) -> list[WatchEvent[T]]:
-        """What the changes in memory after *after* are for a watch of *key*."""
-        events: list[WatchEvent[T]] = []
-        for change in state.events_after(after):
-            if change.key.startswith(key) if options.recursive else change.key == key:
-                if change.unreadable is not None:
-                    return [*events, error_event(change.unreadable.error)]
-                event = seen_by(options.predicate, change)
-                if event is not None:
-                    events.append(event)
-        return events
-
-    async def _replay(self, state: CacheState[T], key: str, options: ListOptions, after: int) -> list[WatchEvent[T]]:
-        """The same with changes that have left the memory, read from the engine."""
-        start = self._keys.engine_key(key)
-        end = start[:-1] + b"0" if options.recursive else None
-        events: list[WatchEvent[T]] = []
-        while after < state.start_rev:
-            try:
-                batch = await self._engine.history(start, end, after_rev=after, upto=state.start_rev)
-            except CompactedError as error:
-                return [error_event(cached_watch_too_old(after, error.floor))]
-            except EngineError as error:
-                raise self.store.access.translated(error, key) from error
-            for old in batch.events:
-                change = self._change(old)
-                if change.unreadable is not None:
-                    return [*events, error_event(change.unreadable.error)]
-                event = seen_by(options.predicate, change)
-                if event is not None:
-                    events.append(event)
-            after = batch.rev
-            if len(events) > MAX_REPLAY:
-                return [error_event(cached_watch_too_old(after, state.start_rev))]
-        return events + self._since(state, key, options, after)
-
-    def _change(self, old: EngineEvent) -> CacheEvent[T]:
-        current = None if old.value is None else self._stored(old.key, old.rev, old.value)
-        previous = None if old.prev_value is None else self._stored(old.key, old.prev_rev, old.prev_value)
-        return CacheEvent(self._keys.from_engine(old.key), old.rev, 0.0, current, previous)
 
     def _open(
         self,
@@ -503,10 +436,14 @@ class Cacher(Generic[T]):
 
     def _stop(self) -> None:
         self._closed = True
+        self._bookmarks.stop()
+        self._reset()
+
+    def _reset(self) -> None:
+        """End every watch and forget everything."""
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-        self._bookmarks.stop()
         for bucket in tuple(self._buckets.values()):
             for watch in tuple(bucket.watches):
                 watch.close()

@@ -33,10 +33,15 @@ SELECT c.key, l.value, c.create_rev, c.mod_rev, c.expires_at
 FROM current c JOIN log l ON l.rev = c.mod_rev WHERE c.key >= ? AND c.key < ? ORDER BY c.key LIMIT ?
 """
 _COUNT = "SELECT count(*) FROM current WHERE key >= ? AND key < ?"
+# In a group with one max(), the other columns are those of its row: SQLite promises that. The index has all three columns
+# in the order of the groups, so the inner query stops at the limit.
 _RANGE_AT = """
 SELECT l.key, l.value, l.create_rev, l.rev, l.expires_at
-FROM (SELECT key, max(rev) AS rev FROM log WHERE key >= ? AND key < ? AND rev <= ? GROUP BY key) newest
-JOIN log l ON l.rev = newest.rev WHERE l.deleted = 0 ORDER BY newest.key LIMIT ?
+FROM (
+    SELECT key, rev FROM (
+        SELECT key, max(rev) AS rev, deleted FROM log WHERE key >= ? AND key < ? AND rev <= ? GROUP BY key ORDER BY key
+    ) WHERE deleted = 0 LIMIT ?
+) newest JOIN log l ON l.rev = newest.rev ORDER BY newest.key
 """
 _COUNT_AT = """
 SELECT count(*) FROM (
@@ -49,8 +54,13 @@ FROM current c JOIN log l ON l.rev = c.mod_rev WHERE c.key >= ? AND c.key < ?
 """
 _HISTORY = """
 SELECT l.rev, l.key, l.value, p.value, l.create_rev, l.prev_rev
-FROM log l LEFT JOIN log p ON p.rev = l.prev_rev
+FROM log l NOT INDEXED LEFT JOIN log p ON p.rev = l.prev_rev
 WHERE l.rev > ? AND l.rev <= ? AND l.key >= ? AND l.key < ? ORDER BY l.rev LIMIT ?
+"""
+_HISTORY_OF_KEY = """
+SELECT l.rev, l.key, l.value, p.value, l.create_rev, l.prev_rev
+FROM log l INDEXED BY log_by_key LEFT JOIN log p ON p.rev = l.prev_rev
+WHERE l.rev > ? AND l.rev <= ? AND l.key = ? ORDER BY l.rev LIMIT ?
 """
 
 
@@ -111,8 +121,10 @@ def history(
     """Events after *after* up to *upto*, at most *limit*, and the revision up to which nothing is missing."""
     with _snapshot(connection) as current:
         _check(connection, after, current)
-        stop = start + b"\x00" if end is None else end
-        rows = connection.execute(_HISTORY, (after, upto, start, stop, limit)).fetchall()
+        if end is None:
+            rows = connection.execute(_HISTORY_OF_KEY, (after, upto, start, limit)).fetchall()
+        else:
+            rows = connection.execute(_HISTORY, (after, upto, start, end, limit)).fetchall()
     events = [EngineEvent(*row) for row in rows]
     return WatchBatch(events, events[-1].rev if len(events) == limit else upto)
 

@@ -176,7 +176,14 @@ class WatchEvent(Generic[T]):
         stored = self.object
         if not isinstance(stored, StoredObject):
             return make(self)
-        return stored.representation((self.type, name), lambda _: make(self))
+        representations = stored._representations
+        if representations is None:
+            representations = stored._representations = {}
+        key = (self.type, name)
+        encoded = representations.get(key)
+        if encoded is None:
+            encoded = representations[key] = make(self)
+        return encoded
 
 
 @attrs.frozen

@@ -112,6 +112,25 @@ async def test_closing_during_the_filling_ends_those_who_wait(harness: Harness) 
         await harness.backend.get(key_of("ns/a"))
 
 
+async def test_a_cache_that_failed_ends_its_watches_and_fills_itself_again(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = cache_of(harness)
+    (stream,) = await open_watches(cache, 1)
+
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("genericapiserver.storage.cache_state.CacheState.apply", broken)
+        created = await harness.create("ns/a")
+    assert await next_batch(stream) == []
+    assert "the watch cache of /pods/ failed and starts again" in caplog.text
+    assert (await cache.get(key_of("ns/a"))).revision == created.revision
+    updated = await harness.update("ns/a", node("n"))
+    assert (await cache.get(key_of("ns/a"))) is updated
+
+
 # ---- freshness
 
 
