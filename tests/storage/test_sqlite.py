@@ -492,3 +492,61 @@ async def test_nothing_expires_before_its_time(tmp_path: Path) -> None:
     await engine.reached(rev + 1)
     assert (await engine.get(b"/r/a")).kv is None
     await engine.aclose()
+
+
+# ---- a failure at every step
+
+
+class FailingConnection:
+    """Passes everything on but the statement number *fail*, which meets a disk error."""
+
+    def __init__(self, connection: sqlite3.Connection, fail: int) -> None:
+        self._connection = connection
+        self._left = fail
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        self._left -= 1
+        if self._left == 0 and sql != "ROLLBACK":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+        return self._connection.execute(sql, *arguments)
+
+
+@pytest.mark.parametrize("fail", range(1, 45))
+async def test_a_failed_statement_fails_its_write_and_leaves_nothing(tmp_path: Path, fail: int) -> None:
+    path = tmp_path / "store.db"
+    engine = await reopen(path)
+    heard: list[int] = []
+    engine.subscribe(b"/", lambda news: heard.extend(event.rev for event in news))
+    engine._writer._connection = FailingConnection(writer_connection(engine), fail)  # type: ignore[assignment]
+    expected: dict[bytes, tuple[bytes, int]] = {}
+    for turn in range(3):
+        keys = [b"/r/%d" % number for number in range(4)]
+        values = [b"%d-%d" % (turn, number) for number in range(4)]
+        results = await asyncio.gather(
+            *(
+                engine.put(key, value, expect_rev=expected[key][1] if key in expected else 0)
+                for key, value in zip(keys, values, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        for key, value, result in zip(keys, values, results, strict=True):
+            if isinstance(result, BaseException):
+                assert "reading or writing the disk failed" in str(result)
+            else:
+                assert result.ok
+                expected[key] = (value, result.rev)
+    rev = engine.current_rev()
+    assert heard == list(range(2, rev + 1))
+    found = {kv.key: (kv.value, kv.mod_rev) for kv in (await engine.range(*ALL)).kvs}
+    assert found == expected
+    await engine.check()
+    await engine.aclose()
+    engine = await reopen(path)
+    assert engine.current_rev() == rev
+    assert {kv.key: (kv.value, kv.mod_rev) for kv in (await engine.range(*ALL)).kvs} == expected
+    await engine.aclose()
