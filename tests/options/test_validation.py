@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from genericapiserver.admission import PluginRegistry
+from genericapiserver.admission import Attributes, PluginRegistry, validating_plugin
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.authentication.review import RetryBackoff
@@ -22,6 +22,12 @@ from genericapiserver.options.flags import aggregate
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import CORS_HELP, ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+
+
+@validating_plugin()
+def nothing(attributes: Attributes) -> None:
+    """Allow everything."""
+
 
 NOT_YET = "is not available in this version: leave it out"
 
@@ -307,14 +313,14 @@ def test_the_debug_socket_is_refused() -> None:
 )
 def test_admission(settings: dict[str, Any], problems: list[str]) -> None:
     plugins = PluginRegistry()
-    plugins.register("A", lambda configuration: object())
-    plugins.register("B", lambda configuration: object())
+    plugins.register("A", lambda configuration: nothing)
+    plugins.register("B", lambda configuration: nothing)
     assert AdmissionOptions(plugins=plugins, **settings).validate() == problems
 
 
 def test_admission_plugins_must_have_a_place() -> None:
     plugins = PluginRegistry()
-    plugins.register("A", lambda configuration: object())
+    plugins.register("A", lambda configuration: nothing)
     plugins.order.remove("A")
     assert AdmissionOptions(plugins=plugins).validate() == ["plugins [A] registered are not in RecommendedPluginOrder"]
 
