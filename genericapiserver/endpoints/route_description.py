@@ -74,13 +74,13 @@ def name_parameter(kind: str) -> RouteParameter:
     return RouteParameter(name="name", location="path", required=True, doc=f"The name of the {kind}.")
 
 
-def document(verb: str, kind: str, subresource: str) -> str:
+def document(verb: str, method: str, kind: str, subresource: str) -> str:
     """The sentence that describes an action."""
     of_sub = f"{subresource} of " if subresource else ""
     article = "an" if kind[:1].upper() in ("A", "E", "I", "O", "U") else "a"
     match verb:
         case "LIST":
-            return f"list {of_sub or 'or watch '}objects of kind {kind}"
+            return f"list or watch {of_sub}objects of kind {kind}"
         case "POST":
             return f"create {of_sub}{article} {kind}"
         case "DELETECOLLECTION":
@@ -103,7 +103,7 @@ def document(verb: str, kind: str, subresource: str) -> str:
                 f"watch changes to {of_sub}an object of kind {kind}. deprecated: use the 'watch' parameter with a list "
                 "operation instead, filtered to a single item with the 'fieldSelector' parameter."
             )
-    return f"connect {verb} requests to {of_sub}{kind}"
+    return f"connect {method} requests to {of_sub}{kind}"
 
 
 def responses(verb: str, produced: type[Any], list_type: type[Any] | None, deleted: type[Any]) -> dict[int, Any]:
@@ -192,7 +192,7 @@ def describe_route(
     return RouteDescription(
         path=path,
         method=method,
-        doc=document(method if action == "connect" else verb, resource_kind, subresource),
+        doc=document(verb, method, resource_kind, subresource),
         operation=name,
         group_version=group_version,
         action=action,
