@@ -3,7 +3,20 @@ from typing import Any
 import attrs
 import pytest
 
-from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, IP, STRING, STRINGS, TEXTS, FlagError, FlagSet
+from genericapiserver.options.flags import (
+    BOOL,
+    DURATION,
+    FLOAT,
+    INT,
+    IP,
+    STRING,
+    STRINGS,
+    TEXTS,
+    FlagError,
+    FlagSet,
+    HelpRequested,
+    report,
+)
 
 
 @attrs.define
@@ -58,7 +71,15 @@ def test_no_flags_leave_the_defaults() -> None:
         (["--cors-allowed-origins=a", "--cors-allowed-origins=b,c"], "origins", ["a", "b", "c"]),
         (['--cors-allowed-origins="a,b",c'], "origins", ["a,b", "c"]),
         (["--tls-sni-cert-key=a,b", "--tls-sni-cert-key=c,d:x,y"], "pairs", ["a,b", "c,d:x,y"]),
-        (["ignored", "--secure-port=1", "also"], "port", 1),
+        (["ignored", "--secure-port=1", "also", "-"], "port", 1),
+        (["--secure-port", "-1"], "port", -1),
+        (["--etcd-prefix", "--profiling"], "prefix", "--profiling"),
+        (["--etcd-prefix", "-h"], "prefix", "-h"),
+        (["--etcd-prefix=a=b"], "prefix", "a=b"),
+        (["--bind-address="], "address", ""),
+        (["--cors-allowed-origins="], "origins", []),
+        (["--secure-port=1", "--", "--secure-port=2"], "port", 1),
+        (["--secure-port=1", "--secure-port=2"], "port", 2),
     ],
 )
 def test_flags_set_what_they_are_bound_to(arguments: list[str], attribute: str, value: Any) -> None:
@@ -70,6 +91,16 @@ def test_flags_set_what_they_are_bound_to(arguments: list[str], attribute: str, 
     [
         (["--nope"], "unknown flag: --nope"),
         (["--nope=1"], "unknown flag: --nope"),
+        (["-x"], "unknown shorthand flag: 'x' in -x"),
+        (["-xyz"], "unknown shorthand flag: 'x' in -xyz"),
+        (["--=1"], "bad flag syntax: --=1"),
+        (["---port"], "bad flag syntax: ---port"),
+        (["--nope", "--secure-port=abc"], "unknown flag: --nope"),
+        (
+            ["--secure-port", "--profiling"],
+            'invalid argument "--profiling" for "--secure-port" flag: strconv.ParseInt: parsing "--profiling": invalid '
+            "syntax",
+        ),
         (["--secure"], "unknown flag: --secure"),
         (["--etcd-prefix"], "flag needs an argument: --etcd-prefix"),
         (
@@ -104,3 +135,43 @@ def test_the_help_lists_every_flag_with_its_default() -> None:
     assert "(default 1m0s)" in usage
     assert '(default "/registry")' in usage
     assert "(default [default])" in usage
+
+
+def test_flags_before_a_bad_one_are_set() -> None:
+    options = Options()
+    with pytest.raises(FlagError):
+        flag_set(options).parse(["--secure-port=1", "--nope", "--goaway-chance=0.01"])
+    assert (options.port, options.rate) == (1, 0.0)
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help", "--help=true"])
+def test_help_is_asked_for(argument: str) -> None:
+    with pytest.raises(HelpRequested):
+        parse("--secure-port=1", argument, "--nope")
+
+
+def test_values_are_shown_as_they_would_be_given() -> None:
+    flags = flag_set(Options())
+    flags.parse(["--cors-allowed-origins=a,b", "--request-timeout=90s", "--profiling=F"])
+    assert flags.values() == {
+        "secure-port": "443",
+        "goaway-chance": "0.0",
+        "profiling": "false",
+        "request-timeout": "1m30s",
+        "bind-address": "0.0.0.0",
+        "etcd-prefix": "/registry",
+        "cors-allowed-origins": "[a,b]",
+        "tls-sni-cert-key": "[]",
+    }
+
+
+def test_a_flag_is_defined_once() -> None:
+    options = Options()
+    with pytest.raises(ValueError, match=r"^flag redefined: secure-port$"):
+        flag_set(options).add("secure-port", INT, options, "port", "Again.")
+
+
+def test_a_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    report(flag_set(Options()), "several\n  lines")
+    report(flag_set(Options()), "one", hint=True)
+    assert capsys.readouterr().err == "Error: several lines\nError: one\nRun 'server --help' for the flags.\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from examples.wardle.server import NAME, WardleServerOptions
+from examples.wardle.banflunder import NAME
+from examples.wardle.server import WardleServerOptions
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
