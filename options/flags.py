@@ -18,6 +18,7 @@ import attrs
 from genericapiserver.apimachinery.go import (
     DurationError,
     format_duration,
+    format_float,
     parse_bool,
     parse_duration,
     parse_float,
@@ -65,7 +66,7 @@ class FlagType:
 
 STRING = FlagType("string", str, quote)
 INT = FlagType("int", parse_int)
-FLOAT = FlagType("float", parse_float)
+FLOAT = FlagType("float", parse_float, format_float)
 BOOL = FlagType("", parse_bool, lambda value: str(value).lower(), is_bool=True)
 DURATION = FlagType("duration", parse_duration, format_duration)
 IP = FlagType("ip", _ip)

@@ -155,7 +155,7 @@ def test_values_are_shown_as_they_would_be_given() -> None:
     flags.parse(["--cors-allowed-origins=a,b", "--request-timeout=90s", "--profiling=F"])
     assert flags.values() == {
         "secure-port": "443",
-        "goaway-chance": "0.0",
+        "goaway-chance": "0",
         "profiling": "false",
         "request-timeout": "1m30s",
         "bind-address": "0.0.0.0",
