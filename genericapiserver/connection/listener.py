@@ -28,6 +28,9 @@ def create_listener(
         if dual_stack:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         keep_alive(listener)
+        # Accepted sockets inherit it. asyncio would set it only for sockets that were made with their protocol's number,
+        # and without it a response that follows the end of the handshake waits 40 ms for the client's delayed ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
         listener.listen(backlog)
         listener.setblocking(False)

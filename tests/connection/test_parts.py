@@ -88,6 +88,14 @@ def test_listener_knows_its_port_before_anything_is_served(host: str) -> None:
             pass
 
 
+def test_accepted_sockets_do_not_wait_for_acknowledgements() -> None:
+    with create_listener("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_two_listeners_share_a_port_only_with_the_option() -> None:
     with create_listener("127.0.0.1", 0, reuse_port=True) as first:
         port = first.getsockname()[1]
