@@ -109,10 +109,13 @@ class SchemaSet:
         schema = self._type(field.type)
         extensions = _extensions(field)
         if "$ref" in schema:
-            schema = self._referring(schema, field.doc, extensions)
-            if field.type.kind is Kind.OBJECT and not field.optional:
-                schema = {"default": {}, **schema, "allOf": schema.get("allOf") or [{"$ref": schema.pop("$ref")}]}
-            return schema
+            struct = field.type.kind is Kind.OBJECT and not field.optional
+            if not (struct or field.doc or extensions):
+                return schema
+            described: Schema = {"description": field.doc} if field.doc else {}
+            if struct:
+                described["default"] = {}
+            return {**described, "allOf": [schema], **extensions}
         if field.doc:
             schema = {"description": field.doc, **schema}
         if field.enum:
@@ -120,13 +123,6 @@ class SchemaSet:
         if not field.omit_empty and not field.optional and field.type.kind in _DEFAULTS:
             schema["default"] = _DEFAULTS[field.type.kind]
         return {**schema, **extensions}
-
-    @staticmethod
-    def _referring(schema: Schema, doc: str, extensions: Schema) -> Schema:
-        if not doc and not extensions:
-            return schema
-        described: Schema = {"description": doc} if doc else {}
-        return {**described, "allOf": [schema], **extensions}
 
     def _type(self, ref: TypeRef) -> Schema:
         match ref.kind:
