@@ -1,4 +1,7 @@
-"""Condition: one aspect of the state of an object, as status blocks list them."""
+"""Condition: one aspect of the state of an object, as status blocks list them.
+
+The descriptions are wire texts: `kubectl explain` prints them.
+"""
 
 from genericapiserver.apimachinery.types import Int64, Time, api_type, field
 
@@ -11,13 +14,35 @@ CONDITION_UNKNOWN = "Unknown"
 
 @api_type
 class Condition:
-    """Condition is one aspect of the current state of an object."""
+    """Condition contains details for one aspect of the current state of this API Resource."""
 
-    type: str = field(doc="Type of the condition, in CamelCase.")
-    status: str = field(doc="True, False or Unknown.")
-    observed_generation: Int64 = field(default=0, doc="The generation that the condition was set for.")
-    last_transition_time: Time | None = field(
-        default=None, omit_empty=False, doc="When the condition last went from one status to another."
+    type: str = field(doc="type of condition in CamelCase or in foo.example.com/CamelCase.")
+    status: str = field(doc="status of the condition, one of True, False, Unknown.")
+    observed_generation: Int64 = field(
+        default=0,
+        doc=(
+            "observedGeneration represents the .metadata.generation that the condition was set based upon. For instance, "
+            "if .metadata.generation is currently 12, but the .status.conditions[x].observedGeneration is 9, the "
+            "condition is out of date with respect to the current state of the instance."
+        ),
     )
-    reason: str = field(doc="A word in CamelCase for the last transition.")
-    message: str = field(doc="A human-readable description of the transition; may be empty.")
+    last_transition_time: Time | None = field(
+        default=None,
+        omit_empty=False,
+        doc=(
+            "lastTransitionTime is the last time the condition transitioned from one status to another. This should be "
+            "when the underlying condition changed.  If that is not known, then using the time when the API field "
+            "changed is acceptable."
+        ),
+    )
+    reason: str = field(
+        doc=(
+            "reason contains a programmatic identifier indicating the reason for the condition's last transition. "
+            "Producers of specific condition types may define expected values and meanings for this field, and whether "
+            "the values are considered a guaranteed API. The value should be a CamelCase string. This field may not be "
+            "empty."
+        )
+    )
+    message: str = field(
+        doc="message is a human readable message indicating details about the transition. This may be an empty string."
+    )
