@@ -7,12 +7,14 @@ from genericapiserver.endpoints.handlers.options import endpoint_options, get_op
 from genericapiserver.endpoints.handlers.stream import is_streamer, stream_resource
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.rest import Getter, GetterWithOptions
+from genericapiserver.storage.stored import StoredObject
+from genericapiserver.storage.stored import StoredObject
 
 _NO_OPTIONS = GetOptions()
 
 
 def get_handler(scope: RequestScope) -> VerbHandler:
-    """Serve one object by name."""
+    """Serve one object, or the stream it turns into, by name."""
     storage: Getter = scope.storage
 
     async def get(request: APIRequest) -> APIResponse:
@@ -20,6 +22,8 @@ def get_handler(scope: RequestScope) -> VerbHandler:
         representation = scope.output(request)
         options = get_options(request) if request.query else _NO_OPTIONS
         result = await storage.get(request.context, name, options)
+        if not isinstance(result, StoredObject) and is_streamer(result):
+            return await stream_resource(request, scope, result)
         return await representation.response(request, 200, result)
 
     return get
