@@ -25,6 +25,7 @@ from genericapiserver.registry.rest import (
     ValidateObjectUpdate,
 )
 from genericapiserver.registry.strategy import DefaultStrategy, RESTUpdateStrategy
+from genericapiserver.registry.subresource import Subresource
 from genericapiserver.request.context import RequestContext
 from genericapiserver.storage.stored import StoredObject
 
@@ -88,15 +89,14 @@ class StatusStrategy(DefaultStrategy):
         return self._reset_fields
 
 
-class StatusStore:
+class StatusStore(Subresource):
     """Verbs get, update and patch of `<resource>/status`, over the store of the resource."""
 
     def __init__(self, store: Store, strategy: RESTUpdateStrategy) -> None:
-        self._store = store.with_strategy(update=strategy)
-        self.object_type: type[Any] = store.object_type
+        super().__init__(store.with_strategy(update=strategy))
 
     async def get(self, context: RequestContext, name: str, options: GetOptions) -> APIObject | StoredObject[Any]:
-        return await self._store.get(context, name, options)
+        return await self.store.get(context, name, options)
 
     async def update(
         self,
@@ -110,7 +110,7 @@ class StatusStore:
         options: UpdateOptions,
     ) -> UpdateResult:
         """As `Store.update`; never asked to create, whatever *force_allow_create* says."""
-        return await self._store.update(
+        return await self.store.update(
             context,
             name,
             info,
@@ -120,15 +120,12 @@ class StatusStore:
         )
 
     def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:
-        return self._store.convert_to_table(context, obj, options)
+        return self.store.convert_to_table(context, obj, options)
 
     def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
-        return self._store.get_reset_fields()
-
-    async def aclose(self) -> None:
-        """Nothing of its own to close."""
+        return self.store.get_reset_fields()
 
 
 def reset_fields(versions: Iterable[GroupVersion], *names: str) -> dict[str, list[tuple[str, ...]]]:
-    """Top-level fields that are ignored in every one of *versions*."""
-    return {str(version): [(name,) for name in names] for version in versions}
+    """Fields that are ignored in every one of *versions*: `spec`, or with dots `metadata.ownerReferences`."""
+    return {str(version): [tuple(name.split(".")) for name in names] for version in versions}

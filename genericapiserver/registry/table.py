@@ -1,8 +1,18 @@
-"""The two columns every resource can show: its name and when it was made. Go: pkg/registry/rest/table.go."""
+"""Tables, from a list of columns: those of a kind, or the two that every resource can show, name and time of creation.
+
+    COLUMNS = (
+        TableColumn("Name", lambda note: note.metadata.name, format="name"),
+        TableColumn("Lines", lambda note: len(note.lines), type="integer", priority=1),
+    )
+
+Go: pkg/registry/rest/table.go.
+"""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
+
+import attrs
 
 from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.go import format_time
@@ -21,37 +31,6 @@ from genericapiserver.storage.stored import StoredList, StoredObject
 
 _ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 """What Go prints for a time that was never set; the row of a bookmark shows it."""
-
-
-_COLUMNS: Final = (
-    TableColumnDefinition(
-        name="Name",
-        type="string",
-        format="name",
-        description=(
-            "Name must be unique within a namespace. Is required when creating resources, although some resources may "
-            "allow a client to request the generation of an appropriate name automatically. Name is primarily intended "
-            "for creation idempotence and configuration definition. Cannot be updated. More info: "
-            "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
-        ),
-    ),
-    TableColumnDefinition(
-        name="Created At",
-        type="date",
-        description=(
-            "CreationTimestamp is a timestamp representing the server time when this object was created. It is not "
-            "guaranteed to be set in happens-before order across separate operations. Clients may not set this value. "
-            "It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. "
-            "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
-        ),
-    ),
-)
-"""The descriptions are wire texts: those of the two fields in the reference's ObjectMeta."""
-
-
-def table_columns() -> list[TableColumnDefinition]:
-    """The default columns in a new list; the definitions in it are shared."""
-    return list(_COLUMNS)
 
 
 def table_time(moment: dt.datetime | None) -> str:
@@ -88,18 +67,74 @@ def table_items(obj: Any) -> Iterable[Any]:
     return (obj,)
 
 
-class DefaultTableConvertor:
-    """Name and creation time of anything with metadata."""
+@attrs.frozen
+class TableColumn:
+    """One column: its name, and the cell of an object, a JSON value. Cells of the type `date` are made by `table_time`.
 
-    def __init__(self, resource: GroupResource) -> None:
+    A column with a *priority* above 0 is shown by `kubectl get -o wide` only. The object of a bookmark is empty, and has
+    cells all the same.
+    """
+
+    name: str
+    cell: Callable[[Any], Any]
+    type: str = attrs.field(default="string", kw_only=True)
+    format: str = attrs.field(default="", kw_only=True)
+    doc: str = attrs.field(default="", kw_only=True)
+    priority: int = attrs.field(default=0, kw_only=True)
+
+    def definition(self) -> TableColumnDefinition:
+        return TableColumnDefinition(
+            name=self.name, type=self.type, format=self.format, description=self.doc, priority=self.priority
+        )
+
+
+def created_at(obj: Any) -> str:
+    """The cell that says when *obj* was made."""
+    return table_time(obj.metadata.creation_timestamp)
+
+
+DEFAULT_COLUMNS: Final = (
+    TableColumn(
+        "Name",
+        lambda obj: obj.metadata.name,
+        format="name",
+        doc=(
+            "Name must be unique within a namespace. Is required when creating resources, although some resources may "
+            "allow a client to request the generation of an appropriate name automatically. Name is primarily intended "
+            "for creation idempotence and configuration definition. Cannot be updated. More info: "
+            "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+        ),
+    ),
+    TableColumn(
+        "Created At",
+        created_at,
+        type="date",
+        doc=(
+            "CreationTimestamp is a timestamp representing the server time when this object was created. It is not "
+            "guaranteed to be set in happens-before order across separate operations. Clients may not set this value. "
+            "It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. "
+            "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+        ),
+    ),
+)
+"""The descriptions are wire texts: those of the two fields in the reference's ObjectMeta."""
+
+
+class DefaultTableConvertor:
+    """A table with *columns* of anything with metadata."""
+
+    def __init__(self, resource: GroupResource, columns: Sequence[TableColumn] = DEFAULT_COLUMNS) -> None:
         self._resource = resource
+        self._columns = tuple(columns)
+        self._definitions = [column.definition() for column in columns]
 
     def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:
         """Raises NotAcceptableError for an object without metadata."""
         rows = []
         for item in table_items(obj):
-            metadata = getattr(item.shared if isinstance(item, StoredObject) else item, "metadata", None)
-            if not isinstance(metadata, ObjectMeta):
+            shared = item.shared if isinstance(item, StoredObject) else item
+            if not isinstance(getattr(shared, "metadata", None), ObjectMeta):
                 raise NotAcceptableError(f"the resource {self._resource} does not support being converted to a Table")
-            rows.append(TableRow(cells=[metadata.name, table_time(metadata.creation_timestamp)], object=item))
-        return Table(metadata=table_list_meta(obj), column_definitions=table_columns(), rows=rows)
+            rows.append(TableRow(cells=[column.cell(shared) for column in self._columns], object=item))
+        # The list is new, the definitions in it are shared.
+        return Table(metadata=table_list_meta(obj), column_definitions=list(self._definitions), rows=rows)

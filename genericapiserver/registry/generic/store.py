@@ -52,7 +52,7 @@ from genericapiserver.registry.strategy import (
     RESTStrategy,
     RESTUpdateStrategy,
 )
-from genericapiserver.registry.table import DefaultTableConvertor
+from genericapiserver.registry.table import DEFAULT_COLUMNS, DefaultTableConvertor, TableColumn
 from genericapiserver.request.context import RequestContext
 from genericapiserver.storage.errors import StorageError
 from genericapiserver.storage.interface import ListOptions as StorageListOptions
@@ -84,8 +84,8 @@ class Store:
     for one verb. Without a create (update) strategy the resource cannot be created (updated).
 
     *backend* must lay objects under the prefix of *keys* and select by the attributes the resource offers. *decorator*
-    changes what clients are shown and costs the copy that reads otherwise spare. *table_convertor* sees decoded
-    objects; the default has the columns Name and Created At.
+    changes what clients are shown and costs the copy that reads otherwise spare. *table_columns* are what a table shows,
+    Name and Created At by default; a *table_convertor* makes whole tables instead, and sees decoded objects.
 
     Raises ValueError for a description that cannot work.
     """
@@ -107,6 +107,7 @@ class Store:
         ttl: TTLFunc | None = None,
         hooks: Hooks | None = None,
         decorator: Decorator | None = None,
+        table_columns: Sequence[TableColumn] = DEFAULT_COLUMNS,
         table_convertor: TableConvertor | None = None,
         should_delete_during_update: ShouldDeleteDuringUpdate | None = None,
         return_deleted_object: bool = False,
@@ -148,7 +149,7 @@ class Store:
         self.clock: Clock = clock or SystemClock()
         self._ttl = ttl
         self._decorator = decorator
-        self._default_table = DefaultTableConvertor(qualified_resource)
+        self._default_table = DefaultTableConvertor(qualified_resource, table_columns)
         self._table_convertor = table_convertor
         self._on_close = on_close
 
