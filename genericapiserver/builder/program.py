@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 
 from genericapiserver.api_group import APIGroupInfo
-from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.resource import Resource, new_scheme
 from genericapiserver.builder.standalone import run_standalone
@@ -16,7 +15,6 @@ from genericapiserver.config import ConfigError, RecommendedConfig
 from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
-from genericapiserver.registry.generic.options import store_for
 from genericapiserver.server import GenericAPIServer
 
 
@@ -58,15 +56,7 @@ class ResourceServerOptions:
             if group not in groups:
                 groups[group] = APIGroupInfo.for_group(group, scheme=self.scheme, serializer=self.serializer)
             storage = groups[group].versioned_resources_storage.setdefault(version, {})
-            storage[resource.plural] = store_for(
-                config.rest_options_getter,
-                object_type=resource.object_type,
-                qualified_resource=GroupResource(group, resource.plural),
-                singular_name=resource.singular,
-                strategy=resource.strategy(self.scheme),
-                short_names=resource.short_names,
-                categories=resource.categories,
-            )
+            storage |= resource.storages(config.rest_options_getter, self.scheme)
         return list(groups.values())
 
 

@@ -4,15 +4,20 @@ A group with one version needs no hub type and no conversions: the declared type
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from genericapiserver.apimachinery.field import FieldError, Path, invalid
-from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion
+from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_to_group_version
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.apimachinery.validation.names import name_is_dns_subdomain
+from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
+from genericapiserver.registry.generic.store import Store
+from genericapiserver.registry.rest import RESTStorage
+from genericapiserver.registry.selectable_fields import SelectableFields, add_field_labels, selectable_attributes
 from genericapiserver.registry.strategy import DefaultStrategy
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn
 from genericapiserver.request import RequestContext
 
 
@@ -39,11 +44,17 @@ def _without_metadata(obj: Any) -> Any:
     return copy
 
 
+SubresourceFactory: TypeAlias = Callable[[Store, Any], RESTStorage]
+"""`make(store, strategy)`: a subresource over the store of the resource, and over its strategy if it has rules."""
+
+
 class Resource:
     """One kind to be served.
 
     *plural* and *singular* are the kind's name in lower case, with an `s`, unless given. *strategy* holds the rules of the
-    kind; see registry.strategy.
+    kind; see registry.strategy. *columns* are those of `kubectl get`; *selectable* are the fields clients may select by.
+    *add_to_scheme* registers what else there is: defaulting, types that subresources speak. *subresources* are made over
+    the store of the resource, by their names.
     """
 
     def __init__(
@@ -58,6 +69,10 @@ class Resource:
         short_names: Sequence[str] = (),
         categories: Sequence[str] = (),
         strategy: type[DefaultStrategy] = ResourceStrategy,
+        columns: Sequence[TableColumn] = DEFAULT_COLUMNS,
+        selectable: SelectableFields | None = None,
+        add_to_scheme: Callable[[Scheme], None] | None = None,
+        subresources: Mapping[str, SubresourceFactory] | None = None,
     ) -> None:
         self.object_type = object_type
         self.group_version = GroupVersion(group, version)
@@ -67,6 +82,10 @@ class Resource:
         self.short_names = tuple(short_names)
         self.categories = tuple(categories)
         self._strategy = strategy
+        self._columns = columns
+        self._selectable = selectable or {}
+        self._add_to_scheme = add_to_scheme
+        self._subresources = subresources or {}
         for name in (self.singular, self.plural):
             if not re.fullmatch(r"[a-z][a-z0-9]*", name):
                 raise ValueError(f"a resource is named in lower-case letters and digits, not {name!r}")
@@ -77,6 +96,33 @@ class Resource:
         made = self._strategy(scheme)
         made.namespace_scoped = self.namespaced
         return made
+
+    def register(self, scheme: Scheme) -> None:
+        """Add the kind to *scheme*, as its own hub, with its defaulting and its field labels."""
+        version = self.group_version
+        scheme.add_known_types(version, self.object_type)
+        scheme.add_known_types(GroupVersion(version.group, INTERNAL_VERSION), self.object_type)
+        if self._selectable:
+            add_field_labels(scheme, version.with_kind(self.object_type.__name__), self._selectable)
+        if self._add_to_scheme is not None:
+            self._add_to_scheme(scheme)
+
+    def storages(self, getter: RESTOptionsGetter, scheme: Scheme) -> dict[str, RESTStorage]:
+        """The resource and its subresources, by the names they are served under."""
+        strategy = self.strategy(scheme)
+        store = store_for(
+            getter,
+            object_type=self.object_type,
+            qualified_resource=GroupResource(self.group_version.group, self.plural),
+            singular_name=self.singular,
+            strategy=strategy,
+            attributes=selectable_attributes(self._selectable, namespaced=self.namespaced),
+            short_names=self.short_names,
+            categories=self.categories,
+            table_columns=self._columns,
+        )
+        below = {f"{self.plural}/{name}": make(store, strategy) for name, make in self._subresources.items()}
+        return {self.plural: store, **below}
 
 
 def new_scheme(resources: Sequence[Resource]) -> Scheme:
@@ -93,8 +139,7 @@ def new_scheme(resources: Sequence[Resource]) -> Scheme:
         if not known:
             known.append(version)
             add_to_group_version(scheme, version)
-        scheme.add_known_types(version, resource.object_type)
-        scheme.add_known_types(GroupVersion(version.group, INTERNAL_VERSION), resource.object_type)
+        resource.register(scheme)
     for known in versions.values():
         scheme.set_version_priority(*known)
     return scheme
