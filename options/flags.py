@@ -182,6 +182,6 @@ def aggregate(problems: Sequence[str]) -> str:
 
 
 def report(flags: FlagSet, message: str, *, hint: bool = False) -> None:
-    """Tell the user on stderr, in one line, what is wrong; the *hint* says in another where to read on."""
+    """Tell the user on stderr, in one line, what is wrong; with a *hint* also where to read on."""
     line = " ".join(message.split())  # some causes, YAML's for instance, come in several lines
-    sys.stderr.write(f"Error: {line}\n" + (f"Run '{flags.command} --help' for the flags.\n" if hint else ""))
+    sys.stderr.write(f"Error: {line}" + (f" (see '{flags.command} --help')" if hint else "") + "\n")

@@ -6,11 +6,13 @@ Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
 
+from genericapiserver.aio import Clock
 from genericapiserver.apimachinery.go import parse_int
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
@@ -212,10 +214,10 @@ class StorageOptions:
         config.rest_options_getter = StorageFactory(self, engine, storage, uncached, config.object_counts)
         config.object_count_period = self.count_metric_poll_period
         if not self.skip_health_endpoints:
-            config.add_health_checks(named_check("etcd", _checked(engine, self.healthcheck_timeout), group="etcd"))
-            config.add_readyz_checks(
-                named_check("etcd-readiness", _checked(engine, self.readycheck_timeout), group="etcd-readiness")
-            )
+            health = StorageCheck(engine, self.healthcheck_timeout, config.clock)
+            readiness = StorageCheck(engine, self.readycheck_timeout, config.clock)
+            config.add_health_checks(named_check("etcd", health, group="etcd"))
+            config.add_readyz_checks(named_check("etcd-readiness", readiness, group="etcd-readiness"))
 
     def _uncached_resources(self) -> frozenset[GroupResource]:
         """Those that `watch_cache_sizes` excepts from the cache. Raises ConfigError."""
@@ -235,15 +237,36 @@ class StorageOptions:
         return frozenset(uncached)
 
 
-def _checked(engine: StorageEngine, timeout: float) -> Callable[[Scope], Awaitable[None]]:
-    async def check(scope: Scope) -> None:
-        try:
-            async with asyncio.timeout(timeout):
-                await engine.check()
-        except TimeoutError:
-            raise HealthCheckError("error getting data from etcd: context deadline exceeded") from None
+class StorageCheck:
+    """The health of an engine, asked at most once in half a *timeout*; in between the last answer is repeated.
 
-    return check
+    Probes come from many sides and must not become load (pkg/storage/storagebackend/factory/etcd3.go).
+    """
+
+    def __init__(self, engine: StorageEngine, timeout: float, clock: Clock) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self._clock = clock
+        self._asked = -math.inf
+        self._failure: Exception | None = None
+
+    async def __call__(self, scope: Scope) -> None:
+        now = self._clock.monotonic()
+        if now - self._asked >= self._timeout / 2:
+            self._asked = now
+            self._failure = await self._ask()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _ask(self) -> Exception | None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._engine.check()
+        except TimeoutError:
+            return HealthCheckError("error getting data from etcd: context deadline exceeded")
+        except EngineError as error:
+            return HealthCheckError(str(error))
+        return None
 
 
 class StorageFactory:

@@ -131,7 +131,7 @@ def test_a_bad_command_line_ends_with_1(
     assert run_command("server", options, arguments) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == f"Error: {message}\nRun 'server --help' for the flags.\n"
+    assert output.err == f"Error: {message} (see 'server --help')\n"
 
 
 def failed(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
@@ -254,10 +254,10 @@ async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int) -> N
         asyncio.to_thread(run, *flags, f"--storage-path={damaged}", cwd=tmp_path),
     )
     unknown, bad, taken, corrupt = map(one_error, results)
-    assert unknown == "unknown flag: --nope"
+    assert unknown == "unknown flag: --nope (see 'wardle-apiserver --help')"
     assert bad == (
         "[--secure-port -1 must be between 0 and 65535, inclusive. 0 for turning off secure port, "
-        'enable-admission-plugins plugin "Nope" is unknown]'
+        "enable-admission-plugins plugin \"Nope\" is unknown] (see 'wardle-apiserver --help')"
     )
     assert taken == (
         f"failed to create listener: failed to listen on 127.0.0.1:{taken_port}: listen tcp 127.0.0.1:{taken_port}: "

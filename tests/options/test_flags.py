@@ -174,4 +174,4 @@ def test_a_flag_is_defined_once() -> None:
 def test_a_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     report(flag_set(Options()), "several\n  lines")
     report(flag_set(Options()), "one", hint=True)
-    assert capsys.readouterr().err == "Error: several lines\nError: one\nRun 'server --help' for the flags.\n"
+    assert capsys.readouterr().err == "Error: several lines\nError: one (see 'server --help')\n"
