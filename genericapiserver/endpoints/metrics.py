@@ -161,6 +161,7 @@ class RouteMetrics:
         self._method = method.upper()
         self._target = (group, version, resource, subresource, scope, component)
         self._measures_size = registered_as in ("GET", "LIST")
+        self.long_running_route = registered_as == "CONNECT"
         self._children: dict[tuple[str, str], _Children] = {}
         self._connects = subresource in CONNECT_SUBRESOURCES
         self._scope = scope

@@ -32,7 +32,7 @@ def serve(
         if warning:
             context.add_warning(warning)
         running = None
-        if context.long_running and metrics is not None:
+        if metrics is not None and (context.long_running or metrics.long_running_route):
             running = metrics.long_running(request)
             running.inc()
         try:

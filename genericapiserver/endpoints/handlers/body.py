@@ -5,11 +5,11 @@ from typing import Any
 
 import attrs
 
-from genericapiserver.apimachinery.errors import BadRequestError, RequestEntityTooLargeError
+from genericapiserver.apimachinery.errors import BadRequestError, RequestEntityTooLargeError, StatusError
 from genericapiserver.apimachinery.meta import FIELD_VALIDATION_IGNORE, FIELD_VALIDATION_STRICT
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.serializer.errors import DecodeError, strict_decoding_text
-from genericapiserver.asgi import BodyTooLargeError, read_body
+from genericapiserver.asgi import BodyTooLargeError, ClientDisconnectedError, read_body
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.endpoints.negotiation import input_media_type
 from genericapiserver.endpoints.request_scope import RequestScope
@@ -29,12 +29,14 @@ class DecodedBody:
 async def read_limited_body(request: APIRequest, scope: RequestScope, verb: str) -> bytes:
     """The body. Raises RequestEntityTooLargeError beyond the scope's limit; a limit of 0 is none.
 
-    *verb* is the label that its size is counted under.
+    *verb* is the label that its size is counted under. A client that goes away meanwhile is a StatusError for the logs.
     """
     try:
         body = await read_body(request.receive, scope.max_request_body_bytes)
     except BodyTooLargeError as error:
         raise RequestEntityTooLargeError(f"limit is {error.limit}") from None
+    except ClientDisconnectedError:
+        raise StatusError("unexpected EOF") from None
     if scope.body_sizes is not None:
         scope.body_sizes.observe(verb, len(body))
     return body

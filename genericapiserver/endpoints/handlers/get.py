@@ -8,7 +8,6 @@ from genericapiserver.endpoints.handlers.stream import is_streamer, stream_resou
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.rest import Getter, GetterWithOptions
 from genericapiserver.storage.stored import StoredObject
-from genericapiserver.storage.stored import StoredObject
 
 _NO_OPTIONS = GetOptions()
 
