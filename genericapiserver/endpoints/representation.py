@@ -115,7 +115,6 @@ class ObjectRepresentation:
         kind = scope.kind
         self._head = b'{"kind":"%s","apiVersion":"%s",' % (kind.kind.encode(), kind.api_version.encode())
         self._tail_name = f"tail of {kind}"
-        self._whole_name = f"{media_type}{' indented' if pretty else ''} of {kind}"
         self._frame_heads = {
             event_type: b'{"type":"%s","object":' % event_type.value.encode() + self._head for event_type in EventType
         }
@@ -138,10 +137,9 @@ class ObjectRepresentation:
         return APIResponse(code, body, [(b"content-type", self.content_type)])
 
     def stored(self, stored: StoredObject[Any]) -> bytes:
-        """The whole encoding of one object."""
-        if self._compact:
-            return b"".join((self._head, stored.representation(self._tail_name, self._encode_tail), b"\n"))
-        return stored.representation(self._whole_name, self._encode_whole)
+        """The whole encoding of one object. Only the compact form is kept with it; the others are for people."""
+        body = b"".join((self._head, stored.representation(self._tail_name, self._encode_tail), b"\n"))
+        return body if self._compact else self._scope.render(body, self._media_type, self._pretty)
 
     def json(self, stored: StoredObject[Any]) -> bytes:
         """Compact JSON without a newline, to stand inside another document."""
@@ -151,9 +149,6 @@ class ObjectRepresentation:
         encoded = self._scope.encode(obj)
         assert encoded.startswith(self._head), encoded[:200]
         return encoded[len(self._head) :].rstrip(b"\n")
-
-    def _encode_whole(self, obj: Any) -> bytes:
-        return self._scope.encode(obj, media_type=self._media_type, pretty=self._pretty)
 
     async def stored_list(self, stored: StoredList[Any]) -> Body:
         """The encoding of a list. Items stand in it without `kind` and `apiVersion`."""
