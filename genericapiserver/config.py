@@ -236,9 +236,10 @@ class Config:
         address = _external_address(self)
         factory = self.request_info_factory or new_request_info_factory(self)
         openapi = self.openapi
-        if not openapi.version and self.effective_version.emulation_version is not None:
-            openapi = attrs.evolve(openapi, version=str(self.effective_version.emulation_version))
-        completed = attrs.evolve(self, external_address=address, openapi=openapi)
+        if not openapi.version:
+            openapi = attrs.evolve(openapi, version=str(self.effective_version.emulation_version or "unversioned"))
+        identity = self.api_server_id if self.feature_gate.enabled(API_SERVER_IDENTITY) else ""
+        completed = attrs.evolve(self, external_address=address, openapi=openapi, api_server_id=identity)
         _authorize_loopback_token(completed)
         return CompletedConfig(
             config=completed,
