@@ -238,8 +238,7 @@ class Config:
         openapi = self.openapi
         if not openapi.version:
             openapi = attrs.evolve(openapi, version=str(self.effective_version.emulation_version or "unversioned"))
-        identity = self.api_server_id if self.feature_gate.enabled(API_SERVER_IDENTITY) else ""
-        completed = attrs.evolve(self, external_address=address, openapi=openapi, api_server_id=identity)
+        completed = attrs.evolve(self, external_address=address, openapi=openapi)
         _authorize_loopback_token(completed)
         return CompletedConfig(
             config=completed,

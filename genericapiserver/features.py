@@ -13,23 +13,14 @@ KUBE_FLOOR = Version(1, 32)
 
 API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
-WATCH_LIST = "WatchList"
-STORAGE_VERSION_HASH = "StorageVersionHash"
-REMOTE_REQUEST_HEADER_UID = "RemoteRequestHeaderUID"
 UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
-MUTATING_ADMISSION_POLICY = "MutatingAdmissionPolicy"
 
 _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
-_OFF = FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA)
 
 SPECS: dict[str, list[FeatureSpec]] = {
     API_RESPONSE_COMPRESSION: [_ON],
     API_SERVER_IDENTITY: [_ON],
-    WATCH_LIST: [_ON],
-    STORAGE_VERSION_HASH: [_ON],
-    REMOTE_REQUEST_HEADER_UID: [_ON],
     UNAUTHENTICATED_HTTP2_DOS_MITIGATION: [_ON],
-    MUTATING_ADMISSION_POLICY: [_OFF],
 }
 
 

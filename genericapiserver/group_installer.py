@@ -25,6 +25,7 @@ from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics
 from genericapiserver.endpoints.responses import ResponseWriter
 from genericapiserver.endpoints.route_description import describe_document_route
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
+from genericapiserver.features import API_RESPONSE_COMPRESSION
 from genericapiserver.openapi import Document, build_v2, build_v3
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class GroupInstaller:
     def _make(self, info: APIGroupInfo, root: str) -> list[InstalledVersion]:
         """Make the routes of every version that has resources. Raises APIGroupError."""
         config, made = self._completed.config, []
-        writer = ResponseWriter(info.serializer)
+        writer = ResponseWriter(info.serializer, compress=config.feature_gate.enabled(API_RESPONSE_COMPRESSION))
         for version in info.prioritized_versions:
             storage = info.versioned_resources_storage.get(version.version)
             if not storage:
