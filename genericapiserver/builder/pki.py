@@ -39,8 +39,11 @@ class Authority:
         self.files = KeyPair(folder / "ca.crt", folder / "ca.key")
         if not (self.files.certificate.exists() and self.files.key.exists()):
             self._make()
-        self._key = _load_key(self.files.key)
-        self._certificate = x509.load_pem_x509_certificate(self.files.certificate.read_bytes())
+        try:
+            self._key = _load_key(self.files.key)
+            self._certificate = x509.load_pem_x509_certificate(self.files.certificate.read_bytes())
+        except (TypeError, ValueError) as error:
+            raise OSError(f"the authority in {folder} cannot be read; remove that folder to start anew") from error
 
     def server(self, *hosts: str) -> KeyPair:
         """A serving pair for *hosts*, names or addresses."""
@@ -127,6 +130,8 @@ class Authority:
         try:
             certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
             certificate.verify_directly_issued_by(self._certificate)
+            if certificate.public_key() != _load_key(files.key).public_key():
+                return False
         except Exception:  # noqa: BLE001  whatever is wrong with the old pair, a new one mends it
             return False
         if certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + RENEW_BEFORE:
@@ -149,15 +154,24 @@ def _general_name(host: str) -> x509.GeneralName:
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise OSError(f"{path}: not the key of an authority made here; remove the folder to start anew")
+        raise ValueError(f"{path}: not a key made here")
     return key
 
 
 def _write(files: KeyPair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    """The key first and for the owner only: a certificate without its key would be taken for a pair."""
-    files.key.unlink(missing_ok=True)
-    files.key.touch(mode=0o600)
-    files.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    """The key first, for its owner only: a certificate without its key would be taken for a pair."""
+    _replace(
+        files.key,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        mode=0o600,
     )
-    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _replace(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+
+
+def _replace(path: Path, content: bytes, *, mode: int) -> None:
+    """Write *path* as a whole: who is killed meanwhile leaves the old file or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=mode)
+    new.write_bytes(content)
+    new.replace(path)

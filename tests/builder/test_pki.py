@@ -1,6 +1,7 @@
 import stat
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -33,6 +34,23 @@ def test_a_pair_of_another_authority_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "ca.key").unlink()
     admin = Authority(tmp_path).client("admin")
     certificate(admin.certificate).verify_directly_issued_by(certificate(tmp_path / "ca.crt"))
+
+
+def test_a_certificate_that_does_not_go_with_its_key_is_replaced(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.client("admin")
+    before = pair.certificate.read_bytes()
+    pair.key.write_bytes(authority.client("other").key.read_bytes())
+    assert authority.client("admin").certificate.read_bytes() != before
+
+
+@pytest.mark.parametrize("file", ["ca.crt", "ca.key"])
+def test_a_damaged_authority_is_named_and_left_alone(tmp_path: Path, file: str) -> None:
+    Authority(tmp_path)
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(OSError, match=f"^the authority in {tmp_path} cannot be read; remove that folder"):
+        Authority(tmp_path)
+    assert (tmp_path / file).read_bytes() == b""
 
 
 def test_a_client_certificate_names_user_and_groups(tmp_path: Path) -> None:
