@@ -1,6 +1,6 @@
 """The fields that a kind can be selected by, beside its name and namespace: `?fieldSelector=spec.color=red`.
 
-    FIELDS = {"spec.color": lambda widget: widget.spec.color}
+    FIELDS = fields_at("spec.color", "status.phase")
     add_field_labels(scheme, group_version.with_kind("Widget"), FIELDS)      # what clients may ask for
     store_for(..., attributes=selectable_attributes(FIELDS, namespaced=True)) # what storage compares
 
@@ -12,10 +12,29 @@ from typing import Any, TypeAlias
 
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import FieldLabelError, Scheme
+from genericapiserver.registry.field_paths import json_path, reader
 from genericapiserver.storage.stored import ObjectAttributes, cluster_scoped_attributes, metadata_attributes
 
 SelectableFields: TypeAlias = Mapping[str, Callable[[Any], str]]
 """Field label -> the value of an object; the empty text stands for none."""
+
+
+def fields_at(*paths: str) -> SelectableFields:
+    """The fields at *paths* of attributes, selected by the same paths in JSON names."""
+    return {".".join(json_path(path)): _text_at(path) for path in paths}
+
+
+def _text_at(path: str) -> Callable[[Any], str]:
+    read = reader(path)
+
+    def text(obj: Any) -> str:
+        value = read(obj)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return "" if value is None else str(value)
+
+    return text
+
 
 _METADATA = ("metadata.name", "metadata.namespace")
 

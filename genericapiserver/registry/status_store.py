@@ -16,6 +16,7 @@ from genericapiserver.apimachinery.field import FieldError
 from genericapiserver.apimachinery.meta import GetOptions, Table, TableOptions, UpdateOptions
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.registry.field_paths import json_path, reader, writer
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import (
     APIObject,
@@ -56,9 +57,23 @@ class SpecStatusStrategy(DefaultStrategy):
 
 
 class StatusStrategy(DefaultStrategy):
-    """Takes nothing but the status, and managedFields, from an update. Scope and kinds are those of *main*.
+    """Takes nothing but the status from an update. Scope and kinds are those of *main*.
 
-    The kind's own `validate_update` runs on the result; a subclass may check the status besides.
+    A kind whose status updates may bring metadata along, too, names less in `keeps`. The kind's own `validate_update` runs
+    on the result; a subclass may check the status instead or besides.
+    """
+
+    keeps: Sequence[str] = (
+        "spec",
+        "metadata.labels",
+        "metadata.annotations",
+        "metadata.finalizers",
+        "metadata.owner_references",
+        "metadata.deletion_timestamp",
+    )
+    """What stays as it is stored, whatever was sent, and so becomes nobody's; paths of attributes.
+
+    Never identity, version or managedFields: they are checked, or already tell of this update.
     """
 
     def __init__(self, main: RESTUpdateStrategy, scheme: Scheme, *, versions: Iterable[GroupVersion] = ()) -> None:
@@ -66,18 +81,12 @@ class StatusStrategy(DefaultStrategy):
         self.main = main
         self.namespace_scoped = main.namespace_scoped
         self.allow_unconditional_update = main.allow_unconditional_update
-        self._reset_fields = reset_fields(versions, "spec")
+        self._kept = [(reader(path), writer(path)) for path in self.keeps]
+        self._reset_fields = reset_fields(versions, *self.keeps)
 
     def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
-        obj.spec = old.spec
-        # Identity, version and managedFields stay as sent: they are checked, or already tell of this update.
-        sent = obj.metadata
-        sent.labels = old.metadata.labels
-        sent.annotations = old.metadata.annotations
-        sent.finalizers = old.metadata.finalizers
-        sent.owner_references = old.metadata.owner_references
-        sent.deletion_timestamp = old.metadata.deletion_timestamp
-        sent.self_link = old.metadata.self_link
+        for read, write in self._kept:
+            write(obj, read(old))
 
     def validate_update(self, context: RequestContext, obj: Any, old: Any) -> Sequence[FieldError]:
         return self.main.validate_update(context, obj, old)
@@ -126,6 +135,6 @@ class StatusStore(Subresource):
         return self.store.get_reset_fields()
 
 
-def reset_fields(versions: Iterable[GroupVersion], *names: str) -> dict[str, list[tuple[str, ...]]]:
-    """Fields that are ignored in every one of *versions*: `spec`, or with dots `metadata.ownerReferences`."""
-    return {str(version): [tuple(name.split(".")) for name in names] for version in versions}
+def reset_fields(versions: Iterable[GroupVersion], *paths: str) -> dict[str, list[tuple[str, ...]]]:
+    """Fields that are ignored in every one of *versions*, by the paths of their attributes."""
+    return {str(version): [json_path(path) for path in paths] for version in versions}

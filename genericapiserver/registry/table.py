@@ -1,7 +1,8 @@
 """Tables, from a list of columns: those of a kind, or the two that every resource can show, name and time of creation.
 
     COLUMNS = (
-        TableColumn("Name", lambda note: note.metadata.name, format="name"),
+        TableColumn("Name", "metadata.name", format="name"),
+        created_at(),
         TableColumn("Lines", lambda note: len(note.lines), type="integer", priority=1),
     )
 
@@ -26,6 +27,7 @@ from genericapiserver.apimachinery.meta import (
     TableRow,
 )
 from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.registry.field_paths import reader
 from genericapiserver.request.context import RequestContext
 from genericapiserver.storage.stored import StoredList, StoredObject
 
@@ -67,16 +69,20 @@ def table_items(obj: Any) -> Iterable[Any]:
     return (obj,)
 
 
+def _cell_reader(cell: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return reader(cell) if isinstance(cell, str) else cell
+
+
 @attrs.frozen
 class TableColumn:
-    """One column: its name, and the cell of an object, a JSON value. Cells of the type `date` are made by `table_time`.
+    """One column: its name, and the cell of an object, a JSON value: the path of an attribute, or a function.
 
     A column with a *priority* above 0 is shown by `kubectl get -o wide` only. The object of a bookmark is empty, and has
     cells all the same.
     """
 
     name: str
-    cell: Callable[[Any], Any]
+    cell: Callable[[Any], Any] = attrs.field(converter=_cell_reader)
     type: str = attrs.field(default="string", kw_only=True)
     format: str = attrs.field(default="", kw_only=True)
     doc: str = attrs.field(default="", kw_only=True)
@@ -88,15 +94,23 @@ class TableColumn:
         )
 
 
-def created_at(obj: Any) -> str:
-    """The cell that says when *obj* was made."""
-    return table_time(obj.metadata.creation_timestamp)
+_CREATED_AT_DOC: Final = (
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to "
+    "be set in happens-before order across separate operations. Clients may not set this value. It is represented in "
+    "RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+)
+
+
+def created_at(doc: str = _CREATED_AT_DOC) -> TableColumn:
+    """The column that says when an object was made."""
+    return TableColumn("Created At", lambda obj: table_time(obj.metadata.creation_timestamp), type="date", doc=doc)
 
 
 DEFAULT_COLUMNS: Final = (
     TableColumn(
         "Name",
-        lambda obj: obj.metadata.name,
+        "metadata.name",
         format="name",
         doc=(
             "Name must be unique within a namespace. Is required when creating resources, although some resources may "
@@ -105,17 +119,7 @@ DEFAULT_COLUMNS: Final = (
             "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
         ),
     ),
-    TableColumn(
-        "Created At",
-        created_at,
-        type="date",
-        doc=(
-            "CreationTimestamp is a timestamp representing the server time when this object was created. It is not "
-            "guaranteed to be set in happens-before order across separate operations. Clients may not set this value. "
-            "It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. "
-            "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
-        ),
-    ),
+    created_at(),
 )
 """The descriptions are wire texts: those of the two fields in the reference's ObjectMeta."""
 

@@ -84,10 +84,34 @@ async def test_a_status_update_leaves_everything_else_alone() -> None:
     assert changed.metadata.generation == 1
 
 
+async def test_a_kind_may_take_metadata_from_status_updates() -> None:
+    class Labelled(StatusStrategy):
+        keeps = ("spec", "metadata.owner_references")
+
+    store, _ = stores()
+    status = StatusStore(store, Labelled(MAIN, SCHEME, versions=[GROUP_VERSION]))
+    await create(store, gadget(labels={"k": "v"}))
+    obj = await read(store)
+    obj.spec.size = 99
+    obj.metadata.labels = {"k": "w"}
+    changed = await update_status(status, obj)
+    assert (changed.spec.size, changed.metadata.labels) == (2, {"k": "w"})
+    assert status.get_reset_fields() == {"things.example.com/v1": [("spec",), ("metadata", "ownerReferences")]}
+
+
 async def test_each_says_what_it_ignores() -> None:
     store, status = stores()
     assert store.get_reset_fields() == {"things.example.com/v1": [("status",)]}
-    assert status.get_reset_fields() == {"things.example.com/v1": [("spec",)]}
+    assert status.get_reset_fields() == {
+        "things.example.com/v1": [
+            ("spec",),
+            ("metadata", "labels"),
+            ("metadata", "annotations"),
+            ("metadata", "finalizers"),
+            ("metadata", "ownerReferences"),
+            ("metadata", "deletionTimestamp"),
+        ]
+    }
 
 
 async def test_a_status_can_be_read_and_patched_and_nothing_more() -> None:

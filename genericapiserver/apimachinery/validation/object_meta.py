@@ -19,7 +19,12 @@ from genericapiserver.apimachinery.meta import (
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.time import format_time
 from genericapiserver.apimachinery.validation.labels import validate_labels
-from genericapiserver.apimachinery.validation.names import NameValidator, name_is_dns_label, qualified_name
+from genericapiserver.apimachinery.validation.names import (
+    NameValidator,
+    name_is_dns_label,
+    name_is_dns_subdomain,
+    qualified_name,
+)
 from genericapiserver.apimachinery.validation.options import validate_field_manager
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
@@ -61,6 +66,11 @@ def validate_object_meta(
     if metadata.managed_fields:
         errors += validate_managed_fields(metadata.managed_fields, path.child("managedFields"))
     return errors
+
+
+def validate_dns_name(metadata: ObjectMeta, path: Path = METADATA) -> list[FieldError]:
+    """The name of most kinds: a DNS subdomain. For strategies, whose findings come before those of metadata."""
+    return [field.invalid(path.child("name"), metadata.name, text) for text in name_is_dns_subdomain(metadata.name)]
 
 
 def validate_object_meta_update(metadata: ObjectMeta, old: ObjectMeta, *, path: Path = METADATA) -> list[FieldError]:
