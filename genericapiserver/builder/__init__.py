@@ -5,7 +5,7 @@ anything a server with many groups or versions could not do with the root module
 products.
 """
 
-from genericapiserver.builder.program import serve
+from genericapiserver.builder.program import ResourceServerOptions, serve
 from genericapiserver.builder.resource import Resource, ResourceStrategy
 
-__all__ = ["Resource", "ResourceStrategy", "serve"]
+__all__ = ["Resource", "ResourceServerOptions", "ResourceStrategy", "serve"]

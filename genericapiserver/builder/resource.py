@@ -1,21 +1,34 @@
 """A resource from one declaration: the type, the name of its group and version, and nothing else unless it matters.
 
+    WIDGETS = Resource(
+        Widget,
+        group="demo.example.com",
+        version="v1",
+        columns=[TableColumn("Name", "metadata.name", format="name"), TableColumn("Color", "spec.color")],
+        selectable=["spec.color"],
+        status=StatusStrategy,
+        strategy=SpecStatusStrategy,
+    )
+
 A group with one version needs no hub type and no conversions: the declared type is both.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from genericapiserver.apimachinery.field import FieldError, Path, invalid
+from genericapiserver.apimachinery.field import FieldError
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_to_group_version
 from genericapiserver.apimachinery.types import deep_copy
-from genericapiserver.apimachinery.validation.names import name_is_dns_subdomain
+from genericapiserver.apimachinery.validation.object_meta import validate_dns_name
+from genericapiserver.apis import autoscaling_v1
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import RESTStorage
-from genericapiserver.registry.selectable_fields import SelectableFields, add_field_labels, selectable_attributes
+from genericapiserver.registry.scale_store import ScaleFields, ScaleStore
+from genericapiserver.registry.selectable_fields import add_field_labels, fields_at, selectable_attributes
+from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
 from genericapiserver.registry.strategy import DefaultStrategy
 from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn
 from genericapiserver.request import RequestContext
@@ -34,8 +47,7 @@ class ResourceStrategy(DefaultStrategy):
         obj.metadata.generation = old.metadata.generation + (1 if changed else 0)
 
     def validate(self, context: RequestContext, obj: Any) -> Sequence[FieldError]:
-        name = obj.metadata.name
-        return [invalid(Path("metadata", "name"), name, problem) for problem in name_is_dns_subdomain(name)]
+        return validate_dns_name(obj.metadata)
 
 
 def _without_metadata(obj: Any) -> Any:
@@ -44,17 +56,15 @@ def _without_metadata(obj: Any) -> Any:
     return copy
 
 
-SubresourceFactory: TypeAlias = Callable[[Store, Any], RESTStorage]
-"""`make(store, strategy)`: a subresource over the store of the resource, and over its strategy if it has rules."""
-
-
 class Resource:
     """One kind to be served.
 
     *plural* and *singular* are the kind's name in lower case, with an `s`, unless given. *strategy* holds the rules of the
-    kind; see registry.strategy. *columns* are those of `kubectl get`; *selectable* are the fields clients may select by.
-    *add_to_scheme* registers what else there is: defaulting, types that subresources speak. *subresources* are made over
-    the store of the resource, by their names.
+    kind; see registry.strategy. *defaults* fills in what clients leave out. *columns* are those of `kubectl get`;
+    *selectable* are the paths of the fields that clients may select by.
+
+    *status* and *scale* add these subresources; *subresources* are further ones by their names, each called with the store
+    of the resource (see registry.subresource).
     """
 
     def __init__(
@@ -70,9 +80,11 @@ class Resource:
         categories: Sequence[str] = (),
         strategy: type[DefaultStrategy] = ResourceStrategy,
         columns: Sequence[TableColumn] = DEFAULT_COLUMNS,
-        selectable: SelectableFields | None = None,
-        add_to_scheme: Callable[[Scheme], None] | None = None,
-        subresources: Mapping[str, SubresourceFactory] | None = None,
+        selectable: Sequence[str] = (),
+        defaults: Callable[[Any], None] | None = None,
+        status: type[StatusStrategy] | None = None,
+        scale: ScaleFields | None = None,
+        subresources: Mapping[str, Callable[[Store], RESTStorage]] | None = None,
     ) -> None:
         self.object_type = object_type
         self.group_version = GroupVersion(group, version)
@@ -83,9 +95,11 @@ class Resource:
         self.categories = tuple(categories)
         self._strategy = strategy
         self._columns = columns
-        self._selectable = selectable or {}
-        self._add_to_scheme = add_to_scheme
-        self._subresources = subresources or {}
+        self._selectable = fields_at(*selectable)
+        self._defaults = defaults
+        self._status = status
+        self._scale = scale
+        self._subresources = dict(subresources or {})
         for name in (self.singular, self.plural):
             if not re.fullmatch(r"[a-z][a-z0-9]*", name):
                 raise ValueError(f"a resource is named in lower-case letters and digits, not {name!r}")
@@ -93,7 +107,10 @@ class Resource:
             raise ValueError(f"the group of a resource is a domain name such as fridge.example.com, not {group!r}")
 
     def strategy(self, scheme: Scheme) -> DefaultStrategy:
-        made = self._strategy(scheme)
+        if issubclass(self._strategy, SpecStatusStrategy):
+            made: DefaultStrategy = self._strategy(scheme, versions=[self.group_version])
+        else:
+            made = self._strategy(scheme)
         made.namespace_scoped = self.namespaced
         return made
 
@@ -104,8 +121,10 @@ class Resource:
         scheme.add_known_types(GroupVersion(version.group, INTERNAL_VERSION), self.object_type)
         if self._selectable:
             add_field_labels(scheme, version.with_kind(self.object_type.__name__), self._selectable)
-        if self._add_to_scheme is not None:
-            self._add_to_scheme(scheme)
+        if self._defaults is not None:
+            scheme.add_defaulting_func(self.object_type, self._defaults)
+        if self._scale is not None:
+            autoscaling_v1.add_to_scheme(scheme)
 
     def storages(self, getter: RESTOptionsGetter, scheme: Scheme) -> dict[str, RESTStorage]:
         """The resource and its subresources, by the names they are served under."""
@@ -121,8 +140,12 @@ class Resource:
             categories=self.categories,
             table_columns=self._columns,
         )
-        below = {f"{self.plural}/{name}": make(store, strategy) for name, make in self._subresources.items()}
-        return {self.plural: store, **below}
+        below = {name: make(store) for name, make in self._subresources.items()}
+        if self._status is not None:
+            below["status"] = StatusStore(store, self._status(strategy, scheme, versions=[self.group_version]))
+        if self._scale is not None:
+            below["scale"] = ScaleStore(store, self._scale)
+        return {self.plural: store, **{f"{self.plural}/{name}": storage for name, storage in below.items()}}
 
 
 def new_scheme(resources: Sequence[Resource]) -> Scheme:
