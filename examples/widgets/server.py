@@ -3,35 +3,36 @@
 import sys
 from collections.abc import Sequence
 
-from examples.widgets.strategy import WidgetStrategy
-from examples.widgets.subresources import SUBRESOURCES
-from examples.widgets.types import GROUP_VERSION, Widget, add_to_scheme
-from genericapiserver.builder import Resource
-from genericapiserver.builder.program import ResourceServerOptions
+from examples.widgets.strategy import WidgetStatusStrategy, WidgetStrategy
+from examples.widgets.subresources import Echo, Log
+from examples.widgets.types import Widget, set_defaults
+from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.options.command import run_command
+from genericapiserver.registry.scale_store import ScaleFields
 from genericapiserver.registry.table import TableColumn, created_at
 
-COLUMNS = (
-    TableColumn("Name", lambda widget: widget.metadata.name, format="name", doc="The widget's name."),
-    TableColumn("Color", lambda widget: widget.spec.color, doc="The widget's color."),
-    TableColumn("Replicas", lambda widget: widget.spec.replicas, type="integer", doc="How many are wanted."),
-    TableColumn("Phase", lambda widget: widget.status.phase, doc="The widget's state."),
-    TableColumn("Created At", created_at, type="date", doc="When it was made."),
-    TableColumn(
-        "Parts", lambda widget: len(widget.spec.parts), type="integer", priority=1, doc="How many parts it has."
-    ),
-)
 WIDGETS = Resource(
     Widget,
-    group=GROUP_VERSION.group,
-    version=GROUP_VERSION.version,
+    group="demo.example.com",
+    version="v1",
     short_names=["wd", "wdg"],
     categories=["all", "things"],
     strategy=WidgetStrategy,
-    columns=COLUMNS,
-    selectable={"spec.color": lambda widget: widget.spec.color, "status.phase": lambda widget: widget.status.phase},
-    add_to_scheme=add_to_scheme,
-    subresources=SUBRESOURCES,
+    defaults=set_defaults,
+    columns=[
+        TableColumn("Name", "metadata.name", format="name", doc="The widget's name."),
+        TableColumn("Color", "spec.color", doc="The widget's color."),
+        TableColumn("Replicas", "spec.replicas", type="integer", doc="How many are wanted."),
+        TableColumn("Phase", "status.phase", doc="The widget's state."),
+        created_at("When it was made."),
+        TableColumn(
+            "Parts", lambda widget: len(widget.spec.parts), type="integer", priority=1, doc="How many parts it has."
+        ),
+    ],
+    selectable=["spec.color", "status.phase"],
+    status=WidgetStatusStrategy,
+    scale=ScaleFields(selector="spec.selector"),
+    subresources={"log": Log, "echo": Echo},
 )
 
 

@@ -1,17 +1,15 @@
-"""What a widget demands of its objects, and of their status."""
+"""What is demanded of widgets, and of their status."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from examples.widgets.types import COLORS, GROUP_VERSION, Widget, WidgetSpec
+from examples.widgets.types import COLORS, Widget, WidgetSpec
 from genericapiserver.apimachinery import field
 from genericapiserver.apimachinery.field import FieldError, Path
-from genericapiserver.apimachinery.validation.names import name_is_dns_subdomain
-from genericapiserver.apimachinery.validation.object_meta import validate_non_negative
-from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStrategy, reset_fields
+from genericapiserver.apimachinery.validation.object_meta import validate_dns_name, validate_non_negative
+from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStrategy
 from genericapiserver.request import RequestContext
 
 MAX_TAGS = 5
-HEAVY = 100
 SPEC = Path("spec")
 
 
@@ -20,10 +18,7 @@ class WidgetStrategy(SpecStatusStrategy):
     allow_unconditional_update = True
 
     def validate(self, context: RequestContext, obj: Widget) -> list[FieldError]:
-        name = obj.metadata.name
-        problems = name_is_dns_subdomain(name)
-        errors = [field.invalid(Path("metadata", "name"), name, problem) for problem in problems]
-        return errors + validate_spec(obj.spec)
+        return validate_dns_name(obj.metadata) + validate_spec(obj.spec)
 
     def validate_update(self, context: RequestContext, obj: Widget, old: Widget) -> list[FieldError]:
         errors = self.validate(context, obj)
@@ -32,28 +27,17 @@ class WidgetStrategy(SpecStatusStrategy):
         return errors
 
     def warnings_on_create(self, context: RequestContext, obj: Widget) -> Sequence[str]:
-        return ["spec.weight: more than 100 is unusual"] if obj.spec.weight > HEAVY else []
+        return ["spec.weight: more than 100 is unusual"] if obj.spec.weight > 100 else []
 
     def warnings_on_update(self, context: RequestContext, obj: Widget, old: Widget) -> Sequence[str]:
         return self.warnings_on_create(context, obj)
 
-    def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
-        return reset_fields([GROUP_VERSION], "status")
-
 
 class WidgetStatusStrategy(StatusStrategy):
-    """The status, and of the metadata all but who owns the widget and whether it is going."""
-
-    def prepare_for_update(self, context: RequestContext, obj: Widget, old: Widget) -> None:
-        obj.spec = old.spec
-        obj.metadata.deletion_timestamp = old.metadata.deletion_timestamp
-        obj.metadata.owner_references = old.metadata.owner_references
+    keeps = ("spec", "metadata.deletion_timestamp", "metadata.owner_references")
 
     def validate_update(self, context: RequestContext, obj: Widget, old: Widget) -> list[FieldError]:
         return validate_non_negative(obj.status.replicas, Path("status", "replicas"))
-
-    def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
-        return reset_fields([GROUP_VERSION], "spec", "metadata.deletionTimestamp", "metadata.ownerReferences")
 
 
 def validate_spec(spec: WidgetSpec) -> list[FieldError]:

@@ -1,12 +1,8 @@
-"""demo.example.com/v1: the kind, its defaults, and what else its server's scheme has to know."""
+"""The kind of demo.example.com/v1 and its defaults."""
 
 from genericapiserver.apimachinery.meta import Condition, Object
-from genericapiserver.apimachinery.schema import GroupVersion
-from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.types import Int32, IntOrString, Quantity, Time, api_type, field
-from genericapiserver.apis import autoscaling_v1
 
-GROUP_VERSION = GroupVersion("demo.example.com", "v1")
 MODEL_PACKAGE = "com.example.demo.v1"
 COLORS = ("red", "green", "blue")
 
@@ -81,9 +77,3 @@ def set_defaults(widget: Widget) -> None:
         widget.spec.replicas = 1
     for part in widget.spec.parts:
         part.count = part.count or 1
-
-
-def add_to_scheme(scheme: Scheme) -> None:
-    """What registering the kind does not do by itself: its defaults, and the kind of its scale subresource."""
-    scheme.add_defaulting_func(Widget, set_defaults)
-    autoscaling_v1.add_to_scheme(scheme)
