@@ -82,7 +82,7 @@ class GroupInstaller:
                 metrics=self._root_metrics("api"),
             )
             self._serve_document(
-                DEFAULT_LEGACY_API_PREFIX, handler, APIVersions, "getAPIVersions", "get available API versions"
+                DEFAULT_LEGACY_API_PREFIX, handler, APIVersions, "getAPIVersions", "get available API versions", ""
             )
 
     def _check(self, info: APIGroupInfo) -> None:
@@ -187,7 +187,7 @@ class GroupInstaller:
         return list(kinds)
 
     def _serve_document(
-        self, root: str, handler: Handler, body: type[Any], operation: str, doc: str, group: str = ""
+        self, root: str, handler: Handler, body: type[Any], operation: str, doc: str, group: str | None = None
     ) -> None:
         service = WebService(root, exact=root == API_GROUP_PREFIX)
         description = describe_document_route(
@@ -196,14 +196,14 @@ class GroupInstaller:
             doc=doc,
             produces=self._media_types,
             body=body,
-            group_version=GroupVersion(group, "") if group else None,
+            group_version=None if group is None else GroupVersion(group, ""),
         )
         service.add(Route(method="GET", path="", handler=handler, produces=self._media_types, description=description))
         self._container.add(service)
 
     def _root_metrics(self, name: str) -> RouteMetrics:
         return RouteMetrics(
-            self._metrics, method="GET", registered_as="", group="", version="", resource="", subresource=name
+            self._metrics, method="GET", registered_as="GET", group="", version="", resource="", subresource=name
         )
 
     async def aclose(self) -> None:
