@@ -1,130 +1,133 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from genericapiserver.__main__ import main
 from genericapiserver.apimachinery.meta import Object
-from genericapiserver.apimachinery.types import api_type, field
-from genericapiserver.builder import Resource
-from genericapiserver.builder.program import ResourceServerOptions
-from genericapiserver.config import RecommendedConfig
-from genericapiserver.loopback import LoopbackClientConfig
-from genericapiserver.options.recommended import RecommendedOptions
-from genericapiserver.server import GenericAPIServer
-from tests.support.asgi_client import ASGIClient
+from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion
+from genericapiserver.apimachinery.scheme import FieldLabelError, Scheme
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apimachinery.types import api_type, deep_copy, field
+from genericapiserver.apis.autoscaling_v1 import Scale
+from genericapiserver.builder.resource import Resource, new_scheme
+from genericapiserver.registry.generic.options import RESTOptions
+from genericapiserver.registry.generic.store import Store
+from genericapiserver.registry.scale_store import ScaleFields, ScaleStore
+from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
+from genericapiserver.registry.subresource import Subresource
+from genericapiserver.registry.table import TableColumn
+from genericapiserver.storage.memory import MemoryEngine
+from genericapiserver.storage.store import Store as StorageStore
+from genericapiserver.storage.stored import ObjectForm
+from tests.registry.support import new_context
 
-NOTES = "/apis/fridge.example.com/v1/namespaces/home/notes"
+V1 = GroupVersion("fridge.example.com", "v1")
 
 
 @api_type
 class NoteSpec:
-    """What a note says."""
+    lines: int | None = None
 
-    text: str = field(default="", doc="The text of the note.")
+
+@api_type
+class NoteStatus:
+    read_by: str = ""
 
 
 @api_type
 class Note(Object):
-    """A note on the fridge."""
-
     spec: NoteSpec = field(factory=NoteSpec)
+    status: NoteStatus = field(factory=NoteStatus)
 
 
-@api_type
-class Fridge(Object):
-    """What notes hang on."""
+def set_defaults(note: Note) -> None:
+    note.spec.lines = 1 if note.spec.lines is None else note.spec.lines
 
 
-def note(name: str, text: str = "") -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"text": text}}
+def resource(**arguments: Any) -> Resource:
+    return Resource(Note, group=V1.group, version=V1.version, **arguments)
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[ASGIClient]:
-    """A server with two resources in memory, without a socket, where everybody may do everything."""
-    resources = [
-        Resource(Note, group="fridge.example.com", version="v1", short_names=["no"]),
-        Resource(Fridge, group="fridge.example.com", version="v1", namespaced=False),
-    ]
-    options = ResourceServerOptions(resources, name="notes")
-    recommended: RecommendedOptions = options.recommended
-    assert recommended.storage is not None
-    recommended.storage.backend = "memory"
-    config = RecommendedConfig(
-        effective_version=options.version,
-        external_address="localhost:443",
-        loopback_client_config=LoopbackClientConfig(host="https://localhost"),
+class Memory:
+    """Keeps every resource in memory."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.codec = CodecFactory(scheme).storage_codec(V1, Note)
+
+    def get_rest_options(self, resource: GroupResource) -> RESTOptions:
+        return RESTOptions(open_backend=self.open, resource_prefix=f"/{resource}")
+
+    def open(self, *, object_type: type[Any], resource_prefix: str, attributes: Any) -> StorageStore[Any]:
+        form = ObjectForm(codec=self.codec, new=object_type, attributes=attributes, copy=deep_copy)
+        return StorageStore(MemoryEngine(), form=form, resource_prefix=resource_prefix)
+
+
+def storages(declared: Resource) -> dict[str, Any]:
+    scheme = new_scheme([declared])
+    return declared.storages(Memory(scheme), scheme)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"plural": "Notes"}, "lower-case"),
+        ({"singular": "no-te"}, "lower-case"),
+        ({"group": "fridge"}, "domain name"),
+    ],
+)
+def test_a_declaration_that_cannot_be_served_is_refused(arguments: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Resource(Note, **{"group": V1.group, "version": "v1", **arguments})
+
+
+def test_several_versions_need_more_than_this() -> None:
+    with pytest.raises(ValueError, match="several versions"):
+        new_scheme([resource(), Resource(Note, group=V1.group, version="v2")])
+
+
+def test_the_type_is_its_own_hub() -> None:
+    scheme = new_scheme([resource()])
+    for version in (V1, GroupVersion(V1.group, INTERNAL_VERSION)):
+        assert scheme.type_for(version.with_kind("Note")) is Note
+
+
+def test_defaults_are_filled_in() -> None:
+    note = Note()
+    new_scheme([resource(defaults=set_defaults)]).default(note)
+    assert note.spec.lines == 1
+
+
+def test_fields_can_be_selected_by() -> None:
+    scheme = new_scheme([resource(selectable=["status.read_by"])])
+    kind = V1.with_kind("Note")
+    assert scheme.convert_field_label(kind, "status.readBy", "me") == ("status.readBy", "me")
+    with pytest.raises(FieldLabelError):
+        scheme.convert_field_label(kind, "spec.lines", "1")
+
+
+async def test_a_resource_by_itself() -> None:
+    made = storages(resource(short_names=["nt"], categories=["all"]))
+    assert list(made) == ["notes"]
+    assert (made["notes"].short_names, made["notes"].categories) == (("nt",), ("all",))
+
+
+async def test_subresources_are_over_the_store_of_the_resource() -> None:
+    declared = resource(
+        strategy=SpecStatusStrategy,
+        status=StatusStrategy,
+        scale=ScaleFields(spec_replicas="spec.lines"),
+        subresources={"log": Subresource},
     )
-    await recommended.storage.apply_to(config)
-    server: GenericAPIServer = config.complete().new("notes")
-    server.install_api_groups(*options.api_groups(config))
-    yield ASGIClient(server)
-    await server.aclose()
+    made = storages(declared)
+    assert sorted(made) == ["notes", "notes/log", "notes/scale", "notes/status"]
+    assert isinstance(made["notes/status"], StatusStore)
+    assert isinstance(made["notes/scale"], ScaleStore)
+    assert made["notes/log"].store is made["notes/scale"].store is made["notes"]
+    assert made["notes"].get_reset_fields() == {"fridge.example.com/v1": [("status",)]}
+    assert ("spec",) in made["notes/status"].get_reset_fields()["fridge.example.com/v1"]
+    assert new_scheme([declared]).type_for(GroupVersion("autoscaling", "v1").with_kind("Scale")) is Scale
 
 
-async def test_one_declaration_is_a_resource_with_every_verb(client: ASGIClient) -> None:
-    response = await client.request("GET", "/apis/fridge.example.com/v1")
-    fridges, notes = response.json()["resources"]
-    assert (notes["name"], notes["singularName"], notes["kind"]) == ("notes", "note", "Note")
-    assert (notes["namespaced"], fridges["namespaced"]) == (True, False)
-    assert notes["shortNames"] == ["no"]
-    assert notes["verbs"] == ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
-
-
-async def test_the_generation_grows_with_the_spec_alone(client: ASGIClient) -> None:
-    created = (await client.request("POST", NOTES, body=note("milk", "buy"))).json()
-    assert created["metadata"]["generation"] == 1
-    patches = {"metadata": {"labels": {"a": "b"}}}, {"spec": {"text": "bought"}}
-    generations = []
-    for patch in patches:
-        response = await client.request(
-            "PATCH", f"{NOTES}/milk", body=patch, headers={"content-type": "application/merge-patch+json"}
-        )
-        generations.append(response.json()["metadata"]["generation"])
-    assert generations == [1, 2]
-
-
-async def test_names_are_dns_names(client: ASGIClient) -> None:
-    response = await client.request("POST", NOTES, body=note("Not_A_Name"))
-    assert response.status == 422
-    assert "a lowercase RFC 1123 subdomain must consist of" in response.json()["message"]
-
-
-async def test_an_update_needs_no_resource_version(client: ASGIClient) -> None:
-    await client.request("POST", NOTES, body=note("eggs"))
-    response = await client.request("PUT", f"{NOTES}/eggs", body=note("eggs", "six"))
-    assert (response.status, response.json()["spec"]) == (200, {"text": "six"})
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"group": "fridge", "version": "v1"}, "is a domain name such as fridge.example.com"),
-        ({"group": "a.example.com", "version": "v1", "plural": "My-Notes"}, "named in lower-case letters and digits"),
-    ],
-)
-def test_a_bad_name_is_refused_at_once(arguments: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Resource(Note, **arguments)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "text"),
-    [
-        ([], 2, "Usage: genericapiserver serve FILE.py"),
-        (["serve"], 2, "Usage: genericapiserver serve FILE.py"),
-        (["serve", "/nope.py"], 1, "Error: /nope.py: no such file"),
-        (["serve", "{empty}"], 1, "defines no Resource: assign one to a name"),
-    ],
-)
-def test_the_command_line_says_what_is_wrong(
-    arguments: list[str], status: int, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    empty = tmp_path / "empty.py"
-    empty.write_text("")
-    assert main([argument.format(empty=empty) for argument in arguments]) == status
-    captured = capsys.readouterr()
-    assert text in captured.err
-    assert captured.out == ""
+async def test_columns_are_those_of_the_resource() -> None:
+    store: Store = storages(resource(columns=[TableColumn("Lines", "spec.lines", type="integer")]))["notes"]
+    table = store.convert_to_table(new_context(), Note(spec=NoteSpec(lines=4)), None)
+    assert [row.cells for row in table.rows] == [[4]]

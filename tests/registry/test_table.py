@@ -4,9 +4,10 @@ import pytest
 
 from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.meta import ListMeta, Status, Table, TableOptions
+from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.types import list_of
-from genericapiserver.registry.table import DefaultTableConvertor
-from tests.registry.support import GADGETS, Gadget, new_context, new_gadget
+from genericapiserver.registry.table import DefaultTableConvertor, TableColumn, created_at
+from tests.registry.support import GADGETS, Gadget, create, new_context, new_gadget, new_store
 
 MADE = dt.datetime(2026, 11, 20, 9, 49, 32, tzinfo=dt.UTC)
 GADGET_LIST = list_of(Gadget)
@@ -63,3 +64,36 @@ def test_what_has_no_name_cannot_be_a_table() -> None:
         match=r"^the resource gadgets.things.example.com does not support being converted to a Table$",
     ):
         table(Status())
+
+
+def test_a_kind_has_columns_of_its_own() -> None:
+    columns = [
+        TableColumn("Name", "metadata.name", format="name", doc="Its name."),
+        TableColumn("Size", "spec.size", type="integer"),
+        created_at("When."),
+        TableColumn("Steps", lambda gadget: len(gadget.spec.trail), type="integer", priority=1),
+    ]
+    store = new_store(table_columns=columns)
+    gadget = new_gadget("a", creation_timestamp=MADE)
+    gadget.spec.size = 3
+    result = store.convert_to_table(new_context(), gadget, None)
+    assert [row.cells for row in result.rows] == [["a", 3, "2026-11-20T09:49:32Z", 0]]
+    assert [(column.name, column.type, column.format, column.priority) for column in result.column_definitions] == [
+        ("Name", "string", "name", 0),
+        ("Size", "integer", "", 0),
+        ("Created At", "date", "", 0),
+        ("Steps", "integer", "", 1),
+    ]
+    assert [column.description for column in result.column_definitions] == ["Its name.", "", "When.", ""]
+
+
+def test_columns_can_be_cleared_without_harm_to_the_next_table() -> None:
+    table(new_gadget()).column_definitions.clear()
+    assert len(table(new_gadget()).column_definitions) == 2
+
+
+async def test_the_rows_of_stored_objects_carry_them_as_they_are() -> None:
+    store = new_store(table_columns=[TableColumn("Size", "spec.size")])
+    await create(store, new_gadget("a"))
+    page = await store.list_stored(new_context(), ListOptions())
+    assert [row.object for row in store.convert_to_table(new_context(), page, None).rows] == page.items

@@ -1,0 +1,174 @@
+from typing import Any
+
+import pytest
+
+from genericapiserver.apimachinery.errors import BadRequestError, ConflictError, InvalidError, NotFoundError
+from genericapiserver.apimachinery.meta import GetOptions, ObjectMeta, UpdateOptions
+from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apis.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
+from genericapiserver.registry import rest
+from genericapiserver.registry.rest import DefaultUpdatedObjectInfo
+from genericapiserver.registry.scale_store import ScaleFields, ScaleStore
+from genericapiserver.registry.status_store import SpecStatusStrategy
+from tests.registry.support import (
+    GADGETS,
+    SCHEME,
+    Gadget,
+    create,
+    new_context,
+    new_gadget,
+    new_store,
+    plain,
+    read,
+    update,
+)
+
+
+class Scalable(SpecStatusStrategy):
+    """Takes updates without a version and lets them create, as kinds that scale mostly do."""
+
+    allow_unconditional_update = True
+    allow_create_on_update = True
+
+
+async def gadgets(size: int = 2) -> tuple[Any, ScaleStore]:
+    """A store with the gadget `a`, whose size counts as its replicas, and the store of its scale."""
+    store = new_store(Scalable(SCHEME))
+    gadget = new_gadget()
+    gadget.spec.size = size
+    await create(store, gadget)
+    return store, ScaleStore(
+        store, ScaleFields(spec_replicas="spec.size", status_replicas="metadata.generation", selector="metadata.name")
+    )
+
+
+async def scale_to(scales: ScaleStore, obj: Any, name: str = "a", **arguments: Any) -> Scale:
+    result = await scales.update(
+        new_context(),
+        name,
+        DefaultUpdatedObjectInfo(obj),
+        validate_create=None,
+        validate_update=arguments.pop("validate", None),
+        force_allow_create=True,
+        options=UpdateOptions(**arguments),
+    )
+    assert not result.created
+    scale: Scale = plain(result.object)
+    return scale
+
+
+def scale(replicas: int, **metadata: Any) -> Scale:
+    return Scale(metadata=ObjectMeta(name="a", namespace="ns", **metadata), spec=ScaleSpec(replicas=replicas))
+
+
+async def test_a_scale_shows_the_numbers_and_the_identity_of_its_object() -> None:
+    store, scales = await gadgets()
+    found = await scales.get(new_context(), "a", GetOptions())
+    gadget = await read(store)
+    assert found.spec == ScaleSpec(replicas=2)
+    assert found.status == ScaleStatus(replicas=1, selector="a")
+    assert found.metadata == ObjectMeta(
+        name="a",
+        namespace="ns",
+        uid=gadget.metadata.uid,
+        resource_version=gadget.metadata.resource_version,
+        creation_timestamp=gadget.metadata.creation_timestamp,
+    )
+
+
+async def test_changing_the_scale_changes_the_object_by_its_own_rules() -> None:
+    store, scales = await gadgets()
+    changed = await scale_to(scales, scale(5))
+    gadget = await read(store)
+    assert changed.spec.replicas == gadget.spec.size == 5
+    assert changed.metadata.resource_version == gadget.metadata.resource_version
+    assert gadget.metadata.generation == 2
+
+
+async def test_a_resource_version_has_to_be_the_stored_one() -> None:
+    store, scales = await gadgets()
+    seen = (await read(store)).metadata.resource_version
+    assert (await scale_to(scales, scale(3, resource_version=seen))).spec.replicas == 3
+    with pytest.raises(ConflictError, match="the object has been modified"):
+        await scale_to(scales, scale(4, resource_version=seen))
+
+
+async def test_a_uid_has_to_be_that_of_the_object() -> None:
+    _, scales = await gadgets()
+    with pytest.raises(ConflictError, match="Precondition failed"):
+        await scale_to(scales, scale(3, uid="another"))
+
+
+async def test_a_negative_number_is_refused_as_a_scale() -> None:
+    _, scales = await gadgets()
+    with pytest.raises(
+        InvalidError, match=r'^Scale.autoscaling "a" is invalid: spec.replicas: Invalid value: -1: '
+    ) as raised:
+        await scale_to(scales, scale(-1))
+    assert raised.value.details is not None
+    assert raised.value.details.group == "autoscaling"
+
+
+async def test_something_else_is_no_scale() -> None:
+    _, scales = await gadgets()
+    with pytest.raises(BadRequestError, match="expected input object type to be Scale"):
+        await scale_to(scales, Gadget())
+
+
+async def test_a_scale_never_creates() -> None:
+    _, scales = await gadgets()
+    for missing in (scales.get(new_context(), "b", GetOptions()), scale_to(scales, scale(3), "b")):
+        with pytest.raises(NotFoundError, match=f'^{GADGETS} "b" not found$'):
+            await missing
+
+
+async def test_a_dry_run_changes_nothing() -> None:
+    store, scales = await gadgets()
+    assert (await scale_to(scales, scale(7), dry_run=["All"])).spec.replicas == 7
+    assert (await read(store)).spec.size == 2
+
+
+async def test_admission_sees_scales() -> None:
+    _, scales = await gadgets()
+    seen = []
+
+    async def validate(new: Any, old: Any) -> None:
+        seen.append((new.spec.replicas, old.spec.replicas))
+
+    await scale_to(scales, scale(3), validate=validate)
+    assert seen == [(3, 2)]
+
+
+async def test_a_race_is_run_again_from_the_newer_object() -> None:
+    store, scales = await gadgets()
+    raced = []
+
+    async def race(context: Any, new: Any, old: Any) -> Any:
+        if not raced:
+            raced.append(old.spec.replicas)
+            gadget = await read(store)
+            gadget.spec.size = 9
+            gadget.metadata.labels = {"raced": "yes"}
+            await update(store, gadget)
+        old.spec.replicas += 1
+        return old
+
+    result = await scales.update(
+        new_context(),
+        "a",
+        DefaultUpdatedObjectInfo(None, race),
+        validate_create=None,
+        validate_update=None,
+        options=UpdateOptions(),
+    )
+    assert raced == [2]
+    assert plain(result.object).spec.replicas == 10
+    assert (await read(store)).metadata.labels == {"raced": "yes"}
+
+
+async def test_it_can_be_read_and_patched_and_nothing_more() -> None:
+    _, scales = await gadgets()
+    assert isinstance(scales, rest.Patcher)
+    assert not isinstance(scales, rest.Creator | rest.Lister | rest.Watcher | rest.GracefulDeleter)
+    kind = scales.group_version_kind(GroupVersion("things.example.com", "v1"))
+    assert str(kind.group_version) == "autoscaling/v1"
