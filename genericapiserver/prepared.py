@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ShutdownTrigger = Callable[[], Awaitable[None]]
+ShutdownTrigger = Callable[[], Awaitable[object]]
+"""Returns when it is time to stop, as `asyncio.Event().wait` does."""
 
 RETRY_AFTER_SHUTDOWN_TIMEOUT: Final = 2.0
 """Seconds that connections get to end in retry-after mode, where all requests have drained before."""
