@@ -102,15 +102,15 @@ class ServerProcess:
             raise AssertionError(f"{error}\n{self.output()}") from error
 
     def until_it_says(self, text: str) -> None:
-        """Wait for *text* on stdout."""
-        self.until(lambda: text in self.stdout, f"{text!r} on stdout")
+        """Wait for a line with *text* on stdout."""
+        self.until(lambda: text in self.stdout.rpartition("\n")[0], f"{text!r} on stdout")
 
     def wait(self) -> int:
         """The exit status, once there is one."""
         return self._process.wait(STOP_DEADLINE)
 
-    def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End it as a power cut would, and everything it started."""
@@ -120,7 +120,7 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it as an administrator would. Fails unless it goes quietly."""
-        self.terminate()
+        self.signal(signal.SIGTERM)
         assert self.wait() == 0, self.output()
         assert "Traceback" not in self.stderr, self.stderr
 
