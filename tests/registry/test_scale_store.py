@@ -141,7 +141,7 @@ async def test_admission_sees_scales() -> None:
 
 async def test_a_race_is_run_again_from_the_newer_object() -> None:
     store, scales = await gadgets()
-    raced = []
+    raced: list[int] = []
 
     async def race(context: Any, new: Any, old: Any) -> Any:
         if not raced:

@@ -44,13 +44,13 @@ class ReferenceServer:
 
 
 @contextlib.contextmanager
-def reference_server(folder: Path, *flags: str) -> Iterator[ReferenceServer]:
-    """Start `python -m examples.wardle` with the recordings' flags and *flags*; ready when the block begins."""
+def reference_server(folder: Path, *flags: str, program: str = "examples.wardle") -> Iterator[ReferenceServer]:
+    """Start `python -m` *program* with the recordings' flags and *flags*; ready when the block begins."""
     write_certificates(folder)
     port = free_port()
     with delegation(folder / "server.crt", folder / "server.key") as address:
         write_kubeconfig(folder, address)
-        with server_process("examples.wardle", [*recorded_flags(folder, port), *flags], folder / "logs") as process:
+        with server_process(program, [*recorded_flags(folder, port), *flags], folder / "logs") as process:
             server = ReferenceServer(process, port, folder, _clients(folder, port))
             process.until(lambda: is_ready(server.admin), "/readyz says ok")
             yield server
