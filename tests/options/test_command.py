@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
+import httpx
 import pytest
 
 from examples.wardle.server import main
@@ -24,7 +27,7 @@ from genericapiserver.options.flags import STRING, FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.signals import request_shutdown
-from tests.options.fakes import kubeconfig, serving_options, serving_pair
+from tests.options.fakes import PAIR, kubeconfig, serving_options, serving_pair
 
 ROOT = Path(__file__).parents[2]
 
@@ -264,3 +267,30 @@ async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int) -> N
         "bind: address already in use"
     )
     assert corrupt.startswith(f"--storage-path: {damaged}: it is damaged or no database")
+
+
+async def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path, free_port: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "examples.wardle",
+        *wardle_flags(tmp_path, free_port),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        log = b""
+        while b"Serving securely on" not in log:
+            log = await process.stderr.readline()
+            assert log, "it ended"
+        context = ssl.create_default_context(cadata=PAIR.certificate_pem.decode())
+        async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{free_port}", verify=context) as client:
+            assert (await client.get("/livez")).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        out, rest = await process.communicate()
+    assert (process.returncode, out) == (0, b"")
+    assert b"Traceback" not in rest

@@ -231,12 +231,12 @@ async def test_versions_and_gates_reach_the_configuration() -> None:
     run = ServerRunOptions(components=components)
     flags = FlagSet("server")
     run.add_flags(flags)
-    flags.parse(["--emulated-version=1.34", "--feature-gates=WatchList=false"])
+    flags.parse(["--emulated-version=1.34", "--feature-gates=APIResponseCompression=false"])
     config = new_config()
     run.apply_to(config)
     assert config.effective_version.emulation_version == Version(1, 34)
     assert config.feature_gate is gate
-    assert not gate.enabled("WatchList")
+    assert not gate.enabled("APIResponseCompression")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def outcome(*arguments: str) -> str:
             'invalid value of BanFlunder=maybe, err: strconv.ParseBool: parsing "maybe": invalid syntax',
         ),
         (
-            ["--feature-gates=kube:WatchList=true,WatchList=true"],
+            ["--feature-gates=kube:APIResponseCompression=true,APIResponseCompression=true"],
             "set kube feature gates with default empty prefix or kube: prefix consistently, do not mix use",
         ),
     ],
