@@ -4,6 +4,7 @@ The page is written here and not by prometheus-client: that renames counters wit
 to each, and clients look for the reference's names.
 """
 
+import contextlib
 import os
 import time
 import zlib
@@ -30,7 +31,8 @@ _GZIP_WINDOW: Final = 31  # zlib.MAX_WBITS with a gzip header and trailer
 
 def install_metrics(mux: PathRecorderMux, registry: MetricsRegistry, *, resettable: bool = False) -> None:
     """Serve *registry* and the figures of the process at /metrics; *resettable* lets DELETE start it over."""
-    ProcessCollector(registry=registry.collectors)
+    with contextlib.suppress(ValueError):  # another server with the same registry has done it
+        ProcessCollector(registry=registry.collectors)
     mux.handle("/metrics", _page(registry, resettable))
 
 
