@@ -19,6 +19,7 @@ import logging
 from collections.abc import Sequence
 from typing import Generic, Literal, TypeVar, overload
 
+from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
@@ -238,7 +239,10 @@ class Cacher(Generic[T]):
         plan = plan_list(full, options)
         predicate = options.predicate
         revision = plan.revision
-        if revision and (not options.recursive or revision < max(state.start_rev, self._engine.floor_rev())):
+        exact = revision
+        if not options.recursive and predicate.limit > 0 and not options.resource_version_match:
+            exact = plan.not_older_than  # a limit asks for this very revision, also of one key
+        if exact and (not options.recursive or exact < max(state.start_rev, self._engine.floor_rev())):
             return await self.store.get_list(key, options)
         await self._fresh(max(plan.not_older_than, revision))
         current = self._engine.current_rev()
@@ -277,7 +281,10 @@ class Cacher(Generic[T]):
         current = self._engine.current_rev()
         after = wanted or current
         if with_state:
-            await self._fresh(wanted)
+            try:
+                await self._fresh(wanted)
+            except TooLargeResourceVersionError as error:
+                return FailedWatchStream([error_event(error)])
             current = after = self._engine.current_rev()
             if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
                 return await self.store.watch(key, options)  # ends with the error that the store has for it

@@ -37,7 +37,9 @@ def encode_continue(key: str, prefix: str, revision: int) -> str:
 def decode_continue(token: str, prefix: str) -> tuple[str, int]:
     """The key to start at and the revision (negative: the newest). Raises ContinueTokenError with Go's text."""
     fields = _parse(token)
-    version, revision, start = fields.get("v"), fields.get("rv", 0), fields.get("start", "")
+    version, revision, start = (_value(fields, name, zero) for name, zero in (("v", ""), ("rv", 0), ("start", "")))
+    if not isinstance(version, str):
+        raise _mistyped("v", version, "string")
     if version != VERSION:
         raise ContinueTokenError(f"continue key is not valid: server does not recognize this encoded version {version}")
     if not isinstance(revision, int) or isinstance(revision, bool) or not -_INT64 <= revision < _INT64:
@@ -56,6 +58,12 @@ def decode_continue(token: str, prefix: str) -> tuple[str, int]:
     if absolute != "/" and any(segment in ("", ".", "..") for segment in absolute[1:].split("/")):
         raise ContinueTokenError(f"continue key is not valid: {start}")
     return prefix + absolute[1:], revision
+
+
+def _value(fields: dict[str, object], name: str, zero: object) -> object:
+    """The field *name*; like Go, null sets nothing."""
+    value = fields.get(name)
+    return zero if value is None else value
 
 
 def _parse(token: str) -> dict[str, object]:

@@ -15,7 +15,12 @@ from genericapiserver.storage import listing, updates
 from genericapiserver.storage.access import MAX_OBJECT_BYTES, ObjectAccess
 from genericapiserver.storage.api_errors import error_event, too_large
 from genericapiserver.storage.engine import EngineError, StorageEngine
-from genericapiserver.storage.errors import KeyExistsError, KeyNotFoundError, StorageError
+from genericapiserver.storage.errors import (
+    InvalidResourceVersionError,
+    KeyExistsError,
+    KeyNotFoundError,
+    StorageError,
+)
 from genericapiserver.storage.interface import (
     ListOptions,
     Preconditions,
@@ -65,8 +70,7 @@ class Store(Generic[T]):
     async def create(self, key: str, obj: T, *, ttl: int = 0) -> StoredObject[T]:
         """See StorageBackend."""
         key = self.keys.prepare(key)
-        version = _metadata(obj).resource_version
-        if version and parse_resource_version(version) != 0:
+        if _has_resource_version(obj):
             raise StorageError("resourceVersion should not be set on objects to be created")
         value = self.access.encode(obj)
         result = await self.access.write(key, value, expect_rev=0, ttl=ttl)
@@ -195,8 +199,12 @@ class Store(Generic[T]):
         return self.engine.compact_rev()
 
 
-def _metadata(obj: Any) -> Any:
-    return obj.metadata
+def _has_resource_version(obj: Any) -> bool:
+    """Whether *obj* claims to be stored; what is no number claims nothing (as in Go)."""
+    try:
+        return parse_resource_version(obj.metadata.resource_version) != 0
+    except InvalidResourceVersionError:
+        return False
 
 
 def _unpaged(options: ListOptions) -> Any:

@@ -47,6 +47,8 @@ async def test_an_object_to_be_created_must_have_no_resource_version(harness: Ha
     pod.metadata.resource_version = "1"
     with pytest.raises(StorageError, match=r"^resourceVersion should not be set on objects to be created$"):
         await harness.backend.create(key_of("test-ns/foo"), pod)
+    pod.metadata.resource_version = "abc"  # no resource version at all
+    await harness.backend.create(key_of("test-ns/foo"), pod)
 
 
 @case("CRE-3")

@@ -5,9 +5,12 @@ import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
+from genericapiserver.apimachinery.meta import Status
+from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage.cache_watch import AT_ONCE, TRIM_AT, CacheWatch
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.errors import (
@@ -19,6 +22,7 @@ from genericapiserver.storage.errors import (
 from genericapiserver.storage.interface import EXACT, ListOptions, WatchStream
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
+from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.stored import WatchEvent
 from tests.conformance.storage_harness import (
@@ -170,6 +174,28 @@ async def test_a_revision_that_does_not_come_is_too_large(harness: Harness) -> N
         await harness.backend.get(key_of("ns/a"), resource_version="100")
     assert str(caught.value) == "Timeout: Too large resource version: 100, current: 2"
     assert caught.value.retry_after_seconds == 1
+
+
+async def test_one_key_at_a_revision_of_the_future_is_refused_at_once_when_it_is_to_be_exact(harness: Harness) -> None:
+    await harness.create("ns/a")
+    exact = ListOptions(resource_version="100", resource_version_match=EXACT, recursive=False)
+    limited = ListOptions(resource_version="100", recursive=False, predicate=SelectionPredicate(limit=1))
+    for options in (exact, limited):
+        with pytest.raises(TooLargeResourceVersionError) as caught:
+            await harness.backend.get_list(key_of("ns/a"), options)
+        assert caught.value.retry_after_seconds == 0
+
+
+async def test_initial_events_of_a_revision_that_does_not_come_are_one_error_event(harness: Harness) -> None:
+    options = everything("100")
+    options = attrs.evolve(options, send_initial_events=True)
+    async with await harness.backend.watch("/pods/", options) as stream:
+        [event] = await stream.next_events()
+        assert event.type is EventType.ERROR
+        assert isinstance(event.object, Status)
+        assert event.object.code == 504
+        assert event.object.message == "Timeout: Too large resource version: 100, current: 1"
+        assert await stream.next_events() == []
 
 
 async def test_a_resource_version_that_is_no_number_is_no_api_error(harness: Harness) -> None:

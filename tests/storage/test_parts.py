@@ -103,6 +103,8 @@ def test_a_token_may_start_with_a_slash(text: str, key: str) -> None:
         (token("a/"), "a/"),
         (token(".."), ".."),
         (token("a", 2**63), "json: cannot unmarshal number"),
+        (token_of({"v": 5, "rv": 1, "start": "a"}), "json: cannot unmarshal number into Go struct field"),
+        (token_of({"v": None, "rv": 1, "start": "a"}), "server does not recognize this encoded version "),
         (token_of({"v": "meta.k8s.io/v1", "rv": "1", "start": "a"}), "json: cannot unmarshal string"),
         (token_of({"v": "meta.k8s.io/v1", "rv": 1, "start": 5}), "json: cannot unmarshal number"),
         (token_of([1]), "json: cannot unmarshal array"),
