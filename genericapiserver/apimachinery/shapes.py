@@ -197,4 +197,6 @@ def go_name_of(cls: type[Any]) -> str:
 
 
 def _short_name(model_name: str) -> str:
-    return ".".join(model_name.split(".")[-2:])
+    package, _, name = model_name.rpartition(".")
+    # A module named like Go's file is no package of its own.
+    return f"{package.removesuffix('.types').rpartition('.')[2]}.{name}" if package else name

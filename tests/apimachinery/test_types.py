@@ -133,6 +133,14 @@ def test_go_names_of_types() -> None:
     assert go_name_of(meta.ObjectMeta) == "v1.ObjectMeta"
 
 
+def test_a_module_called_types_is_no_package() -> None:
+    @api_type(model_name="examples.wardle.types.Flunder")
+    class Flunder:
+        pass
+
+    assert go_name_of(Flunder) == "wardle.Flunder"
+
+
 def test_constructors_take_keywords_only_and_demand_what_has_no_default() -> None:
     assert Part(name="x").count == 0
     with pytest.raises(TypeError):
