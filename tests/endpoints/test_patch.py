@@ -44,6 +44,11 @@ async def test_only_apply_creates(client: ASGIClient, kind: str) -> None:
     assert (await patch(client, [] if kind == JSON else {}, kind)).status == 404
 
 
+@pytest.mark.parametrize("kind", [JSON, MERGE, STRATEGIC])
+async def test_where_nothing_is_stored_no_patch_is_read(client: ASGIClient, kind: str) -> None:
+    assert (await patch(client, b"{", kind)).status == 404
+
+
 @pytest.mark.parametrize(
     ("kind", "query", "body", "code", "message"),
     [

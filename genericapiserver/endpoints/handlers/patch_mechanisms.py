@@ -6,10 +6,12 @@ A mechanism is made once per request, from the body, and applied at every attemp
     strategic merge           on the fields of the endpoint's type
     apply                     by the field manager, which is the only one that makes objects
 
-What is wrong with the result of the first three is a 422 about a field called `patch`, with no kind and no name.
+A document is read when there is something to patch: where nothing is stored, one that cannot be read is a 404, too. What
+is wrong with the result of the first three is a 422 about a field called `patch`, with no kind and no name.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -35,11 +37,20 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 PATCH_TYPES: Final = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 
 
+class Parse(Protocol):
+    """Reads a patch document. Raises BadRequestError."""
+
+    def __call__(self, data: bytes, *, strict: bool) -> JSONPatch | MergePatch: ...
+
+
 class PatchMechanism(Protocol):
     """One patch."""
 
     def patched(self, current: Any) -> Any:
-        """The new object, of the hub version, made from the stored one; *current* is not changed."""
+        """The new object, of the hub version, made from the stored one; *current* is not changed.
+
+        Raises BadRequestError for a bad patch document.
+        """
 
     def created(self, name: str) -> Any:
         """The object to create where none is stored. Raises NotFoundError unless this kind of patch can create."""
@@ -74,9 +85,14 @@ class _Mechanism:
 class JSONMechanism(_Mechanism):
     """JSON patch and merge patch."""
 
-    def __init__(self, patch: JSONPatch | MergePatch, request: APIRequest, scope: RequestScope, **common: str) -> None:
+    def __init__(self, request: APIRequest, scope: RequestScope, *, parse: Parse, body: bytes, **common: str) -> None:
         super().__init__(request, scope, **common)
-        self._patch = patch
+        self._parse = parse
+        self._body = body
+
+    @cached_property
+    def _patch(self) -> JSONPatch | MergePatch:
+        return self._parse(self._body, strict=self._strict)
 
     def patched(self, current: Any) -> Any:
         scope = self._scope
@@ -97,11 +113,15 @@ class JSONMechanism(_Mechanism):
 class StrategicMergeMechanism(_Mechanism):
     """Strategic merge patch, for types that are declared: it follows their patch strategies."""
 
-    def __init__(self, patch: StrategicMergePatch, request: APIRequest, scope: RequestScope, **common: str) -> None:
+    def __init__(self, request: APIRequest, scope: RequestScope, *, body: bytes, **common: str) -> None:
         super().__init__(request, scope, **common)
-        self._patch = patch
+        self._body = body
         self._type = scope.scheme.type_for(scope.kind)
         self._schema = patch_schema_for(self._type)
+
+    @cached_property
+    def _patch(self) -> StrategicMergePatch:
+        return StrategicMergePatch.parse(self._body, strict=self._strict)
 
     def patched(self, current: Any) -> Any:
         scope = self._scope
@@ -162,15 +182,14 @@ def make_mechanism(
     manager: str,
     force: bool,
 ) -> PatchMechanism:
-    """The mechanism for a body of *patch_type*, one of PATCH_TYPES. Raises BadRequestError for a bad patch document."""
-    strict = field_validation != FIELD_VALIDATION_IGNORE
+    """The mechanism for a body of *patch_type*, one of PATCH_TYPES."""
     common = {"field_validation": field_validation, "manager": manager}
     if patch_type == JSON_PATCH:
-        return JSONMechanism(JSONPatch.parse(body, strict=strict), request, scope, **common)
+        return JSONMechanism(request, scope, parse=JSONPatch.parse, body=body, **common)
     if patch_type == MERGE_PATCH:
-        return JSONMechanism(MergePatch.parse(body, strict=strict), request, scope, **common)
+        return JSONMechanism(request, scope, parse=MergePatch.parse, body=body, **common)
     if patch_type == STRATEGIC_MERGE_PATCH:
-        return StrategicMergeMechanism(StrategicMergePatch.parse(body, strict=strict), request, scope, **common)
+        return StrategicMergeMechanism(request, scope, body=body, **common)
     return ApplyMechanism(body, request, scope, force=force, **common)
 
 
