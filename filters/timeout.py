@@ -43,6 +43,10 @@ def with_timeout(handler: Handler, *, metrics: RequestMetrics | None = None) -> 
         context = request_context(scope)
         if context.deadline is None:
             return handler(scope, receive, send)
+        if context.deadline <= asyncio.get_running_loop().time():  # a limit like `timeout=1ns` is over at once
+            if metrics is not None:
+                metrics.terminated(context, scope, 504)
+            return send_response(send, 504, _BODY, b"text/plain; charset=utf-8")
         return serve_until(context.deadline, context, scope, receive, send)
 
     async def serve_until(deadline: float, context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:

@@ -109,6 +109,15 @@ class TestTimeout:
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
         assert registry.collectors.get_sample_value("apiserver_request_terminations_total", TERMINATED) == 1
 
+    async def test_a_deadline_that_has_passed_is_a_504_before_anything_is_done(self) -> None:
+        def passed(context: RequestContext) -> None:
+            context.deadline = asyncio.get_running_loop().time()
+
+        registry = MetricsRegistry()
+        handler = in_context(with_timeout(ok, metrics=RequestMetrics(registry)), prepare=passed)
+        assert (await ASGIClient(handler).get("/api/v1/pods")).status == 504
+        assert registry.collectors.get_sample_value("apiserver_request_terminations_total", TERMINATED) == 1
+
     async def test_only_headers_of_outer_filters_survive(self) -> None:
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
             request_context(scope).add_warning("lost")
