@@ -88,6 +88,12 @@ async def test_a_delete_is_refused(client: ASGIClient, target: str, body: Any, c
     assert (await client.get(gadgets(name="a"))).status == 200
 
 
+async def test_deleting_the_unreadable_is_no_option_yet(client: ASGIClient) -> None:
+    await create(client, "a")
+    response = await delete(client, "?dryRun=All&ignoreStoreReadErrorWithClusterBreakingPotential=true", None)
+    assert response.status == 200
+
+
 async def test_a_body_of_another_type_is_refused(client: ASGIClient) -> None:
     response = await client.request(
         "DELETE", gadgets(name="a"), body=b"x", headers={"content-type": "application/x-www-form-urlencoded"}

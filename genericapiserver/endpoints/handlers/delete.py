@@ -80,6 +80,8 @@ async def read_delete_options(request: APIRequest, scope: RequestScope, verb: st
         options = _decode(request, scope, body)
     else:
         options = delete_options(request)
+    # Deleting what cannot be read is behind an alpha gate of the reference: without it the option says nothing.
+    options.ignore_store_read_error_with_cluster_breaking_potential = None
     check_delete_options(options)
     return options
 
