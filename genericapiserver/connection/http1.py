@@ -12,6 +12,7 @@ text as body.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
+_HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
+"""What Go allows in a Host header (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -230,6 +233,9 @@ class HTTP1Driver:
         if request.target == b"*" and request.method == b"OPTIONS":
             self._answer(200, b"")
             return
+        if not _HOST.fullmatch(fields.get(b"host", b"")):
+            self._refuse(400, "malformed Host header")
+            return
         try:
             target = parse_target(request.target)
         except BadTargetError:
@@ -264,9 +270,9 @@ class HTTP1Driver:
         self._websocket = WebSocket(self, self._link, self._h11, scope)
 
     def _malformed(self, error: h11.RemoteProtocolError) -> None:
-        if self._exchange is not None:
-            # The body is broken. Its handler learns that the client is gone, the client that the connection is.
-            self._link.abort()
+        exchange = self._exchange
+        if exchange is not None:
+            self._malformed_behind(exchange)
             return
         text = str(error)
         if error.error_status_hint == 431:
@@ -279,6 +285,20 @@ class HTTP1Driver:
             self._refuse(400, "invalid header name")
         else:
             self._refuse(error.error_status_hint)
+
+    def _malformed_behind(self, exchange: Exchange) -> None:
+        """What came after the head of *exchange* is no HTTP."""
+        if exchange.body_ended:
+            # A whole request, then more after it had said that it would be the last: it is answered, the rest is not.
+            self._closing = True
+            self._pause_reading()
+        elif exchange.started:
+            self._link.abort()
+        else:
+            # The body is broken. Its handler learns that the client is gone, the client why.
+            exchange.disconnect()
+            self.loop.call_later(self._limits.reset_grace, exchange.task.cancel)
+            self._refuse(400)
 
     def _refuse(self, status: int, detail: str = "") -> None:
         line = f"{status} {HTTPStatus(status).phrase if status != 431 else 'Request Header Fields Too Large'}"

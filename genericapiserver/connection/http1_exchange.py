@@ -26,12 +26,12 @@ class Exchange:
         "_body_delivered",
         "_driver",
         "_head",
-        "_started",
         "_waiter",
         "body_ended",
         "complete",
         "disconnected",
         "scope",
+        "started",
         "task",
         "unread",
     )
@@ -46,7 +46,7 @@ class Exchange:
         self.task: asyncio.Task[None]
         self._body: list[bytes] = []
         self._body_delivered = False
-        self._started = False
+        self.started = False
         self._head: tuple[int, RawHeaders] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -96,7 +96,7 @@ class Exchange:
             if self.body_ended and not self._body_delivered:
                 self._body_delivered = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            if not self._started:
+            if not self.started:
                 self._driver.write_continue()
             await self._wait()
 
@@ -105,16 +105,16 @@ class Exchange:
         if self.disconnected:
             await asyncio.sleep(0)  # a handler that only sends meets its cancellation here
         elif kind == "http.response.body":
-            if not self._started or self.complete:
+            if not self.started or self.complete:
                 raise RuntimeError("a response body was sent before the response start, or after its end")
             end = not message.get("more_body", False)
             self._write(message.get("body", b""), end)
             while self._driver.write_paused and not self.disconnected:
                 await self._wait()
         elif kind == "http.response.start":
-            if self._started:
+            if self.started:
                 raise RuntimeError("the response was started already")
-            self._started = True
+            self.started = True
             self._head = (message["status"], list(message.get("headers", ())))
             self._driver.loop.call_soon(self._write_head)
         else:
@@ -149,10 +149,10 @@ class Exchange:
         return self._driver.head(status, headers, body_ended=self.body_ended)
 
     def _break_off(self) -> None:
-        if self._started and self._head is None:
+        if self.started and self._head is None:
             self._driver.abort()
             return
-        self._started = True
+        self.started = True
         self._head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
         self._write(_INTERNAL_ERROR_BODY, True)
 

@@ -165,6 +165,7 @@ class WebSocket:
             self._driver.write(self._driver.body(event.data, False))
         elif isinstance(event, EndBody):
             self._driver.write(self._driver.body(b"", True))
+            self._incoming.put_nowait(None)  # an answer in plain HTTP is the connection's last
         elif isinstance(event, StreamClosed):
             self._incoming.put_nowait(None)
         while self._link.write_paused:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from genericapiserver.asgi import Receive, Scope, Send, read_body, send_response
+from genericapiserver.asgi import Message, Receive, Scope, Send, read_body, send_response
 from tests.connection.conftest import Running, Serve
 
 Contexts = Callable[..., ssl.SSLContext]
@@ -177,11 +177,21 @@ async def test_an_unread_body_stops_the_reading(serve: Serve) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request: missing required Host header"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-Remote-User : eve\r\n\r\n", b"400 Bad Request: invalid header name"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400 Bad Request: too many Host headers"),
+        (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", b"400 Bad Request: malformed Host header"),
         (b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", b"400 Bad Request"),
         (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", b"505 HTTP Version Not Supported: unsupported protocol version"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 1_060_000, b"431 Request Header Fields Too Large"),
     ],
-    ids=["no request", "no host", "a blank in a name", "two hosts", "a broken escape", "HTTP/3.0", "a huge head"],
+    ids=[
+        "no request",
+        "no host",
+        "a blank in a name",
+        "two hosts",
+        "no host name",
+        "a broken escape",
+        "HTTP/3.0",
+        "a huge head",
+    ],
 )
 async def test_what_never_reaches_the_handler_is_answered_in_plain_text(
     serve: Serve, request_bytes: bytes, answer: bytes
@@ -194,6 +204,27 @@ async def test_what_never_reaches_the_handler_is_answered_in_plain_text(
         assert head.startswith(b"HTTP/1.1 " + answer.partition(b":")[0])
         assert b"Content-Type: text/plain; charset=utf-8" in head
         assert b"Connection: close" in head
+
+
+async def test_a_broken_body_is_told_to_both_sides(serve: Serve) -> None:
+    heard: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.set_result(await receive())
+
+    async with serve(reads, plain=True) as running, connect(running) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\n400 Bad Request")
+        assert (await heard)["type"] == "http.disconnect"
+
+
+async def test_what_follows_the_last_request_does_not_cost_its_answer(serve: Serve) -> None:
+    async with serve(hello, plain=True) as running, connect(running) as (reader, writer):
+        writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n")
+        _, headers, body = await response(reader)
+        assert body == b"hello /x"
+        assert headers[b"Connection"] == b"close"
+        assert await asyncio.wait_for(reader.read(), 5) == b""
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,15 @@ async def test_stop_tells_a_websocket_that_the_server_goes_away(serve: Serve, cl
         assert isinstance(closed, CloseConnection)
         assert closed.code == 1001
         assert await stopping
+
+
+async def test_a_handshake_that_is_none_is_refused_and_the_connection_closed(
+    serve: Serve, client_context: Contexts
+) -> None:
+    async with serve(echo) as running:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
+        writer.transport.abort()
