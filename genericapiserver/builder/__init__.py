@@ -6,6 +6,6 @@ products.
 """
 
 from genericapiserver.builder.program import ResourceServerOptions, serve
-from genericapiserver.builder.resource import Resource, ResourceStrategy
+from genericapiserver.builder.resource import Resource, ResourceStrategy, ResourceWithStatusStrategy
 
-__all__ = ["Resource", "ResourceServerOptions", "ResourceStrategy", "serve"]
+__all__ = ["Resource", "ResourceServerOptions", "ResourceStrategy", "ResourceWithStatusStrategy", "serve"]

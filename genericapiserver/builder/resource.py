@@ -7,7 +7,6 @@
         columns=[TableColumn("Name", "metadata.name", format="name"), TableColumn("Color", "spec.color")],
         selectable=["spec.color"],
         status=StatusStrategy,
-        strategy=SpecStatusStrategy,
     )
 
 A group with one version needs no hub type and no conversions: the declared type is both.
@@ -23,6 +22,7 @@ from genericapiserver.apimachinery.scheme import Scheme, add_to_group_version
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.apimachinery.validation.object_meta import validate_dns_name
 from genericapiserver.apis import autoscaling_v1
+from genericapiserver.registry.field_paths import check_path
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import RESTStorage
@@ -50,6 +50,15 @@ class ResourceStrategy(DefaultStrategy):
         return validate_dns_name(obj.metadata)
 
 
+class ResourceWithStatusStrategy(SpecStatusStrategy):
+    """The same for a kind with a status subresource, which alone can change the status."""
+
+    allow_unconditional_update = True
+
+    def validate(self, context: RequestContext, obj: Any) -> Sequence[FieldError]:
+        return validate_dns_name(obj.metadata)
+
+
 def _without_metadata(obj: Any) -> Any:
     copy = deep_copy(obj)
     copy.metadata = type(obj.metadata)()
@@ -60,8 +69,9 @@ class Resource:
     """One kind to be served.
 
     *plural* and *singular* are the kind's name in lower case, with an `s`, unless given. *strategy* holds the rules of the
-    kind; see registry.strategy. *defaults* fills in what clients leave out. *columns* are those of `kubectl get`;
-    *selectable* are the paths of the fields that clients may select by.
+    kind (see registry.strategy); the default is ResourceStrategy, or ResourceWithStatusStrategy with *status*.
+    *defaults* fills in what clients leave out. *columns* are those of `kubectl get`; *selectable* are the paths of the
+    fields that clients may select by.
 
     *status* and *scale* add these subresources; *subresources* are further ones by their names, each called with the store
     of the resource (see registry.subresource).
@@ -78,7 +88,7 @@ class Resource:
         namespaced: bool = True,
         short_names: Sequence[str] = (),
         categories: Sequence[str] = (),
-        strategy: type[DefaultStrategy] = ResourceStrategy,
+        strategy: type[DefaultStrategy] | None = None,
         columns: Sequence[TableColumn] = DEFAULT_COLUMNS,
         selectable: Sequence[str] = (),
         defaults: Callable[[Any], None] | None = None,
@@ -93,9 +103,9 @@ class Resource:
         self.namespaced = namespaced
         self.short_names = tuple(short_names)
         self.categories = tuple(categories)
-        self._strategy = strategy
+        self._strategy = strategy or (ResourceStrategy if status is None else ResourceWithStatusStrategy)
         self._columns = columns
-        self._selectable = fields_at(*selectable)
+        self._selectable = tuple(selectable)
         self._defaults = defaults
         self._status = status
         self._scale = scale
@@ -115,27 +125,45 @@ class Resource:
         return made
 
     def register(self, scheme: Scheme) -> None:
-        """Add the kind to *scheme*, as its own hub, with its defaulting and its field labels."""
+        """Add the kind to *scheme*, as its own hub, with its defaulting and its field labels.
+
+        Raises ValueError when a path in the declaration leads nowhere.
+        """
+        for path in self._paths():
+            check_path(self.object_type, path)
         version = self.group_version
         scheme.add_known_types(version, self.object_type)
         scheme.add_known_types(GroupVersion(version.group, INTERNAL_VERSION), self.object_type)
         if self._selectable:
-            add_field_labels(scheme, version.with_kind(self.object_type.__name__), self._selectable)
+            add_field_labels(scheme, version.with_kind(self.object_type.__name__), fields_at(*self._selectable))
         if self._defaults is not None:
             scheme.add_defaulting_func(self.object_type, self._defaults)
         if self._scale is not None:
             autoscaling_v1.add_to_scheme(scheme)
 
+    def _paths(self) -> list[str]:
+        """All paths that the declaration is made of."""
+        paths = [*self._selectable, *(column.cell for column in self._columns if isinstance(column.cell, str))]
+        if self._status is not None:
+            paths += self._status.keeps
+        if (scale := self._scale) is not None:
+            paths += [scale.spec_replicas, scale.status_replicas]
+            paths += [] if scale.selector is None else [scale.selector]
+        return paths
+
     def storages(self, getter: RESTOptionsGetter, scheme: Scheme) -> dict[str, RESTStorage]:
         """The resource and its subresources, by the names they are served under."""
         strategy = self.strategy(scheme)
+        attributes = None
+        if self._selectable:
+            attributes = selectable_attributes(fields_at(*self._selectable), namespaced=self.namespaced)
         store = store_for(
             getter,
             object_type=self.object_type,
             qualified_resource=GroupResource(self.group_version.group, self.plural),
             singular_name=self.singular,
             strategy=strategy,
-            attributes=selectable_attributes(self._selectable, namespaced=self.namespaced),
+            attributes=attributes,
             short_names=self.short_names,
             categories=self.categories,
             table_columns=self._columns,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from genericapiserver.apimachinery.types import camel_case
+from genericapiserver.apimachinery.types import camel_case, describe
 
 
 def reader(path: str) -> Callable[[Any], Any]:
@@ -34,3 +34,13 @@ def writer(path: str) -> Callable[[Any, Any], None]:
 def json_path(path: str) -> tuple[str, ...]:
     """The same path in JSON names, for types that do not rename their fields."""
     return tuple(camel_case(name) for name in path.split("."))
+
+
+def check_path(cls: type[Any], path: str) -> None:
+    """Raises ValueError when objects of *cls* have no field at *path*."""
+    at: type[Any] | None = cls
+    for name in path.split("."):
+        field = None if at is None else describe(at).by_attribute.get(name)
+        if field is None:
+            raise ValueError(f"{cls.__name__} has no field {path}")
+        at = field.type.cls

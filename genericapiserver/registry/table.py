@@ -69,10 +69,6 @@ def table_items(obj: Any) -> Iterable[Any]:
     return (obj,)
 
 
-def _cell_reader(cell: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return reader(cell) if isinstance(cell, str) else cell
-
-
 @attrs.frozen
 class TableColumn:
     """One column: its name, and the cell of an object, a JSON value: the path of an attribute, or a function.
@@ -82,11 +78,15 @@ class TableColumn:
     """
 
     name: str
-    cell: Callable[[Any], Any] = attrs.field(converter=_cell_reader)
+    cell: str | Callable[[Any], Any]
     type: str = attrs.field(default="string", kw_only=True)
     format: str = attrs.field(default="", kw_only=True)
     doc: str = attrs.field(default="", kw_only=True)
     priority: int = attrs.field(default=0, kw_only=True)
+
+    def reader(self) -> Callable[[Any], Any]:
+        """What makes the cell of an object."""
+        return reader(self.cell) if isinstance(self.cell, str) else self.cell
 
     def definition(self) -> TableColumnDefinition:
         return TableColumnDefinition(
@@ -129,7 +129,7 @@ class DefaultTableConvertor:
 
     def __init__(self, resource: GroupResource, columns: Sequence[TableColumn] = DEFAULT_COLUMNS) -> None:
         self._resource = resource
-        self._columns = tuple(columns)
+        self._cells = [column.reader() for column in columns]
         self._definitions = [column.definition() for column in columns]
 
     def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:
@@ -139,6 +139,6 @@ class DefaultTableConvertor:
             shared = item.shared if isinstance(item, StoredObject) else item
             if not isinstance(getattr(shared, "metadata", None), ObjectMeta):
                 raise NotAcceptableError(f"the resource {self._resource} does not support being converted to a Table")
-            rows.append(TableRow(cells=[column.cell(shared) for column in self._columns], object=item))
+            rows.append(TableRow(cells=[cell(shared) for cell in self._cells], object=item))
         # The list is new, the definitions in it are shared.
         return Table(metadata=table_list_meta(obj), column_definitions=list(self._definitions), rows=rows)

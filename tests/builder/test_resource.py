@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from genericapiserver.apimachinery.meta import Object
+from genericapiserver.apimachinery.meta import Object, ObjectMeta
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import FieldLabelError, Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
@@ -12,7 +12,7 @@ from genericapiserver.builder.resource import Resource, new_scheme
 from genericapiserver.registry.generic.options import RESTOptions
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.scale_store import ScaleFields, ScaleStore
-from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
+from genericapiserver.registry.status_store import StatusStore, StatusStrategy
 from genericapiserver.registry.subresource import Subresource
 from genericapiserver.registry.table import TableColumn
 from genericapiserver.storage.memory import MemoryEngine
@@ -31,6 +31,7 @@ class NoteSpec:
 @api_type
 class NoteStatus:
     read_by: str = ""
+    lines: int = 0
 
 
 @api_type
@@ -79,6 +80,21 @@ def test_a_declaration_that_cannot_be_served_is_refused(arguments: Any, problem:
         Resource(Note, **{"group": V1.group, "version": "v1", **arguments})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ({"selectable": ["spec.line"]}, "spec.line"),
+        ({"columns": [TableColumn("Lines", "spec.line")]}, "spec.line"),
+        ({"scale": ScaleFields(spec_replicas="spec.lines")}, "status.replicas"),
+        ({"status": type("Typo", (StatusStrategy,), {"keeps": ("spek",)})}, "spek"),
+    ],
+    ids=["selectable", "columns", "scale", "status"],
+)
+def test_a_path_that_leads_nowhere_is_told(arguments: Any, path: str) -> None:
+    with pytest.raises(ValueError, match=f"^Note has no field {path}$"):
+        new_scheme([resource(**arguments)])
+
+
 def test_several_versions_need_more_than_this() -> None:
     with pytest.raises(ValueError, match="several versions"):
         new_scheme([resource(), Resource(Note, group=V1.group, version="v2")])
@@ -112,9 +128,8 @@ async def test_a_resource_by_itself() -> None:
 
 async def test_subresources_are_over_the_store_of_the_resource() -> None:
     declared = resource(
-        strategy=SpecStatusStrategy,
         status=StatusStrategy,
-        scale=ScaleFields(spec_replicas="spec.lines"),
+        scale=ScaleFields(spec_replicas="spec.lines", status_replicas="status.lines"),
         subresources={"log": Subresource},
     )
     made = storages(declared)
@@ -125,6 +140,21 @@ async def test_subresources_are_over_the_store_of_the_resource() -> None:
     assert made["notes"].get_reset_fields() == {"fridge.example.com/v1": [("status",)]}
     assert ("spec",) in made["notes/status"].get_reset_fields()["fridge.example.com/v1"]
     assert new_scheme([declared]).type_for(GroupVersion("autoscaling", "v1").with_kind("Scale")) is Scale
+
+
+async def test_a_kind_with_a_status_subresource_guards_its_status() -> None:
+    strategy = resource(status=StatusStrategy).strategy(Scheme())
+    old, sent = Note(), Note(spec=NoteSpec(lines=2), status=NoteStatus(read_by="me"))
+    strategy.prepare_for_update(new_context(), sent, old)
+    assert (sent.status, sent.metadata.generation) == (NoteStatus(), 1)
+    assert strategy.allow_unconditional_update
+
+
+@pytest.mark.parametrize("status", [None, StatusStrategy])
+async def test_names_are_dns_names_unless_a_strategy_says_otherwise(status: Any) -> None:
+    strategy = resource(status=status).strategy(Scheme())
+    note = Note(metadata=ObjectMeta(name="No_te"))
+    assert [error.field for error in strategy.validate(new_context(), note)] == ["metadata.name"]
 
 
 async def test_columns_are_those_of_the_resource() -> None:

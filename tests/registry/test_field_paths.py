@@ -1,4 +1,6 @@
-from genericapiserver.registry.field_paths import json_path, reader, writer
+import pytest
+
+from genericapiserver.registry.field_paths import check_path, json_path, reader, writer
 from tests.registry.support import Gadget, new_gadget
 
 
@@ -21,3 +23,14 @@ def test_what_is_missing_on_the_way_is_none() -> None:
 
 def test_json_names_are_in_camel_case() -> None:
     assert json_path("metadata.owner_references") == ("metadata", "ownerReferences")
+
+
+@pytest.mark.parametrize("path", ["spec", "spec.size", "metadata.labels", "metadata.creation_timestamp"])
+def test_a_field_that_is_there_passes(path: str) -> None:
+    check_path(Gadget, path)
+
+
+@pytest.mark.parametrize("path", ["", "spek", "spec.sise", "spec.size.unit", "metadata.creationTimestamp"])
+def test_a_field_that_is_not_there_is_told(path: str) -> None:
+    with pytest.raises(ValueError, match=f"^Gadget has no field {path}$"):
+        check_path(Gadget, path)
