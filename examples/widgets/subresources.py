@@ -13,20 +13,12 @@ from genericapiserver.request import RequestContext
 class Log(Subresource):
     """`GET .../widgets/a/log`"""
 
-    async def get(self, context: RequestContext, name: str, options: GetOptions) -> "LogStream":
+    async def get(self, context: RequestContext, name: str, options: GetOptions) -> StreamedResource:
         await self.store.get(context, name, options)
-        return LogStream(name)
+        return StreamedResource(body=self.lines(name), media_type="text/plain")
 
-
-class LogStream:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    async def input_stream(self, api_version: str, accept: str) -> StreamedResource:
-        return StreamedResource(body=self.lines(), media_type="text/plain")
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        yield f"log of {self.name}\n".encode()
+    async def lines(self, name: str) -> AsyncIterator[bytes]:
+        yield f"log of {name}\n".encode()
 
 
 class Echo(Subresource):

@@ -397,11 +397,17 @@ class Connector(Protocol):
 
 @attrs.frozen(kw_only=True)
 class StreamedResource:
-    """A body to pass on as it comes; `body` None means 204. `flush` asks for every chunk to go out at once."""
+    """A body to pass on as it comes; `body` None means 204. `flush` asks for every chunk to go out at once.
+
+    It is a ResourceStreamer, too, for a Getter that knows the body already.
+    """
 
     body: AsyncIterator[bytes] | None
     media_type: str = ""
     flush: bool = False
+
+    async def input_stream(self, api_version: str, accept: str) -> "StreamedResource":
+        return self
 
 
 @runtime_checkable
