@@ -24,6 +24,13 @@ START_DEADLINE = 120.0
 STOP_DEADLINE = 60.0
 POLL = 0.02
 
+_LIMITED = """
+import os, resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
 
 def eventually(probe: Callable[[], T | None], what: str, *, seconds: float = START_DEADLINE) -> T:
     """What *probe* gives once it gives anything true. Raises TimeoutError with *what* when it never does."""
@@ -46,7 +53,7 @@ def free_port() -> int:
 class ServerProcess:
     """`python -m MODULE ARGUMENTS` in the checkout, its output in *logs*.
 
-    *file_limit* bounds how long any file of the process may become, in units of 512 bytes: a disk that is full.
+    *file_limit* bounds how many bytes any file of the process may have: a disk that is full.
     """
 
     def __init__(
@@ -62,7 +69,7 @@ class ServerProcess:
         self._stdout, self._stderr = logs / "stdout", logs / "stderr"
         command = [sys.executable, "-m", module, *arguments]
         if file_limit is not None:
-            command = ["/bin/sh", "-c", f'ulimit -f {file_limit} && exec "$0" "$@"', *command]
+            command = [sys.executable, "-c", _LIMITED, str(file_limit), *command]
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
                 command,
