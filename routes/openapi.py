@@ -3,23 +3,23 @@
 Documents are built on first use, because most servers are asked for them rarely, and kept. Source:
 k8s.io/kube-openapi/pkg/{handler,handler3}, pkg/server/routes/openapi.go of k8s.io/apiserver.
 
-Deviations: protobuf is not offered, so that clients fall back to JSON; ranges are not served; an unknown v3 document is
-404, where the reference answers 200 with nothing in it.
+A v3 document that does not exist is 200 with nothing in it, as in the reference. Deviations: protobuf is not offered, so
+that clients fall back to JSON; v3 documents are compressed when asked.
 """
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from email.utils import format_datetime
 from typing import Final
 
-from genericapiserver.apimachinery.serializer.json import encode_json
 from genericapiserver.asgi import RawHeaders, Receive, Scope, Send, header_value, parse_query, send_response
 from genericapiserver.mux import PathRecorderMux
 from genericapiserver.openapi import Document
+from genericapiserver.routes.content import send_content
 
 JSON: Final = b"application/json"
 ONE_YEAR: Final = dt.timedelta(days=365)
 SMALLEST_COMPRESSED: Final = 1024
+_VARY: Final = [(b"vary", b"Accept")]
 
 BuildDocument = Callable[[], Document]
 
@@ -33,9 +33,9 @@ def install_openapi_v2(mux: PathRecorderMux, build: BuildDocument) -> None:
         if document is None:
             document = build()
         if not accepts_json(header_value(scope, b"accept")):
-            await send_response(send, 406, b"", None, [(b"vary", b"Accept")])
+            await send_response(send, 406, b"", None, _VARY)
             return
-        await _send_document(scope, send, document, [])
+        await _send_document(scope, send, document, [(b"vary", b"Accept-Encoding"), *_VARY])
 
     mux.handle("/openapi/v2", openapi_v2)
 
@@ -64,20 +64,19 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
 
     async def openapi_v3(scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].removeprefix("/openapi/v3/")
+        if not accepts_json(header_value(scope, b"accept")):
+            await send_response(send, 406, b"", None, _VARY)
+            return
         made = document(name)
         if made is None:
-            body = encode_json({"message": f"there is no OpenAPI document {name!r}", "documents": sorted(builders())})
-            await send_response(send, 404, body, JSON)
-            return
-        if not accepts_json(header_value(scope, b"accept")):
-            await send_response(send, 406, b"", None, [(b"vary", b"Accept")])
+            await send_response(send, 200, b"", None, _VARY)
             return
         asked = parse_query(scope["query_string"]).get("hash", [""])[0]
         if asked and asked != made.etag:
-            headers = [(b"location", _url(name, made).encode()), (b"etag", _quoted(made))]
-            await send_response(send, 301, b"", None, headers)
+            headers = [(b"location", _url(name, made).encode()), (b"etag", _quoted(made)), *_VARY]
+            await send_response(send, 301, b"", JSON, headers)
             return
-        await _send_document(scope, send, made, _immutable() if asked else [])
+        await _send_document(scope, send, made, _immutable() if asked else _VARY)
 
     mux.handle("/openapi/v3", openapi_v3_index)
     mux.handle_prefix("/openapi/v3/", openapi_v3)
@@ -88,33 +87,27 @@ def accepts_json(accept: str | None) -> bool:
     if not accept:
         return True
     types = {clause.split(";")[0].strip() for clause in accept.split(",")}
-    return bool(types & {"*/*", "application/*", "application/json"})
+    return bool(types & {"*", "*/*", "application/*", "application/json"})
 
 
-async def _send_document(scope: Scope, send: Send, document: Document, extra: RawHeaders) -> None:
-    headers: RawHeaders = [
-        (b"etag", _quoted(document)),
-        (b"last-modified", format_datetime(document.modified, usegmt=True).encode()),
-        (b"vary", b"Accept-Encoding"),
-        (b"vary", b"Accept"),
-        *extra,
-    ]
-    if header_value(scope, b"if-none-match") == _quoted(document).decode():
-        await send({"type": "http.response.start", "status": 304, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    body = document.body
+async def _send_document(scope: Scope, send: Send, document: Document, headers: RawHeaders) -> None:
     encodings = {token.strip() for token in (header_value(scope, b"accept-encoding") or "").split(",")}
-    if "gzip" in encodings and len(body) > SMALLEST_COMPRESSED:
-        body = document.compressed
-        headers.append((b"content-encoding", b"gzip"))
-    await send_response(send, 200, body, JSON, headers)
+    encoding = None
+    if "gzip" in encodings and len(document.body) > SMALLEST_COMPRESSED:
+        encoding = (b"gzip", document.compressed)
+        vary = (b"vary", b"Accept-Encoding")
+        headers = headers if vary in headers else [vary, *headers]
+    etag = _quoted(document)
+    await send_content(
+        scope, send, document.body, JSON, headers, etag=etag, modified=document.modified, encoding=encoding
+    )
 
 
 def _immutable() -> RawHeaders:
     """The address holds the hash of the content, so what it names never changes."""
     expires = dt.datetime.now(dt.UTC) + ONE_YEAR
     return [
+        *_VARY,
         (b"cache-control", b"public, immutable"),
         (b"expires", expires.strftime("%a, %d %b %Y %H:%M:%S UTC").encode()),
     ]

@@ -1,0 +1,133 @@
+"""The OpenAPI pages as clients and caches see them."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+
+from genericapiserver.mux import PathRecorderMux
+from genericapiserver.openapi import Document
+from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
+from tests.support.asgi_client import ASGIClient
+
+NAME = "apis/example.com/v1"
+BIG = Document({"openapi": "3.0.0", "info": "x" * 2000})
+TAG = f'"{BIG.etag}"'
+
+
+@pytest.fixture
+def pages() -> ASGIClient:
+    mux = PathRecorderMux("test")
+    install_openapi_v2(mux, lambda: BIG)
+    install_openapi_v3(mux, lambda: {NAME: lambda: BIG})
+    return ASGIClient(mux)
+
+
+async def test_the_document_of_version_2_names_its_hash_and_what_it_varies_by(pages: ASGIClient) -> None:
+    response = await pages.get("/openapi/v2")
+    assert response.status == 200
+    assert response.body == BIG.body
+    assert response.headers["etag"] == f'"{hashlib.sha512(response.body).hexdigest().upper()}"'
+    assert response.headers["accept-ranges"] == "bytes"
+    assert "last-modified" in response.headers
+
+
+@pytest.mark.parametrize("tags", [TAG, f"W/{TAG}", "*", f'"x", {TAG}', f'W/"x",{TAG}'])
+@pytest.mark.parametrize("path", ["/openapi/v2", f"/openapi/v3/{NAME}"])
+async def test_what_the_client_has_is_not_sent_again(pages: ASGIClient, path: str, tags: str) -> None:
+    response = await pages.request("GET", path, headers={"If-None-Match": tags})
+    assert (response.status, response.body) == (304, b"")
+    assert response.headers["etag"] == TAG
+    assert "last-modified" not in response.headers
+
+
+@pytest.mark.parametrize("tags", ['"x"', "x", f"x, {TAG}", BIG.etag])
+async def test_what_the_client_does_not_have_is_sent(pages: ASGIClient, tags: str) -> None:
+    assert (await pages.request("GET", "/openapi/v2", headers={"If-None-Match": tags})).status == 200
+
+
+async def test_the_age_decides_when_there_is_no_tag(pages: ASGIClient) -> None:
+    modified = (await pages.get("/openapi/v2")).headers["last-modified"]
+    old = "Sat, 01 Jan 2000 00:00:00 GMT"
+    for headers, status in (
+        ({"If-Modified-Since": modified}, 304),
+        ({"If-Modified-Since": old}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-Modified-Since": modified, "If-None-Match": '"x"'}, 200),
+        ({"If-Unmodified-Since": old}, 412),
+        ({"If-Unmodified-Since": modified}, 200),
+        ({"If-Match": '"x"'}, 412),
+        ({"If-Match": f"W/{TAG}"}, 412),
+        ({"If-Match": TAG}, 200),
+    ):
+        assert (await pages.request("GET", "/openapi/v2", headers=headers)).status == status, headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [("bytes=0-9", 0, 10), ("bytes=5-", 5, None), ("bytes=-7", -7, None), ("bytes=10-99999999", 10, None)],
+)
+async def test_a_part_is_served(pages: ASGIClient, asked: str, start: int, end: int | None) -> None:
+    response = await pages.request("GET", "/openapi/v2", headers={"Range": asked, "Accept-Encoding": "gzip"})
+    assert response.status == 206
+    assert response.body == BIG.body[start:end]
+    first = start % len(BIG.body)
+    last = first + len(response.body) - 1
+    assert response.headers["content-range"] == f"bytes {first}-{last}/{len(BIG.body)}"
+
+
+@pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=-", "lines=1-2", "bytes=0-1,4-5"])
+async def test_a_range_that_is_none_gives_the_whole(pages: ASGIClient, asked: str) -> None:
+    assert (await pages.request("GET", "/openapi/v2", headers={"Range": asked})).status == 200
+
+
+async def test_a_range_behind_the_end_is_refused(pages: ASGIClient) -> None:
+    response = await pages.request("GET", "/openapi/v2", headers={"Range": "bytes=99999-"})
+    assert (response.status, response.text) == (416, "invalid range: failed to overlap\n")
+    assert response.headers["content-range"] == f"bytes */{len(BIG.body)}"
+
+
+async def test_a_range_of_another_version_gives_the_whole(pages: ASGIClient) -> None:
+    for condition, status in ((TAG, 206), ('"x"', 200), ("Sat, 01 Jan 2000 00:00:00 GMT", 200)):
+        response = await pages.request("GET", "/openapi/v2", headers={"Range": "bytes=0-9", "If-Range": condition})
+        assert response.status == status
+
+
+@pytest.mark.parametrize("path", ["/openapi/v2", f"/openapi/v3/{NAME}"])
+async def test_documents_are_compressed_for_clients_that_ask(pages: ASGIClient, path: str) -> None:
+    response = await pages.request("GET", path, headers={"Accept-Encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(response.body) == BIG.body
+
+
+async def test_the_index_points_to_each_document_by_its_hash(pages: ASGIClient) -> None:
+    index = await pages.request("GET", "/openapi/v3", headers={"Accept": "text/html"})
+    url = f"/openapi/v3/{NAME}?hash={BIG.etag}"
+    assert json.loads(index.body) == {"paths": {NAME: {"serverRelativeURL": url}}}
+    assert "vary" not in index.headers
+    response = await pages.get(url)
+    assert response.headers["cache-control"] == "public, immutable"
+    assert response.headers["expires"].endswith(" UTC")
+    assert response.headers["vary"] == "Accept"
+
+
+async def test_a_document_by_another_hash_has_moved(pages: ASGIClient) -> None:
+    response = await pages.get(f"/openapi/v3/{NAME}?hash=ABC")
+    assert (response.status, response.body) == (301, b"")
+    assert response.headers["location"] == f"/openapi/v3/{NAME}?hash={BIG.etag}"
+    assert response.headers["etag"] == TAG
+
+
+@pytest.mark.parametrize("name", ["", "nope", "nope?hash=x"])
+async def test_an_unknown_document_is_empty(pages: ASGIClient, name: str) -> None:
+    response = await pages.get(f"/openapi/v3/{name}")
+    assert (response.status, response.body) == (200, b"")
+    assert "content-type" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/openapi/v2", f"/openapi/v3/{NAME}"])
+async def test_what_is_not_offered_is_refused(pages: ASGIClient, path: str) -> None:
+    response = await pages.request("GET", path, headers={"Accept": "text/html"})
+    assert (response.status, response.body) == (406, b"")
+    assert response.headers["vary"] == "Accept"
