@@ -31,7 +31,7 @@ WIDGETS = Resource(
     ],
     selectable=["spec.color", "status.phase"],
     status=WidgetStatusStrategy,
-    scale=ScaleFields(selector="spec.selector"),
+    scale=ScaleFields(selector="spec.selector", tracks_managers=False),
     subresources={"log": Log, "echo": Echo},
 )
 

@@ -172,7 +172,8 @@ class Resource:
         if self._status is not None:
             below["status"] = StatusStore(store, self._status(strategy, scheme, versions=[self.group_version]))
         if self._scale is not None:
-            below["scale"] = ScaleStore(store, self._scale)
+            versions = [self.group_version] if self._scale.tracks_managers else []
+            below["scale"] = ScaleStore(store, self._scale, versions=versions)
         return {self.plural: store, **{f"{self.plural}/{name}": storage for name, storage in below.items()}}
 
 

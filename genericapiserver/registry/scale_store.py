@@ -3,21 +3,24 @@
     scale = ScaleStore(widgets, ScaleFields(selector="spec.selector"))
 
 The scheme needs `autoscaling_v1.add_to_scheme`. An update is one of the object itself, by the rules of its own
-strategy. Go: the ScaleREST of every workload in k8s.io/kubernetes. Deviation: whoever sets replicas here does not
-become the manager of that field in the object.
+strategy. Whoever sets replicas here becomes the manager of that field in the object, if the store is told the versions
+of the kind; else managedFields stay as they are. Go: the ScaleREST of every workload in k8s.io/kubernetes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
 from genericapiserver.apimachinery.errors import BadRequestError, ConflictError, InvalidError, NotFoundError
+from genericapiserver.apimachinery.managedfields.elements import make_path
+from genericapiserver.apimachinery.managedfields.scale import ScaleManagers
 from genericapiserver.apimachinery.meta import GetOptions, ObjectMeta, Preconditions, UpdateOptions
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
 from genericapiserver.apimachinery.scheme import type_name
 from genericapiserver.apis import autoscaling_v1
 from genericapiserver.apis.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus, validate_scale
-from genericapiserver.registry.field_paths import reader, writer
+from genericapiserver.registry.field_paths import json_path, reader, writer
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import UpdatedObjectInfo, UpdateResult, ValidateObject, ValidateObjectUpdate
 from genericapiserver.registry.subresource import Subresource
@@ -29,23 +32,38 @@ _KIND = autoscaling_v1.GROUP_VERSION.with_kind("Scale")
 
 @attrs.frozen(kw_only=True)
 class ScaleFields:
-    """Where a kind keeps what a Scale shows, by the paths of attributes. *selector* is a label selector as text."""
+    """Where a kind keeps what a Scale shows, by the paths of attributes. *selector* is a label selector as text.
+
+    *tracks_managers* is for who makes the store from a declaration: whether to tell it the versions.
+    """
 
     spec_replicas: str = "spec.replicas"
     status_replicas: str = "status.replicas"
     selector: str | None = None
+    tracks_managers: bool = True
 
 
 class ScaleStore(Subresource):
-    """Verbs get, update and patch of `<resource>/scale`, over the store of the resource."""
+    """Verbs get, update and patch of `<resource>/scale`, over the store of the resource.
 
-    def __init__(self, store: Store, fields: ScaleFields) -> None:
+    *versions* are those the kind is served in, the one that is stored first; its replicas have one path in all of them.
+    """
+
+    def __init__(self, store: Store, fields: ScaleFields, *, versions: Sequence[GroupVersion] = ()) -> None:
         super().__init__(store)
         self.object_type = Scale
         self._replicas = reader(fields.spec_replicas)
         self._set_replicas = writer(fields.spec_replicas)
         self._status_replicas = reader(fields.status_replicas)
         self._selector = reader(fields.selector) if fields.selector else lambda obj: ""
+        self._managers: ScaleManagers | None = None
+        if versions:
+            path = make_path(*json_path(fields.spec_replicas))
+            self._managers = ScaleManagers(
+                replicas={str(version): path for version in versions},
+                version=str(versions[0]),
+                scale_version=str(_KIND.group_version),
+            )
 
     def group_version_kind(self, containing: GroupVersion) -> GroupVersionKind:
         """A Scale, whatever group the resource is in."""
@@ -98,10 +116,20 @@ class ScaleStore(Subresource):
             status=ScaleStatus(replicas=self._status_replicas(obj) or 0, selector=self._selector(obj) or ""),
         )
 
+    def managed_scale_of(self, obj: Any) -> Scale:
+        """The scale of *obj* with its managers, for an update to start from."""
+        scale = self.scale_of(obj)
+        if self._managers is not None:
+            scale.metadata.managed_fields = self._managers.of_scale(obj.metadata.managed_fields)
+        return scale
+
     def rescale(self, obj: Any, scale: Scale) -> None:
-        """Bring the number that *scale* asks for, and the version it was made from, into *obj*."""
+        """Bring the number that *scale* asks for, who asked, and the version it was made from, into *obj*."""
+        metadata = obj.metadata
         self._set_replicas(obj, scale.spec.replicas)
-        obj.metadata.resource_version = scale.metadata.resource_version
+        metadata.resource_version = scale.metadata.resource_version
+        if self._managers is not None:
+            metadata.managed_fields = self._managers.of_object(metadata.managed_fields, scale.metadata.managed_fields)
 
 
 class _ScaledObjectInfo:
@@ -120,7 +148,7 @@ class _ScaledObjectInfo:
         uid = old.metadata.uid
         if not uid:  # the kind allows updates that create, its scale does not
             raise NotFoundError(resource, self._name)
-        scale = await self._info.updated_object(context, self._scales.scale_of(old))
+        scale = await self._info.updated_object(context, self._scales.managed_scale_of(old))
         if not isinstance(scale, Scale):
             raise BadRequestError(f"expected input object type to be Scale, but {type_name(type(scale))}")
         if errors := validate_scale(scale):

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from genericapiserver.apimachinery.errors import BadRequestError, ConflictError, InvalidError, NotFoundError
-from genericapiserver.apimachinery.meta import GetOptions, ObjectMeta, UpdateOptions
+from genericapiserver.apimachinery.meta import GetOptions, ManagedFieldsEntry, ObjectMeta, UpdateOptions
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apis.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from genericapiserver.registry import rest
@@ -12,6 +12,7 @@ from genericapiserver.registry.scale_store import ScaleFields, ScaleStore
 from genericapiserver.registry.status_store import SpecStatusStrategy
 from tests.registry.support import (
     GADGETS,
+    GROUP_VERSION,
     SCHEME,
     Gadget,
     create,
@@ -164,6 +165,53 @@ async def test_a_race_is_run_again_from_the_newer_object() -> None:
     assert raced == [2]
     assert plain(result.object).spec.replicas == 10
     assert (await read(store)).metadata.labels == {"raced": "yes"}
+
+
+def owner(manager: str, field: str, version: str, subresource: str = "") -> ManagedFieldsEntry:
+    return ManagedFieldsEntry(
+        manager=manager,
+        operation="Update",
+        api_version=version,
+        fields_type="FieldsV1",
+        fields_v1={"f:spec": {f"f:{field}": {}}},
+        subresource=subresource,
+    )
+
+
+@pytest.mark.parametrize(
+    ("versions", "seen", "after"),
+    [
+        ([], None, [owner("a", "size", "things.example.com/v1")]),
+        (
+            [GROUP_VERSION],
+            [owner("a", "replicas", "autoscaling/v1")],
+            [owner("hpa", "size", "things.example.com/v1", "scale")],
+        ),
+    ],
+    ids=["not tracked", "tracked"],
+)
+async def test_who_scales_manages_the_replicas_where_versions_are_told(versions: Any, seen: Any, after: Any) -> None:
+    store = new_store(Scalable(SCHEME))
+    await create(store, new_gadget(managed_fields=[owner("a", "size", "things.example.com/v1")]))
+    fields = ScaleFields(spec_replicas="spec.size", status_replicas="metadata.generation")
+    presented = []
+
+    async def track(context: Any, new: Any, old: Any) -> Any:
+        presented.append(old.metadata.managed_fields)
+        new.metadata.managed_fields = [owner("hpa", "replicas", "autoscaling/v1", "scale")]
+        return new
+
+    result = await ScaleStore(store, fields, versions=versions).update(
+        new_context(),
+        "a",
+        DefaultUpdatedObjectInfo(scale(3), track),
+        validate_create=None,
+        validate_update=None,
+        options=UpdateOptions(),
+    )
+    assert presented == [seen]
+    assert (await read(store)).metadata.managed_fields == after
+    assert plain(result.object).metadata.managed_fields is None
 
 
 async def test_it_can_be_read_and_patched_and_nothing_more() -> None:
