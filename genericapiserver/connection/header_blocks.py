@@ -14,6 +14,7 @@ from typing import Any
 from hpack import Encoder, NeverIndexedHeaderTuple
 
 _MAX_CACHED = 4096
+_MAX_CACHED_VALUE = 512
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE = re.compile(rb"(?:[^\x00\r\n\s](?:[^\x00\r\n]*[^\x00\r\n\s])?)?")
 
@@ -34,9 +35,10 @@ class HeaderBlocks(dict[tuple[bytes, bytes], bytes]):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise InvalidHeaderError(f"illegal response header {name!r}: {value!r}")
         block = self._encoder.encode([NeverIndexedHeaderTuple(name, value)], huffman=False)
-        if len(self) >= _MAX_CACHED:
-            self.clear()
-        self[bytes(name), bytes(value)] = block
+        if len(value) <= _MAX_CACHED_VALUE:
+            if len(self) >= _MAX_CACHED:
+                self.clear()
+            self[bytes(name), bytes(value)] = block
         return block
 
 

@@ -119,6 +119,8 @@ class HTTP2Driver:
             handle = handlers.get(event.__class__)
             if handle is not None:
                 handle(event)
+                if self._link.closing:
+                    return
         if not self._greeted:
             self._greeted = True
             self._idle_if_nothing_runs()
@@ -239,6 +241,7 @@ class HTTP2Driver:
         scope = self._scope(event)
         if scope is None:
             self._reset(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            self._spend(1)
             return
         ended = event.stream_ended is not None
         expects_continue = not ended and (b"expect", b"100-continue") in scope["headers"]

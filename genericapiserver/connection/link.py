@@ -47,8 +47,12 @@ class Driver(Protocol):
         """Whether a request is running."""
 
 
-class Link(asyncio.Protocol):
-    """A connection without TLS (HTTP/1.1 only), and what both kinds of link have in common."""
+class Link(asyncio.BufferedProtocol):
+    """A connection without TLS (HTTP/1.1 only), and what both kinds of link have in common.
+
+    Reads are of `service.read_buffer`'s size at most: what comes in one read is worked on in one turn of the loop, and
+    256 KiB, which asyncio reads otherwise, hold some 20,000 small frames, a second in which no other connection is served.
+    """
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -75,6 +79,12 @@ class Link(asyncio.Protocol):
         self.service.add(self)
         self.set_timeout(self.service.limits.header_read_timeout)
         self._opened()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.service.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self.service.read_buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         if not self.closing and self.driver is not None:

@@ -17,6 +17,8 @@ from genericapiserver.connection.tls import TLSContexts
 if TYPE_CHECKING:
     from genericapiserver.connection.link import Link
 
+_READ_SIZE = 32 * 1024
+
 
 class Service:
     """The handler, the limits, the TLS contexts in force (replaced whole, never changed) and the open links."""
@@ -39,6 +41,8 @@ class Service:
         self.stopping = False
         self.tasks: set[asyncio.Task[None]] = set()
         """Every task of a request or websocket; each takes itself out when it ends."""
+        self.read_buffer = memoryview(bytearray(_READ_SIZE))
+        """One for all links: a loop has filled it and handed it over before it reads for another."""
         self.header_blocks = HeaderBlocks()
         self._date = b""
         self._date_second = 0
