@@ -12,11 +12,12 @@ from typing import Protocol
 import attrs
 from rich.console import Console
 
+from genericapiserver.builder import core
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
 from genericapiserver.options.command import ServerOptions, run_command
-from genericapiserver.options.flags import INT, IP, STRING, FlagSet
+from genericapiserver.options.flags import BOOL, INT, IP, STRING, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.server import GenericAPIServer
@@ -42,11 +43,13 @@ class StandaloneOptions:
     data: str = ".data"
     port: int = 6443
     address: str = "127.0.0.1"
+    serve_core: bool = False
 
     def add_flags(self, flags: FlagSet) -> None:
         flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
         flags.add("port", INT, self, "port", "The port to serve HTTPS on.")
         flags.add("address", IP, self, "address", "The address to serve HTTPS on.")
+        flags.add("serve-core", BOOL, self, "serve_core", "Serve namespaces and events, too, which operators wait for.")
         recommended = self.inner.recommended
         recommended.core_api = None
         recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
@@ -90,7 +93,17 @@ class StandaloneOptions:
         return self.inner.validate()
 
     async def server(self) -> GenericAPIServer:
-        return await self.inner.server()
+        """The server of *inner*, with namespaces and events when they are asked for. Raises ConfigError."""
+        storage = self.inner.recommended.storage
+        if not self.serve_core:
+            return await self.inner.server()
+        if storage is None:
+            raise ConfigError("--serve-core: there is no storage to keep namespaces and events in")
+        core.register(storage.serializer.scheme)
+        server = await self.inner.server()
+        async with server.config.closed_on_error():
+            core.install(server, storage.serializer)
+        return server
 
     @property
     def folder(self) -> Path:
