@@ -12,9 +12,7 @@ from genericapiserver.asgi import (
     Scope,
     Send,
     read_body,
-    send_plain_error,
     send_response,
-    send_text,
 )
 from genericapiserver.mux import PathRecorderMux
 
@@ -64,16 +62,21 @@ def verbosity_setter(apply: Callable[[int], None]) -> FlagSetter:
 def _flag(setter: FlagSetter) -> Handler:
     async def flag(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "PUT":
-            await send_plain_error(send, 406, "unsupported http method")
+            await _say(send, 406, "unsupported http method")
             return
         try:
             body = await read_body(receive, _MAX_BODY)
             said = setter(body.decode("utf-8", "replace"))
         except (BodyTooLargeError, ClientDisconnectedError) as error:
-            await send_plain_error(send, 400, f"error reading request body: {error}")
+            await _say(send, 400, f"error reading request body: {error}")
         except ValueError as error:
-            await send_plain_error(send, 400, str(error))
+            await _say(send, 400, str(error))
         else:
-            await send_text(send, 200, said + "\n", [_NOSNIFF])
+            await _say(send, 200, said)
 
     return flag
+
+
+async def _say(send: Send, status: int, text: str) -> None:
+    """Plain text without a charset, as the reference writes it here and nowhere else."""
+    await send_response(send, status, f"{text}\n".encode(), b"text/plain", [_NOSNIFF])

@@ -37,15 +37,15 @@ class AdmissionMetrics:
     def __init__(self, metrics: MetricsRegistry) -> None:
         self._step = metrics.histogram(
             STEP_DURATION,
-            "Admission sub-step latency histogram in seconds, broken out for each operation and API resource and step "
-            "type (validate or admit).",
+            "[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and "
+            "step type (validate or admit).",
             ("type", "operation", "rejected"),
             buckets=BUCKETS,
         )
         self._controller = metrics.histogram(
             CONTROLLER_DURATION,
-            "Admission controller latency histogram in seconds, identified by name and broken out for each operation "
-            "and API resource and type (validate or admit).",
+            "[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each "
+            "operation and API resource and type (validate or admit).",
             ("name", "type", "operation", "rejected"),
             buckets=BUCKETS,
         )

@@ -10,5 +10,5 @@ class ConnectionMetrics:
         registry = registry or MetricsRegistry()
         self.tls_handshake_errors = registry.counter(
             "apiserver_tls_handshake_errors_total",
-            "Number of requests dropped with 'TLS handshake error from' error",
+            "[ALPHA] Number of requests dropped with 'TLS handshake error from' error",
         )

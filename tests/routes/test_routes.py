@@ -198,5 +198,5 @@ class TestFlags:
         found: list[int] = []
         response = await ASGIClient(self.mux(found)).request(method, "/debug/flags/v", body=body)
         assert (response.status, response.text, found) == (status, text, applied)
-        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+        assert response.headers["content-type"] == "text/plain"
         assert response.headers["x-content-type-options"] == "nosniff"

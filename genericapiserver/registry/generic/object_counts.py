@@ -28,20 +28,20 @@ class ObjectCounts:
     def __init__(self, metrics: MetricsRegistry) -> None:
         self._objects = metrics.gauge(
             "apiserver_resource_objects",
-            "Number of stored objects at the time of last check split by kind. In case of a fetching error, the value "
-            "will be -1.",
+            "[ALPHA] Number of stored objects at the time of last check split by kind. In case of a fetching error, the "
+            "value will be -1.",
             ("group", "resource"),
         )
         self._size = metrics.gauge(
             "apiserver_resource_size_estimate_bytes",
-            "Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of serialized "
-            "objects. In case of a fetching error, the value will be -1.",
+            "[ALPHA] Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of "
+            "serialized objects. In case of a fetching error, the value will be -1.",
             ("group", "resource"),
         )
         self._deprecated = metrics.gauge(
             "apiserver_storage_objects",
-            "[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of "
-            "last check split by kind. In case of a fetching error, the value will be -1.",
+            "[STABLE] [DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time "
+            "of last check split by kind. In case of a fetching error, the value will be -1.",
             ("resource",),
         )
         self._backends: dict[GroupResource, StorageBackend[Any]] = {}
