@@ -123,7 +123,8 @@ class HTTP1Driver:
 
     def write_continue(self) -> None:
         if self._h11.they_are_waiting_for_100_continue:
-            self._link.write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+            response = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+            self._link.write(self._h11.send(response) or b"")
 
     def head(self, status: int, headers: Iterable[tuple[bytes, bytes]], *, body_ended: bool) -> bytes:
         """The bytes of a response head; says `Connection: close` when that is what will happen."""
