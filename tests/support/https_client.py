@@ -47,6 +47,7 @@ class HTTPSClient:
     def __init__(self, port: int, *, authority: Path, certificate: Path | None = None, key: Path | None = None) -> None:
         self.port = port
         self.context = ssl.create_default_context(cafile=authority)
+        self.context.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python does by itself from 3.13 on
         if certificate is not None:
             self.context.load_cert_chain(certificate, key)
 

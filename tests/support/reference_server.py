@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,8 @@ def is_ready(client: HTTPSClient) -> bool:
     """Whether /readyz says ok; a port that nobody listens on is not ready."""
     try:
         return client.get("/readyz").status == 200
+    except ssl.SSLCertVerificationError:
+        raise
     except OSError:
         return False
 
