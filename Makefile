@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CLIENTS_VENV ?= .venv-clients
+NODE_CLIENT := tests/clients/node
 PORT ?= 6443
 DATA ?= .data
 BACKEND ?= sqlite
@@ -9,7 +11,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve test check format bench clean
+.PHONY: help serve test clients check format bench clean
 
 help: ## print what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +27,15 @@ serve: $(VENV)/installed ## serve the wardle sample on 127.0.0.1:$(PORT), object
 test: $(VENV)/installed ## run every test
 	$(BIN)/python -m pytest $(ARGS)
 
+$(CLIENTS_VENV)/installed: pyproject.toml $(NODE_CLIENT)/package.json
+	$(PYTHON) -m venv $(CLIENTS_VENV)
+	$(CLIENTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,clients]'
+	if command -v npm >/dev/null; then npm install --prefix $(NODE_CLIENT) --no-package-lock --no-audit --no-fund; fi
+	touch $@
+
+clients: $(CLIENTS_VENV)/installed ## run other people's clients against a server, write docs/clients.md
+	$(CLIENTS_VENV)/bin/python -m pytest tests/clients $(ARGS)
+
 check: $(VENV)/installed ## ruff, mypy --strict, layering
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,4 +50,4 @@ bench: $(VENV)/installed ## GET, LIST, CREATE and WATCH against a bare hypercorn
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what was built, not the data
-	rm -rf build dist *.egg-info $(VENV)
+	rm -rf build dist *.egg-info $(VENV) $(CLIENTS_VENV) $(NODE_CLIENT)/node_modules

@@ -1,0 +1,53 @@
+"""The table of what each client was seen to do, kept in docs/clients.md."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+ACTIONS = ("create", "list", "watch", "restart", "patch", "apply", "delete")
+NEVER = "–"
+
+HEADER = """# Clients
+
+Written by `make clients`, which runs every client in `tests/clients` against the wardle sample server in a process of its
+own. *restart*: the server ended the watch twice, and the client went on without missing an event or seeing one twice.
+*apply*: server-side apply, with the refusal of another manager's. A dash: the client does not do it.
+
+"""
+
+FOOTER = """
+kopf asks for `/api` and waits for namespaces and events: start the server with `--serve-core`. The server speaks JSON and
+YAML; a client that sends protobuf for namespaces or events, as `kubectl create namespace` does, is refused with 415, where
+`kubectl apply -f` works.
+"""
+
+
+@attrs.define
+class Row:
+    """One client."""
+
+    client: str
+    version: str
+    leaves_out: frozenset[str] = frozenset()
+    done: set[str] = attrs.field(factory=set)
+
+    def passed(self, action: str) -> None:
+        assert action in ACTIONS
+        self.done.add(action)
+
+    def cells(self) -> list[str]:
+        return [self.client, self.version, *(self._cell(action) for action in ACTIONS)]
+
+    def _cell(self, action: str) -> str:
+        if action in self.leaves_out:
+            return NEVER
+        return "yes" if action in self.done else "**no**"
+
+
+def write(path: Path, rows: Iterable[Row]) -> None:
+    """Write the table, one row for each client, by name."""
+    lines = [["client", "version", *ACTIONS], ["---"] * (2 + len(ACTIONS))]
+    lines += [row.cells() for row in sorted(rows, key=lambda row: row.client)]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    path.write_text(HEADER + table + FOOTER, encoding="utf-8")
