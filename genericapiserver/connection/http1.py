@@ -257,7 +257,7 @@ class HTTP1Driver:
             "server": self._link.server,
             "extensions": self._extensions.copy(),
         }
-        if fields.get(b"upgrade", b"").lower() == b"websocket" and request.method == b"GET":
+        if request.method == b"GET" and _wants_websocket(fields):
             self._upgrade(scope)
             return
         exchange = Exchange(self, scope)
@@ -329,3 +329,10 @@ def _reason(status: int) -> bytes:
         return HTTPStatus(status).phrase.encode("ascii")
     except ValueError:
         return b"status code %d" % status
+
+
+def _wants_websocket(fields: dict[bytes, bytes]) -> bool:
+    """Whether a request asks for a websocket; an Upgrade that Connection does not name is no wish of the client's."""
+    if fields.get(b"upgrade", b"").lower() != b"websocket":
+        return False
+    return any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b","))

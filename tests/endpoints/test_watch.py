@@ -307,6 +307,7 @@ async def test_handshakes_that_are_refused(
     sent = await websocket(server, gadgets() + "?watch=1", headers, subprotocols)
     assert sent[0]["type"] == "websocket.http.response.start"
     assert sent[0]["status"] == status
+    assert sent[0]["headers"] == []
 
 
 async def test_a_websocket_ends_with_the_watch(server: DemoServer) -> None:

@@ -57,6 +57,7 @@ async def _gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _send_to_websocket(request: APIRequest, body: AsyncIterator[bytes]) -> APIResponse:
     await request.receive()
+    request.context.response_headers.clear()  # the reference writes handshakes itself, without what it adds elsewhere
     offered = list(request.scope.get("subprotocols", ()))
     known = [name for name in offered if name in PROTOCOLS]
     if offered and not known:

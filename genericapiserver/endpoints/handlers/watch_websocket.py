@@ -32,6 +32,7 @@ class WebsocketSender:
 async def open_websocket(request: APIRequest) -> WebsocketSender | None:
     """Accept the handshake and return what to send with; None when it had to be refused, which has been answered."""
     await request.receive()
+    request.context.response_headers.clear()  # the reference writes handshakes itself, without what it adds elsewhere
     offered = list(request.scope.get("subprotocols", ()))
     status = 0
     if header_value(request.scope, b"origin") is None:
