@@ -35,3 +35,10 @@ def test_a_name_is_one_segment(name: str, text: str) -> None:
 def test_an_item_of_a_namespaced_resource_needs_a_namespace() -> None:
     with pytest.raises(BadRequestError, match=r"^Namespace parameter required.$"):
         NAMESPACED.item("", "a")
+
+
+@pytest.mark.parametrize("namespace", [".", "..", "a/b", "a%2fb"])
+def test_a_namespace_is_one_segment(namespace: str) -> None:
+    for ask in (lambda: NAMESPACED.item(namespace, "a"), lambda: NAMESPACED.root(namespace)):
+        with pytest.raises(BadRequestError, match="Namespace parameter invalid: "):
+            ask()

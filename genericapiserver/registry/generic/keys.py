@@ -1,6 +1,7 @@
 """Where objects lie: `<prefix>/<namespace>/<name>`, or `<prefix>/<name>`. Go: pkg/registry/generic/registry/store.go.
 
-Only the name is checked here: it must be one segment of a path, so that no request reaches beside its resource.
+Names and namespaces must be one segment of a path, so that no request reaches beside its resource. Deviation: the reference
+checks only the name here, and answers a namespace such as `..` with a 500 from its storage.
 """
 
 from typing import Protocol
@@ -16,7 +17,10 @@ class KeyScheme(Protocol):
     """The keys of one resource."""
 
     def root(self, namespace: str) -> str:
-        """What all objects lie under that a request in *namespace* ("" for all) may see; without a trailing slash."""
+        """What all objects lie under that a request in *namespace* ("" for all) may see; without a trailing slash.
+
+        Raises BadRequestError for a namespace that cannot be.
+        """
 
     def item(self, namespace: str, name: str) -> str:
         """The key of one object. Raises BadRequestError for a name or a namespace that cannot be."""
@@ -29,11 +33,15 @@ class NamespacedKeys:
     prefix: str
 
     def root(self, namespace: str) -> str:
-        return f"{self.prefix}/{namespace}" if namespace else self.prefix
+        if not namespace:
+            return self.prefix
+        _check_segment("Namespace", namespace)
+        return f"{self.prefix}/{namespace}"
 
     def item(self, namespace: str, name: str) -> str:
         if not namespace:
             raise BadRequestError("Namespace parameter required.")
+        _check_segment("Namespace", namespace)
         _check_name(name)
         return f"{self.prefix}/{namespace}/{name}"
 
@@ -55,6 +63,10 @@ class ClusterScopedKeys:
 def _check_name(name: str) -> None:
     if not name:
         raise BadRequestError("Name parameter required.")
-    problems = path_segment_name(name)
+    _check_segment("Name", name)
+
+
+def _check_segment(parameter: str, text: str) -> None:
+    problems = path_segment_name(text)
     if problems:
-        raise BadRequestError(f"Name parameter invalid: {quote(name)}: {';'.join(problems)}")
+        raise BadRequestError(f"{parameter} parameter invalid: {quote(text)}: {';'.join(problems)}")
