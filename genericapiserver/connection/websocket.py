@@ -177,6 +177,7 @@ class WebSocket:
             self._driver.write(self._driver.head(response.status_code, response.headers, body_ended=True))
             return
         headers = [(name.title(), value) for name, value in response.headers]
-        self._link.write(
-            self._h11.send(h11.InformationalResponse(status_code=response.status_code, headers=headers)) or b""
+        switching = h11.InformationalResponse(
+            status_code=response.status_code, headers=headers, reason=b"Switching Protocols"
         )
+        self._link.write(self._h11.send(switching) or b"")

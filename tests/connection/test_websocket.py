@@ -170,6 +170,19 @@ async def test_a_handshake_that_is_none_is_refused_and_the_connection_closed(
         writer.transport.abort()
 
 
+async def test_the_status_line_of_a_handshake_has_its_reason(serve: Serve, client_context: Contexts) -> None:
+    async with serve(echo) as running:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
+        )
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert await asyncio.wait_for(reader.readline(), 5) == b"HTTP/1.1 101 Switching Protocols\r\n"
+        writer.transport.abort()
+
+
 async def test_an_upgrade_that_connection_does_not_name_is_no_websocket(serve: Serve, client_context: Contexts) -> None:
     async def say_what_it_is(scope: Scope, receive: Receive, send: Send) -> None:
         await send_response(send, 200, scope["type"].encode(), b"text/plain")
