@@ -94,6 +94,12 @@ class NamespaceStrategy(DefaultStrategy):
         return reset_fields([GROUP_VERSION], "spec", "status")
 
 
+class NamespaceStore(Store):
+    """Namespaces are deleted one by one, as in the reference."""
+
+    delete_collection = None  # type: ignore[assignment]
+
+
 class EventStrategy(DefaultStrategy):
     """Whoever reports again may write over what was reported, or report first by an update."""
 
@@ -134,6 +140,7 @@ def api_group(getter: RESTOptionsGetter, serializer: CodecFactory) -> APIGroupIn
         attributes=selectable_attributes(NAMESPACE_FIELDS, namespaced=False),
         short_names=("ns",),
         table_columns=NAMESPACE_COLUMNS,
+        store_type=NamespaceStore,
     )
     events = store_for(
         getter,

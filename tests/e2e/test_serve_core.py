@@ -64,6 +64,13 @@ def test_clients_change_only_the_metadata_of_a_namespace(server: HTTPSClient) ->
     assert server.get(f"{NAMESPACES}/b").status == 404
 
 
+def test_namespaces_are_not_deleted_together(server: HTTPSClient) -> None:
+    verbs = {resource["name"]: resource["verbs"] for resource in server.get("/api/v1").json()["resources"]}
+    assert "deletecollection" in verbs["events"]
+    assert "deletecollection" not in verbs["namespaces"]
+    assert server.request("DELETE", NAMESPACES).status == 405
+
+
 def test_a_namespace_is_named_as_domains_are(server: HTTPSClient) -> None:
     refused = server.request("POST", NAMESPACES, namespace("a.b"))
     assert refused.status == 422

@@ -55,12 +55,13 @@ def store_for(
     singular_name: str,
     strategy: RESTStrategy,
     attributes: AttributesFunc | None = None,
+    store_type: type[Store] = Store,
     **further: Any,
 ) -> Store:
     """A `Store` of *qualified_resource* kept as *getter* says; *further* are arguments of `Store`.
 
-    *attributes* adds field selectors to name and namespace. Raises ValueError for an impossible prefix, and what the
-    getter raises.
+    *attributes* adds field selectors to name and namespace. *store_type* is a subclass for a kind that leaves out a verb,
+    which it does by setting the method to None. Raises ValueError for an impossible prefix, and what the getter raises.
     """
     options = getter.get_rest_options(qualified_resource)
     prefix = "/" + options.resource_prefix.strip("/")
@@ -80,7 +81,7 @@ def store_for(
         "storage_version": options.storage_version,
         **further,
     }
-    return Store(
+    return store_type(
         object_type=object_type,
         qualified_resource=qualified_resource,
         singular_name=singular_name,
