@@ -1,7 +1,8 @@
-"""One server for all clients, a namespace for each, and the table of what they did."""
+"""Servers for all clients, a namespace for each, and the table of what they did."""
 
+import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,36 +21,42 @@ ROWS = pytest.StashKey[dict[str, Row]]()
 NewRow = Callable[..., Row]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    data = tmp_path_factory.mktemp("server") / "data"
-    with standalone(data, free_port(), "--serve-core", f"--min-request-timeout={WATCH_SECONDS}") as running:
+@contextlib.contextmanager
+def serving(folder: Path, *flags: str) -> Iterator[Standalone]:
+    with standalone(folder / "data", free_port(), f"--min-request-timeout={WATCH_SECONDS}", *flags) as running:
         yield running
         running.process.stop()
 
 
-@pytest.fixture
-def kubeconfig(server: Standalone) -> Path:
-    return server.data / "kubeconfig"
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """A server as it starts by itself."""
+    with serving(tmp_path_factory.mktemp("plain")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_with_core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """A server for the clients that cannot do without namespaces and events."""
+    with serving(tmp_path_factory.mktemp("core"), matrix.CORE) as running:
+        yield running
 
 
 @pytest.fixture
 def new_row(request: pytest.FixtureRequest) -> NewRow:
     """Makes the row of a client in the table; without a version it is that of the installed package."""
 
-    def make(client: str, version: str = "", leaves_out: frozenset[str] = frozenset()) -> Row:
-        row = Row(client, version or importlib.metadata.version(client), leaves_out)
+    def make(client: str, version: str = "", *, needs: str = "", leaves_out: Iterable[str] = ()) -> Row:
+        row = Row(client, version or importlib.metadata.version(client), needs, frozenset(leaves_out))
         request.config.stash.setdefault(ROWS, {})[client] = row
         return row
 
     return make
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Warnings in other people's packages are theirs to mend.
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore"))
+def pytest_configure(config: pytest.Config) -> None:
+    # What other people's packages warn of, sockets left open at the end included, is theirs to mend.
+    config.addinivalue_line("filterwarnings", "ignore")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -5,21 +5,30 @@ from pathlib import Path
 
 import attrs
 
-ACTIONS = ("create", "list", "watch", "restart", "patch", "apply", "delete")
+ACTIONS = ("create", "list", "watch", "restart", "expiry", "patch", "apply", "delete")
 NEVER = "–"
+CORE = "--serve-core"
 
 HEADER = """# Clients
 
 Written by `make clients`, which runs every client in `tests/clients` against the wardle sample server in a process of its
-own. *restart*: the server ended the watch twice, and the client went on without missing an event or seeing one twice.
-*apply*: server-side apply, with the refusal of another manager's. A dash: the client does not do it.
+own.
+
+- *needs*: a flag of the server that the client cannot do without.
+- *restart*: the server ended the watch twice, and the client went on without missing an event or seeing one twice.
+- *expiry*: the client learns that the version it wants to watch from is gone.
+- *apply*: server-side apply, with the refusal of what is another manager's.
+- A dash: the client does not do it, or not in a way that a test could see.
 
 """
 
 FOOTER = """
-kopf asks for `/api` and waits for namespaces and events: start the server with `--serve-core`. The server speaks JSON and
-YAML; a client that sends protobuf for namespaces or events, as `kubectl create namespace` does, is refused with 415, where
-`kubectl apply -f` works.
+kopf ends without `/api`, and waits for namespaces and events; what it creates is an event, what it deletes is what it held
+by its finalizer. kr8s looks every kind up at `/api` first, and leaves it to its user to begin a watch anew. Version 2 of
+@kubernetes/client-node needs Node.js 22.
+
+The server speaks JSON and YAML; a client that sends protobuf for namespaces or events, as `kubectl create namespace` does,
+is refused with 415, where `kubectl apply -f` works.
 """
 
 
@@ -29,6 +38,7 @@ class Row:
 
     client: str
     version: str
+    needs: str = ""
     leaves_out: frozenset[str] = frozenset()
     done: set[str] = attrs.field(factory=set)
 
@@ -37,7 +47,8 @@ class Row:
         self.done.add(action)
 
     def cells(self) -> list[str]:
-        return [self.client, self.version, *(self._cell(action) for action in ACTIONS)]
+        needs = f"`{self.needs}`" if self.needs else ""
+        return [self.client, self.version, needs, *(self._cell(action) for action in ACTIONS)]
 
     def _cell(self, action: str) -> str:
         if action in self.leaves_out:
@@ -47,7 +58,7 @@ class Row:
 
 def write(path: Path, rows: Iterable[Row]) -> None:
     """Write the table, one row for each client, by name."""
-    lines = [["client", "version", *ACTIONS], ["---"] * (2 + len(ACTIONS))]
+    lines = [["client", "version", "needs", *ACTIONS], ["---"] * (3 + len(ACTIONS))]
     lines += [row.cells() for row in sorted(rows, key=lambda row: row.client)]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     path.write_text(HEADER + table + FOOTER, encoding="utf-8")

@@ -32,8 +32,8 @@ class Driver(Protocol):
 
     async def list(self) -> list[dict[str, Any]]: ...
 
-    def watch(self) -> AsyncIterator[Event]:
-        """Every event from the flunders that are there on; for as long as it is iterated."""
+    def watch(self, since: str | None = None) -> AsyncIterator[Event]:
+        """Every event *since* a version, or from the flunders that are there on; for as long as it is iterated."""
 
     async def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         """A JSON merge patch."""
@@ -68,6 +68,12 @@ async def act(driver: Driver, server: Standalone, row: Row, namespace: str) -> N
 
     assert [found["metadata"]["name"] for found in await driver.list()] == ["first"]
     row.passed("list")
+
+    if "expiry" not in row.leaves_out:
+        with pytest.raises(Exception) as refused:
+            await anext(driver.watch("1"))
+        assert driver.status_of(refused.value) == 410
+        row.passed("expiry")
 
     async with watching(driver) as seen:
         await seen.next(("ADDED", "first", "created"))
@@ -163,8 +169,8 @@ def ended_watches(server: Standalone) -> float:
     return sum(float(re.split(r"\s+", line)[1]) for line in wanted)
 
 
-async def from_thread(make: Callable[[], Iterable[Event]]) -> AsyncIterator[Event]:
-    """The events of a client that blocks, which is iterated in a thread that ends with the process."""
+async def from_thread(make: Callable[[], Iterable[Event]], stop: Callable[[], None]) -> AsyncIterator[Event]:
+    """The events of a client that blocks, which is iterated in a thread until *stop* ends it."""
     loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | BaseException]()
 
     def put(found: Event | BaseException) -> None:
@@ -179,9 +185,14 @@ async def from_thread(make: Callable[[], Iterable[Event]]) -> AsyncIterator[Even
         except Exception as error:  # noqa: BLE001  it is raised in the loop
             put(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        found = await events.get()
-        if isinstance(found, BaseException):
-            raise found
-        yield found
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while True:
+            found = await events.get()
+            if isinstance(found, BaseException):
+                raise found
+            yield found
+    finally:
+        stop()
+        await asyncio.to_thread(thread.join, DEADLINE)

@@ -8,13 +8,13 @@ server's administrator.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import kopf
 import pytest
 
 from tests.clients.conftest import NewRow
+from tests.clients.matrix import CORE
 from tests.clients.scenario import API_VERSION, DEADLINE, GROUP, PLURAL, VERSION, a_watch_ends, flunder
 from tests.support.https_client import Response
 from tests.support.standalone import Standalone
@@ -78,9 +78,10 @@ async def expect(seen: Seen, *expected: tuple[str, str, str]) -> None:
         assert sorted([await seen.get() for _ in expected]) == sorted(expected)
 
 
-async def test_kopf(server: Standalone, kubeconfig: Path, new_row: NewRow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    row = new_row("kopf", leaves_out=frozenset({"apply"}))
+async def test_kopf(server_with_core: Standalone, new_row: NewRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = server_with_core
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+    row = new_row("kopf", needs=CORE, leaves_out={"expiry", "apply"})
     seen: Seen = asyncio.Queue()
 
     async def ask(method: str, path: str, body: Any = None, status: int = 200) -> Any:

@@ -28,12 +28,16 @@ class KubernetesDriver:
     async def list(self) -> Any:
         return (await asyncio.to_thread(lambda: self._objects.list_namespaced_custom_object(*FLUNDERS)))["items"]
 
-    def watch(self) -> AsyncIterator[Event]:
+    def watch(self, since: str | None = None) -> AsyncIterator[Event]:
+        start = {} if since is None else {"resource_version": since}
+
+        watcher = watch.Watch()
+
         def events() -> Iterator[Event]:
-            for found in watch.Watch().stream(self._objects.list_namespaced_custom_object, *FLUNDERS):
+            for found in watcher.stream(self._objects.list_namespaced_custom_object, *FLUNDERS, **start):
                 yield event(found["type"], found["object"])
 
-        return from_thread(events)
+        return from_thread(events, watcher.stop)
 
     async def patch(self, name: str, patch: dict[str, Any]) -> Any:
         return await asyncio.to_thread(
@@ -54,6 +58,6 @@ class KubernetesDriver:
         return int(error.status)
 
 
-async def test_kubernetes(server: Standalone, kubeconfig: Path, new_row: NewRow) -> None:
+async def test_kubernetes(server: Standalone, new_row: NewRow) -> None:
     row = new_row("kubernetes")
-    await act(await asyncio.to_thread(KubernetesDriver, kubeconfig), server, row, NAMESPACE)
+    await act(await asyncio.to_thread(KubernetesDriver, server.kubeconfig), server, row, NAMESPACE)

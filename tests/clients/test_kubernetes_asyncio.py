@@ -1,7 +1,6 @@
 """kubernetes_asyncio: custom objects for everything."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from kubernetes_asyncio import config, watch
@@ -25,9 +24,10 @@ class KubernetesAsyncioDriver:
     async def list(self) -> Any:
         return (await self._objects.list_namespaced_custom_object(*FLUNDERS))["items"]
 
-    async def watch(self) -> AsyncIterator[Event]:
+    async def watch(self, since: str | None = None) -> AsyncIterator[Event]:
+        start = {} if since is None else {"resource_version": since}
         async with watch.Watch() as watcher:
-            async for found in watcher.stream(self._objects.list_namespaced_custom_object, *FLUNDERS):
+            async for found in watcher.stream(self._objects.list_namespaced_custom_object, *FLUNDERS, **start):
                 yield event(found["type"], found["object"])
 
     async def patch(self, name: str, patch: dict[str, Any]) -> Any:
@@ -56,7 +56,7 @@ class KubernetesAsyncioDriver:
         return int(error.status)
 
 
-async def test_kubernetes_asyncio(server: Standalone, kubeconfig: Path, new_row: NewRow) -> None:
+async def test_kubernetes_asyncio(server: Standalone, new_row: NewRow) -> None:
     row = new_row("kubernetes_asyncio")
-    async with await config.new_client_from_config(str(kubeconfig)) as client:
+    async with await config.new_client_from_config(str(server.kubeconfig)) as client:
         await act(KubernetesAsyncioDriver(client), server, row, NAMESPACE)

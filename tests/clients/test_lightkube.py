@@ -1,7 +1,6 @@
 """lightkube, its asynchronous client with a generic resource."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from lightkube import ApiError, AsyncClient, KubeConfig
@@ -26,8 +25,8 @@ class LightkubeDriver:
     async def list(self) -> Any:
         return [found.to_dict() async for found in self._client.list(Flunder, namespace=NAMESPACE)]
 
-    async def watch(self) -> AsyncIterator[Event]:
-        async for type, found in self._client.watch(Flunder, namespace=NAMESPACE):
+    async def watch(self, since: str | None = None) -> AsyncIterator[Event]:
+        async for type, found in self._client.watch(Flunder, namespace=NAMESPACE, resource_version=since):
             yield event(type, found.to_dict())
 
     async def patch(self, name: str, patch: dict[str, Any]) -> Any:
@@ -45,9 +44,9 @@ class LightkubeDriver:
         return int(error.status.code)
 
 
-async def test_lightkube(server: Standalone, kubeconfig: Path, new_row: NewRow) -> None:
+async def test_lightkube(server: Standalone, new_row: NewRow) -> None:
     row = new_row("lightkube")
-    client = AsyncClient(KubeConfig.from_file(kubeconfig).get(), namespace=NAMESPACE)
+    client = AsyncClient(KubeConfig.from_file(server.kubeconfig).get(), namespace=NAMESPACE)
     try:
         await act(LightkubeDriver(client), server, row, NAMESPACE)
     finally:

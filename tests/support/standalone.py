@@ -31,8 +31,12 @@ class Standalone:
         return HTTPSClient(self.port, authority=pki / "ca.crt", certificate=pki / "admin.crt", key=pki / "admin.key")
 
     @property
+    def kubeconfig(self) -> Path:
+        return self.data / "kubeconfig"
+
+    @property
     def kubectl(self) -> Kubectl:
-        return Kubectl(self.data.parent / "home", [f"--kubeconfig={self.data}/kubeconfig"])
+        return Kubectl(self.data.parent / "home", [f"--kubeconfig={self.kubeconfig}"])
 
 
 @contextlib.contextmanager
