@@ -1,26 +1,20 @@
 """What code is running, at /version. Mirrors pkg/server/routes/version.go."""
 
 import json
-from typing import Final
-
-import attrs
 
 from genericapiserver.apimachinery.routes import RouteDescription
+from genericapiserver.apimachinery.types import describe
 from genericapiserver.asgi import Receive, Scope, Send, send_response
 from genericapiserver.component.version import BuildInfo
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
-
-_OMITTED_WHEN_EMPTY: Final = frozenset(
-    {"emulation_major", "emulation_minor", "min_compatibility_major", "min_compatibility_minor"}
-)
 
 
 def version_document(info: BuildInfo) -> bytes:
     """The page: JSON indented by two spaces, keys in camel case in the order of the fields."""
     document = {
-        _camel_case(field.name): getattr(info, field.name)
-        for field in attrs.fields(BuildInfo)
-        if field.name not in _OMITTED_WHEN_EMPTY or getattr(info, field.name)
+        field.json_name: getattr(info, field.attribute)
+        for field in describe(BuildInfo).fields
+        if getattr(info, field.attribute) or not field.omit_empty
     }
     return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
@@ -45,14 +39,10 @@ def install_version(container: APIContainer, info: BuildInfo) -> None:
                 method="GET",
                 doc="get the version information for this server",
                 operation="getCodeVersion",
+                responses={200: BuildInfo},
                 consumes=("application/json",),
                 produces=("application/json",),
             ),
         )
     )
     container.add(service)
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

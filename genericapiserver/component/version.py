@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import attrs
 
+from genericapiserver.apimachinery.types import api_type, deep_copy, field
+
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?\Z")
 
 
@@ -57,24 +59,32 @@ class Version:
         return Version(self.major, max(0, self.minor - count))
 
 
-@attrs.frozen(kw_only=True)
+@api_type(model_name="io.k8s.apimachinery.pkg.version.Info")
 class BuildInfo:
     """The document of `/version`, in the order it is written. Clients parse git_version as a semantic version."""
 
-    major: str
-    minor: str
-    emulation_major: str = ""
-    emulation_minor: str = ""
-    min_compatibility_major: str = ""
-    min_compatibility_minor: str = ""
-    git_version: str
-    git_commit: str = ""
-    git_tree_state: str = ""
-    build_date: str = "1970-01-01T00:00:00Z"
-    go_version: str = attrs.field(factory=lambda: f"python{platform.python_version()}")
-    compiler: str = attrs.field(factory=lambda: sys.implementation.name)
-    platform: str = attrs.field(
-        factory=lambda: f"{sys.platform}/{_ARCHITECTURES.get(platform.machine(), platform.machine())}"
+    major: str = field(doc="The major version of the binary.")
+    minor: str = field(doc="The minor version of the binary.")
+    emulation_major: str = field(default="", doc="The major version whose capabilities are emulated.")
+    emulation_minor: str = field(default="", doc="The minor version whose capabilities are emulated.")
+    min_compatibility_major: str = field(
+        default="", doc="The oldest major version that the server stays compatible with."
+    )
+    min_compatibility_minor: str = field(
+        default="", doc="The oldest minor version that the server stays compatible with."
+    )
+    git_version: str = field(doc="The release.")
+    git_commit: str = field(default="", omit_empty=False, doc="The commit that was built.")
+    git_tree_state: str = field(default="", omit_empty=False, doc="Whether more than that commit was built.")
+    build_date: str = field(default="1970-01-01T00:00:00Z", omit_empty=False, doc="When it was built.")
+    go_version: str = field(
+        factory=lambda: f"python{platform.python_version()}", omit_empty=False, doc="The version of the language."
+    )
+    compiler: str = field(factory=lambda: sys.implementation.name, omit_empty=False, doc="What runs it.")
+    platform: str = field(
+        factory=lambda: f"{sys.platform}/{_architecture()}",
+        omit_empty=False,
+        doc="The operating system and the machine.",
     )
 
 
@@ -128,18 +138,14 @@ class EffectiveVersion:
         binary = self.binary_version
         if binary is None:
             return None
-        info = self.build(binary) if self.build else _build_info(binary)
+        info = deep_copy(self.build(binary)) if self.build else _build_info(binary)
         emulation, compatibility = self.emulation_version, self.min_compatibility_version
         if emulation is not None:
-            info = attrs.evolve(
-                info, emulation_major=_number(emulation.major), emulation_minor=_number(emulation.minor)
-            )
+            info.emulation_major = _number(emulation.major)
+            info.emulation_minor = _number(emulation.minor)
         if compatibility is not None:
-            info = attrs.evolve(
-                info,
-                min_compatibility_major=_number(compatibility.major),
-                min_compatibility_minor=_number(compatibility.minor),
-            )
+            info.min_compatibility_major = _number(compatibility.major)
+            info.min_compatibility_minor = _number(compatibility.minor)
         return info
 
 

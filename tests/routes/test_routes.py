@@ -11,6 +11,7 @@ from genericapiserver.endpoints.router import APIContainer
 from genericapiserver.filters.mux_and_discovery_complete import with_mux_and_discovery_complete
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.mux import PathRecorderMux
+from genericapiserver.openapi import OpenAPIConfig, build_v3
 from genericapiserver.routes import (
     DebugFlags,
     index_not_found,
@@ -77,6 +78,20 @@ class TestVersion:
             "platform": "linux/amd64",
         }
         assert version_document(self.INFO).startswith(b'{\n  "major": "1",\n  "minor": "2",\n  "gitVersion"')
+
+    def test_the_document_is_described(self) -> None:
+        container = APIContainer(send_error=send_error)
+        install_version(container, self.INFO)
+        routes = [route for _, route in container.descriptions()]
+        document = build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).content
+        answer = document["paths"]["/version/"]["get"]["responses"]["200"]
+        name = "io.k8s.apimachinery.pkg.version.Info"
+        assert answer["content"] == {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        schema = document["components"]["schemas"][name]
+        assert set(schema["required"]) == set(json.loads(version_document(self.INFO)))
+        assert set(schema["properties"]) - set(schema["required"]) == {
+            f"{which}{part}" for which in ("emulation", "minCompatibility") for part in ("Major", "Minor")
+        }
 
     @pytest.mark.parametrize(
         ("method", "path", "accept", "status"),
