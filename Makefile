@@ -27,13 +27,15 @@ serve: $(VENV)/installed ## serve the wardle sample on 127.0.0.1:$(PORT), object
 test: $(VENV)/installed ## run every test
 	$(BIN)/python -m pytest $(ARGS)
 
-$(CLIENTS_VENV)/installed: pyproject.toml $(NODE_CLIENT)/package.json
+$(CLIENTS_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(CLIENTS_VENV)
 	$(CLIENTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,clients]'
-	if command -v npm >/dev/null; then npm install --prefix $(NODE_CLIENT) --no-package-lock --no-audit --no-fund; fi
 	touch $@
 
-clients: $(CLIENTS_VENV)/installed ## run other people's clients against a server, write docs/clients.md
+$(NODE_CLIENT)/node_modules: $(NODE_CLIENT)/package.json
+	if command -v npm >/dev/null; then npm install --prefix $(NODE_CLIENT) --no-package-lock --no-audit --no-fund && touch $@; fi
+
+clients: $(CLIENTS_VENV)/installed $(NODE_CLIENT)/node_modules ## run other people's clients against a server, write docs/clients.md
 	$(CLIENTS_VENV)/bin/python -m pytest tests/clients $(ARGS)
 
 check: $(VENV)/installed ## ruff, mypy --strict, layering
