@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from genericapiserver.apimachinery.go import format_float, parse_int, quote
 
@@ -25,6 +25,8 @@ Path = tuple[PathElement, ...]
 
 JSON = Any
 """A decoded JSON value: dict, list, str, int, float, bool or None."""
+
+_REMEMBERED_LENGTH: Final = 512  # characters: an item of a set may be as long as a request
 
 
 class FieldsError(ValueError):
@@ -67,7 +69,7 @@ def parse_element(text: str) -> PathElement | None:
     """
     if text.startswith("f:"):
         return text
-    return _parse_rare_element(text)
+    return _parse_rare_element(text) if len(text) <= _REMEMBERED_LENGTH else _parse_rare_element.__wrapped__(text)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -112,7 +114,9 @@ def element_order(element: PathElement) -> tuple[Any, ...]:
     """What elements are sorted by."""
     if element.startswith("f:"):
         return (0, element)
-    return _rare_element_order(element)
+    return (
+        _rare_element_order(element) if len(element) <= _REMEMBERED_LENGTH else _rare_element_order.__wrapped__(element)
+    )
 
 
 @functools.lru_cache(maxsize=4096)
