@@ -6,6 +6,7 @@ Source: k8s.io/kube-openapi/pkg/builder3.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.routes import RouteDescription, RouteParameter
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.openapi.config import OpenAPIConfig
@@ -32,12 +33,17 @@ def build_v3(
             made["requestBody"] = {"content": {media_type: {"schema": schema} for media_type in route.consumes}}
             if not route.body_optional:
                 made["requestBody"]["required"] = True
-        made["responses"] = {str(code): _response(code, body, route) for code, body in sorted(route.responses.items())}
+        made["responses"] = {
+            str(code): _response(STATUS_TEXTS.get(code, ""), body, route)
+            for code, body in sorted(route.responses.items())
+        }
         made["responses"]["401"] = {"description": STATUS_TEXTS[401]}
+        # The reference says nothing of errors; a client made from this document should know what they look like.
+        made["responses"]["default"] = _response("Error", Status, route)
         return made
 
-    def _response(code: int, body: type[Any] | None, route: RouteDescription) -> dict[str, Any]:
-        response: dict[str, Any] = {"description": STATUS_TEXTS.get(code, "")}
+    def _response(description: str, body: type[Any] | None, route: RouteDescription) -> dict[str, Any]:
+        response: dict[str, Any] = {"description": description}
         schema = {"type": "string"} if body is None else schemas.reference(body)
         response["content"] = {media_type: {"schema": schema} for media_type in route.produces}
         return response

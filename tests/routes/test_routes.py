@@ -93,6 +93,18 @@ class TestVersion:
             f"{which}{part}" for which in ("emulation", "minCompatibility") for part in ("Major", "Minor")
         }
 
+    def test_errors_are_described(self) -> None:
+        container = APIContainer(send_error=send_error)
+        install_version(container, self.INFO)
+        routes = [route for _, route in container.descriptions()]
+        document = build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).content
+        answers = document["paths"]["/version/"]["get"]["responses"]
+        name = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
+        assert answers["default"]["content"] == {
+            "application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        }
+        assert {"code", "message", "reason"} <= set(document["components"]["schemas"][name]["properties"])
+
     @pytest.mark.parametrize(
         ("method", "path", "accept", "status"),
         [
