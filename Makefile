@@ -18,7 +18,7 @@ help: ## print what there is
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,test]'
 	touch $@
 
 serve: $(VENV)/installed ## serve the wardle sample on 127.0.0.1:$(PORT), objects under $(DATA)
@@ -29,7 +29,7 @@ test: $(VENV)/installed ## run every test
 
 $(CLIENTS_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(CLIENTS_VENV)
-	$(CLIENTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,clients]'
+	$(CLIENTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[all,test,clients]'
 	touch $@
 
 $(NODE_CLIENT)/node_modules: $(NODE_CLIENT)/package.json

@@ -21,6 +21,7 @@ ROWS: dict[str, int] = {
     "apimachinery": 1,
     "connection": 1,
     "apis": 2,
+    "cel": 2,
     "component": 2,
     "healthz": 2,
     "mux": 2,
@@ -40,11 +41,12 @@ ROWS: dict[str, int] = {
     "routes": 9,
     "": 10,  # the root modules: the server itself
     "options": 11,
-    "aggregator": 12,
-    "builder": 12,
-    "ext": 12,
-    "minkapi": 12,
-    "testing": 13,
+    "controlplane": 12,
+    "aggregator": 13,
+    "builder": 13,
+    "ext": 13,
+    "minkapi": 13,
+    "testing": 14,
 }
 FACADES = {"__init__", "__main__"}
 """Root modules that only gather: nothing inside the library imports them, they may import everything."""

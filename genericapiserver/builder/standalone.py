@@ -12,10 +12,10 @@ from typing import Protocol
 import attrs
 from rich.console import Console
 
-from genericapiserver.builder import core
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
+from genericapiserver.controlplane import core
 from genericapiserver.options.command import ServerOptions, run_command
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
