@@ -50,7 +50,6 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
     send_error: SendStatusError = completed.send_error
     requests, latency = RequestMetrics(config.metrics), FilterMetrics(config.metrics)
     close_http2 = config.feature_gate.enabled(UNAUTHENTICATED_HTTP2_DOS_MITIGATION)
-    header_config = authentication.request_header_config
     grace = config.shutdown_watch_termination_grace_period
     return [
         (
@@ -106,7 +105,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
                 authentication.authenticator,
                 failed=unauthorized(send_error=send_error, close_unauthenticated_http2=close_http2),
                 api_audiences=authentication.api_audiences,
-                request_header_config=(lambda: header_config) if header_config is not None else None,
+                request_header_config=authentication.request_header_config,
                 close_unauthenticated_http2=close_http2,
                 metrics=AuthenticationMetrics(config.metrics),
                 observe_latency=latency.observe("authentication"),
