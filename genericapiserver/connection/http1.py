@@ -11,6 +11,8 @@ text as body.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 import re
 from collections.abc import Iterable
@@ -332,7 +334,20 @@ def _reason(status: int) -> bytes:
 
 
 def _wants_websocket(fields: dict[bytes, bytes]) -> bool:
-    """Whether a request asks for a websocket; an Upgrade that Connection does not name is no wish of the client's."""
+    """Whether a request asks for a websocket as RFC 6455 has it.
+
+    An Upgrade that Connection does not name is no wish of the client's. One without a key, or of another version, is
+    left to the handler as the plain request that it is as well: most of what is served ignores it, as in Go.
+    """
     if fields.get(b"upgrade", b"").lower() != b"websocket":
         return False
-    return any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b","))
+    if not any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b",")):
+        return False
+    return fields.get(b"sec-websocket-version", b"").strip() == b"13" and _is_key(fields.get(b"sec-websocket-key", b""))
+
+
+def _is_key(text: bytes) -> bool:
+    try:
+        return len(base64.b64decode(text.strip(), validate=True)) == 16
+    except binascii.Error:
+        return False
