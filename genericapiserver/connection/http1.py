@@ -24,6 +24,7 @@ import h11
 
 from genericapiserver.asgi import RawHeaders, Scope
 from genericapiserver.connection.http1_exchange import Exchange
+from genericapiserver.connection.request_head import HeadScanner, has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class HTTP1Driver:
             h11.SERVER,
             max_incomplete_event_size=service.limits.max_header_bytes + service.limits.max_header_slack,
         )
+        self._scanner = HeadScanner()
         self._exchange: Exchange | None = None
         self._websocket: WebSocket | None = None
         self._closing = False
@@ -75,6 +77,9 @@ class HTTP1Driver:
         if self._idle:
             self._idle = False
             self._link.set_timeout(self._limits.header_read_timeout)
+        if self._exchange is None and not self._scanner.scan(data):
+            self._refuse_head()
+            return
         self._advance()
 
     def eof_received(self) -> None:
@@ -178,7 +183,11 @@ class HTTP1Driver:
             return
         connection.start_next_cycle()
         self.body_read()
-        self._idle = not connection.trailing_data[0]
+        waiting = connection.trailing_data[0]
+        if not self._scanner.start(waiting):
+            self._refuse_head()
+            return
+        self._idle = not waiting
         self._link.set_timeout(self._limits.idle_timeout if self._idle else self._limits.header_read_timeout)
         if not self._idle:
             self.loop.call_soon(self._advance)
@@ -236,6 +245,12 @@ class HTTP1Driver:
         if request.target == b"*" and request.method == b"OPTIONS":
             self._answer(200, b"")
             return
+        if has_controls([value for _, value in headers]):
+            self._refuse(400, "invalid header value")
+            return
+        if b"transfer-encoding" in fields and b"content-length" in fields:
+            self._refuse(400)  # Go lets the first win; whoever stands in front may have let the second
+            return
         if not _HOST.fullmatch(fields.get(b"host", b"")):
             self._refuse(400, "malformed Host header")
             return
@@ -288,6 +303,11 @@ class HTTP1Driver:
             self._refuse(400, "invalid header name")
         else:
             self._refuse(error.error_status_hint)
+
+    def _refuse_head(self) -> None:
+        """The head is one that another parser may read differently; there is no telling where it ends."""
+        self._link.set_timeout(None)
+        self._refuse(400, "malformed header line")
 
     def _malformed_behind(self, exchange: Exchange) -> None:
         """What came after the head of *exchange* is no HTTP."""

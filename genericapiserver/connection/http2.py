@@ -43,6 +43,7 @@ from genericapiserver.asgi import RawHeaders, Scope
 from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.http2_codec import ServerCodec, goaway, preface
 from genericapiserver.connection.http2_stream import Stream
+from genericapiserver.connection.request_head import has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
 
 if TYPE_CHECKING:
@@ -267,6 +268,8 @@ class HTTP2Driver:
                 if name == b"host":
                     hosted = True
                 headers.append((name, value))
+        if has_controls([value for _, value in headers]):
+            return None
         if authority and not hosted:
             headers.insert(0, (b"host", authority))
         try:

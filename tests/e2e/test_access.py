@@ -308,12 +308,10 @@ def test_a_browser_watches_with_a_token_among_its_protocols(server: ReferenceSer
         client.context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
     ):
         connection.sendall(browser.send(hello))
-        events = iter(())
         seen: list[object] = []
         while not any(isinstance(event, TextMessage) for event in seen):
             browser.receive_data(connection.recv(65536) or None)
-            events = browser.events()
-            seen += events
+            seen += browser.events()
     accepted, first = seen[0], next(event for event in seen if isinstance(event, TextMessage))
     assert isinstance(accepted, AcceptConnection)
     assert accepted.subprotocol == "v1"  # what is agreed on is never the token
