@@ -144,7 +144,7 @@ class Stream:
             name, value = header
             if name in _CONNECTION_FIELDS:
                 if name == b"connection" and value.lower() == b"close":
-                    driver.close_after_response()
+                    driver.close_after_response(self.id)
                 continue
             if name == b"date":
                 dated = True
