@@ -14,16 +14,19 @@ from pathlib import Path
 import yaml
 
 import genericapiserver.apis
-from genericapiserver.apimachinery.schema import GroupVersion
+from examples.wardle.scheme import new_scheme as wardle_scheme
+from examples.widgets.server import WIDGETS
+from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
-from genericapiserver.apimachinery.types import is_api_type
+from genericapiserver.apimachinery.serializer.errors import strict_decoding_text
 from genericapiserver.builder import Resource
 from genericapiserver.builder.resource import new_scheme
 
-SAMPLES = ("examples.wardle.v1alpha1", "examples.wardle.v1beta1")
 KUBECONFIG = ("v1", "Config")
 """No API type: clients read it, and what it points to need not exist here."""
+LIST = ("v1", "List")
+"""kubectl's own: its items are sent one by one."""
 
 
 def documents(text: str) -> list[str]:
@@ -42,40 +45,33 @@ def decode(document: str, programs: Iterable[tuple[str, str]] = ()) -> None:
     if not isinstance(content, dict) or not {"apiVersion", "kind"} <= content.keys():
         return
     kind = (str(content["apiVersion"]), str(content["kind"]))
-    if kind == KUBECONFIG:
-        return
-    scheme = _scheme_of_programs(tuple(programs)) if kind not in library_kinds() else _library_scheme()
-    decoded = CodecFactory(scheme).decode(document.encode(), media_type=YAML_MEDIA_TYPE, strict=True)
-    if decoded.strict_errors:
-        raise ValueError(f"{kind[1]}: {', '.join(decoded.strict_errors)}")
+    if kind == LIST:
+        for item in content["items"]:
+            decode(yaml.safe_dump(item), programs)
+    elif kind != KUBECONFIG:
+        scheme = _scheme_of(GroupVersionKind.parse(*kind), tuple(programs))
+        decoded = CodecFactory(scheme).decode(document.encode(), media_type=YAML_MEDIA_TYPE, strict=True)
+        if decoded.strict_errors:
+            raise ValueError(f"{kind[1]}: {strict_decoding_text(decoded.strict_errors)}")
 
 
-@functools.cache
-def library_kinds() -> dict[tuple[str, str], type[object]]:
-    """The types of the modules of `apis` and of the samples, by apiVersion and kind.
-
-    A module has a GROUP_VERSION, or says with `add_to_scheme` what it has.
-    """
-    names = [f"genericapiserver.apis.{found.name}" for found in pkgutil.iter_modules(genericapiserver.apis.__path__)]
-    kinds: dict[tuple[str, str], type[object]] = {}
-    for name in (*names, *SAMPLES):
-        module = importlib.import_module(name)
-        version = getattr(module, "GROUP_VERSION", None)
-        if isinstance(version, GroupVersion):
-            own = (cls for cls in vars(module).values() if isinstance(cls, type) and cls.__module__ == name)
-            kinds |= {(str(version), cls.__name__): cls for cls in own if is_api_type(cls)}
-        if register := getattr(module, "add_to_scheme", None):
-            register(scheme := Scheme(name))
-            kinds |= {(gvk.api_version, gvk.kind): cls for gvk, cls in scheme.all_known_types().items()}
-    return kinds
-
-
-@functools.cache
-def _library_scheme() -> Scheme:
-    scheme = Scheme("documentation")
-    for (api_version, kind), cls in library_kinds().items():
-        scheme.add_known_type_with_name(GroupVersion.parse(api_version).with_kind(kind), cls)
+def _scheme_of(gvk: GroupVersionKind, programs: tuple[tuple[str, str], ...]) -> Scheme:
+    """The scheme that knows *gvk*, or the one whose complaint says that nobody does."""
+    for scheme in (*_own_schemes(), _scheme_of_programs(programs)):
+        if scheme.recognizes(gvk):
+            return scheme
     return scheme
+
+
+@functools.cache
+def _own_schemes() -> tuple[Scheme, ...]:
+    """All that the modules of `apis` have, and the samples."""
+    library = Scheme("library")
+    for found in pkgutil.iter_modules(genericapiserver.apis.__path__):
+        module = importlib.import_module(f"genericapiserver.apis.{found.name}")
+        if register := getattr(module, "add_to_scheme", None):
+            register(library)
+    return library, wardle_scheme(), new_scheme([WIDGETS])
 
 
 @functools.cache

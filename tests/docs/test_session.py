@@ -157,6 +157,7 @@ def test_documents_are_decoded_as_what_they_say_they_are() -> None:
     decode("apiVersion: v1\nkind: Config\nclusters: []\n")
     decode("apiVersion: wardle.example.com/v1beta1\nkind: Flunder\nmetadata: {name: a}\n")
     decode(THING, [PROGRAM])
+    decode("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +166,7 @@ def test_documents_are_decoded_as_what_they_say_they_are() -> None:
         (f"{NAMESPACE}spec: {{finaliser: x}}\n", 'unknown field "spec.finaliser"'),
         (NAMESPACE.replace("name: a", "name: [a]"), "metadata.name|name"),
         (THING, 'no kind "Thing" is registered'),
+        ("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Thing}\n", 'no kind "Thing" is registered'),
         (NAMESPACE.replace("Namespace", "Namespaces"), 'no kind "Namespaces" is registered'),
     ],
 )
