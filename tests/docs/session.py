@@ -21,7 +21,7 @@ from pathlib import Path
 import attrs
 
 from tests.docs.pages import Block
-from tests.support.server_process import STOP_DEADLINE, eventually, free_port
+from tests.support.server_process import CHECKOUT, STOP_DEADLINE, eventually, free_port
 
 DEADLINE = 60.0
 """Seconds that one command or program may take."""
@@ -29,8 +29,16 @@ DEFAULT_PORT = "6443"
 READY = "try:"
 """What a server that stands alone says last."""
 
-_PORT = re.compile(r"--(?:secure-)?port[= ](\d+)")
+_PORT = re.compile(r"(?:--(?:secure-)?port[= ]|\bPORT=)(\d+)")
+_STANDALONE = re.compile(r"examples\.\w+\.standalone")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+
+
+_MAKE_SERVE = (
+    "exec python -m examples.wardle.standalone --port=${PORT:-%s} --data=${DATA:-.data} "
+    "--storage-backend=${BACKEND:-sqlite} $ARGS"
+)
+"""What the Makefile does, without its environment."""
 
 
 @attrs.frozen
@@ -54,7 +62,9 @@ class Step:
     @property
     def is_server(self) -> bool:
         words = self.words
-        return words[:2] == ["genericapiserver", "serve"] and not {"--help", "-h"} & set(words)
+        ours = words[:2] in (["genericapiserver", "serve"], ["make", "serve"])
+        sample = words[:2] == ["python", "-m"] and _STANDALONE.fullmatch(words[2] if len(words) > 2 else "") is not None
+        return (ours or sample) and not {"--help", "-h"} & set(words)
 
     @property
     def in_background(self) -> bool:
@@ -106,7 +116,7 @@ def missing_commands(blocks: Sequence[Block]) -> list[str]:
     """Programs that the blocks to be run need and this machine has not, apart from the project's own."""
     steps = [step for block in blocks if block.is_shell and block.is_run for step in steps_of(block)]
     needed = {"bash"} | {step.words[0] for step in steps if step.words}
-    own = {"genericapiserver", "python", "python3"}
+    own = {"genericapiserver", "make", "python", "python3"}
     builtin = {
         "export",
         "cd",
@@ -142,6 +152,8 @@ class Session:
         self._folder.mkdir(parents=True)
         (self._beside / "home").mkdir(parents=True)
         (self._beside / "bin").mkdir()
+        (self._beside / "path").mkdir()
+        (self._beside / "path" / "examples").symlink_to(CHECKOUT / "examples")
         for name, module in (("genericapiserver", "-m genericapiserver"), ("python", ""), ("python3", "")):
             script = self._beside / "bin" / name
             script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n', "utf-8")
@@ -152,6 +164,9 @@ class Session:
             "KUBECONFIG": str(self._beside / "home" / "none"),
             "PATH": f"{self._beside / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (os.environ.get("PYTHONPATH"), str(self._beside / "path")))  # examples, and nothing else
+            ),
         }
         self._state.write_text(f"cd {shlex.quote(str(self._folder))}\n", "utf-8")
 
@@ -212,7 +227,10 @@ class Session:
         command = command.rstrip().removesuffix("&")
         if step.is_server:
             self._stop_server()
-            if not _PORT.search(command):
+            if step.words[0] == "make":
+                settings = [shlex.quote(word) for word in shlex.split(command, comments=True) if "=" in word]
+                command = f"env {' '.join(settings)} bash -c {shlex.quote(_MAKE_SERVE % self._ports[DEFAULT_PORT])}"
+            elif not _PORT.search(command):
                 command = f"{command.rstrip()} --port={self._ports[DEFAULT_PORT]}"
         self._logs += 1
         log = self._beside / f"log{self._logs}"

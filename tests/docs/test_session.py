@@ -65,6 +65,10 @@ def test_every_line_of_a_shell_block_is_a_command() -> None:
         ("A=1 genericapiserver serve x.py --port 1", True),
         ("genericapiserver serve x.py --help", False),
         ("genericapiserver --help", False),
+        ("make serve PORT=7443", True),
+        ("make test", False),
+        ("python -m examples.wardle.standalone --data x", True),
+        ("python -m examples.wardle --secure-port=1 &", False),
         ("echo genericapiserver serve", False),
         ("echo 'not closed", False),
     ],
@@ -106,6 +110,24 @@ def test_a_page_is_one_session(tmp_path: Path) -> None:
         "```sh run\ncd ..\npython tool.py | grep tool\n```\n"
         "```python run\nimport tool\n"
         "assert int(open('in/a.yaml').read().split()[1]) != 6000 + 443, 'the port is a free one'\n```\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make serve DATA=.w PORT=6443 ARGS='--goaway-chance=0 --storage-backend=memory'   # starts",
+        "python -m examples.wardle.standalone --data .w",
+    ],
+)
+def test_the_sample_is_a_server_too(tmp_path: Path, command: str) -> None:
+    run(
+        tmp_path,
+        f"```console run\n$ {command}\n```\n"
+        "```python run\nimport ssl, urllib.request\n"
+        "context = ssl.create_default_context(cafile='.w/pki/ca.crt')\n"
+        "context.load_cert_chain('.w/pki/admin.crt', '.w/pki/admin.key')\n"
+        "urllib.request.urlopen('https://127.0.0.1:6443/apis/wardle.example.com', context=context).close()\n```\n",
     )
 
 
