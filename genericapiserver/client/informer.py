@@ -29,15 +29,27 @@ class RelistError(Exception):
 
 
 class Informer(Generic[T]):
-    """The objects of *path*, decoded by *decode*. Reading is a dict look-up; `run` keeps it current."""
+    """The objects of *path*, decoded by *decode*. Reading is a dict look-up; `run` keeps it current.
 
-    def __init__(self, transport: Transport, path: str, decode: Callable[[dict[str, Any]], T]) -> None:
+    *query* narrows what is asked for, as `{"fieldSelector": "metadata.name=one"}`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        path: str,
+        decode: Callable[[dict[str, Any]], T],
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path
         self.synced = Signal(f"synced {path}")
         self._transport = transport
         self._decode = decode
+        self._query = dict(query or {})
         self._objects: dict[tuple[str, str], T] = {}
         self._resource_version = ""
+        self._listeners: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -48,6 +60,10 @@ class Informer(Generic[T]):
     def get(self, name: str, *, namespace: str = "") -> T | None:
         """The object as last seen; it must not be changed."""
         return self._objects.get((namespace, name))
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Have *listener* called after every list and every event; it must be quick and not raise."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -67,7 +83,7 @@ class Informer(Generic[T]):
 
     async def _list(self) -> None:
         objects: dict[tuple[str, str], T] = {}
-        query = {"limit": PAGE_SIZE}
+        query = {**self._query, "limit": PAGE_SIZE}
         while True:
             response = await self._transport.request("GET", self.path, query=query)
             if response.status != 200:
@@ -81,9 +97,15 @@ class Informer(Generic[T]):
         self._objects = objects
         self._resource_version = document["metadata"]["resourceVersion"]
         self.synced.set()
+        self._notify()
 
     async def _watch(self) -> None:
-        query = {"watch": "1", "resourceVersion": self._resource_version, "allowWatchBookmarks": "true"}
+        query = {
+            **self._query,
+            "watch": "1",
+            "resourceVersion": self._resource_version,
+            "allowWatchBookmarks": "true",
+        }
         async with self._transport.stream(self.path, query=query) as response:
             if response.status != 200:
                 raise RelistError(f"watch answered {response.status}")
@@ -103,6 +125,12 @@ class Informer(Generic[T]):
             self._objects.pop(_key(item), None)
         elif type != "BOOKMARK":
             self._objects[_key(item)] = self._decode(dict(item))
+        if type != "BOOKMARK":
+            self._notify()
+
+    def _notify(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 class InformerFactory:
