@@ -63,6 +63,8 @@ class Attributes:
     is_reinvoke: bool = False
     """Whether the mutating chain runs for the second time."""
     reinvocation_requested: bool = False
+    reinvocation: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """What plugins want to find again in the second round, each under its name."""
     _annotations: dict[str, Annotation] = attrs.field(factory=dict, init=False)
 
     @property

@@ -137,13 +137,14 @@ class InformerFactory:
     """The informers of one server: one a path, started together, known to its health check."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
+        """The client that informers list and watch by, for look-ups that must not be behind."""
         self._informers: dict[str, Informer[Any]] = {}
         self._started: set[str] = set()
 
     def informer(self, path: str, decode: Callable[[dict[str, Any]], T]) -> Informer[T]:
         """The informer of *path*; the second to ask gets that of the first."""
-        return self._informers.setdefault(path, Informer(self._transport, path, decode))
+        return self._informers.setdefault(path, Informer(self.transport, path, decode))
 
     def start(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Start those that do not run yet; *spawn* owns their tasks."""

@@ -77,8 +77,9 @@ class CodecFactory:
         default_gvk: GroupVersionKind | None = None,
         strict: bool = False,
         into: type[Any] | None = None,
+        defaults: bool = True,
     ) -> Decoded[Any]:
-        """Read one object: the external type that it declares, defaulted.
+        """Read one object: the external type that it declares, defaulted unless *defaults* is False.
 
         *default_gvk* fills what the document does not say. *strict* looks for unknown and duplicate fields too. *into*
         asks for conversion to that type, normally the hub. Raises DecodeError, with `gvk` set when the kind was known.
@@ -90,7 +91,8 @@ class CodecFactory:
         try:
             cls = self.scheme.type_for(gvk)
             obj, problems = decode_document(cls, document, strict)
-            self.scheme.default(obj)
+            if defaults:
+                self.scheme.default(obj)
             if into is not None and type(obj) is not into:
                 obj = self.scheme.convert(obj, into)
         except SchemeError as error:
