@@ -4,6 +4,7 @@ A server that stands alone without namespaces among its resources has them as me
 carry the one label that every namespace has, so that selectors by name work there, too (`NamedNamespaces`).
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -40,6 +41,9 @@ class Namespaces(Protocol):
     def cached(self, name: str) -> Namespace | None:
         """The namespace as last heard of. Not to be changed."""
 
+    async def appearing(self, name: str, timeout: float) -> Namespace | None:
+        """The namespace, if word of it comes within *timeout* seconds. Not to be changed."""
+
     async def live(self, name: str) -> Namespace:
         """The namespace as it is now. Raises NotFoundError, and InternalError when that cannot be found out."""
 
@@ -59,6 +63,8 @@ class WatchedNamespaces:
         self.synced = informer.synced
         self._informer = informer
         self._transport = transport
+        self._changed = asyncio.Event()
+        informer.add_listener(self._wake)
 
     @classmethod
     def from_factory(cls, factory: InformerFactory) -> "WatchedNamespaces":
@@ -67,6 +73,19 @@ class WatchedNamespaces:
 
     def cached(self, name: str) -> Namespace | None:
         return self._informer.get(name)
+
+    async def appearing(self, name: str, timeout: float) -> Namespace | None:
+        try:
+            async with asyncio.timeout(timeout):
+                while (namespace := self._informer.get(name)) is None:
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        return namespace
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def live(self, name: str) -> Namespace:
         try:
@@ -101,6 +120,9 @@ class NamedNamespaces:
             metadata=ObjectMeta(name=name, labels={NAMESPACE_NAME_LABEL: name}),
             status=NamespaceStatus(phase=NAMESPACE_ACTIVE),
         )
+
+    async def appearing(self, name: str, timeout: float) -> Namespace:
+        return self.cached(name)
 
     async def live(self, name: str) -> Namespace:
         return self.cached(name)

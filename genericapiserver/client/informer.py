@@ -76,6 +76,8 @@ class Informer(Generic[T]):
                     await self._watch()
             except RelistError as error:
                 logger.debug("informer of %s lists again: %s", self.path, error)
+            except ConnectionError as error:
+                logger.warning("informer of %s is cut off, trying again in %.1f s: %s", self.path, pause, error)
             except Exception:
                 logger.exception("informer of %s failed, trying again in %.1f s", self.path, pause)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  spreads load, hides nothing

@@ -305,10 +305,6 @@ def test_the_debug_socket_is_refused() -> None:
             ['enable-admission-plugins plugin "NamespaceLifecycle" is not available in this version'],
         ),
         ({"disable_plugins": ["NamespaceLifecycle", "A"]}, []),
-        (
-            {"config_file": "admission.yaml"},
-            [f"--admission-control-config-file {NOT_YET}"],
-        ),
     ],
 )
 def test_admission(settings: dict[str, Any], problems: list[str]) -> None:

@@ -16,7 +16,6 @@ import attrs
 import httpcore
 
 from genericapiserver.admission.webhook.credentials import WebhookCredentials
-from genericapiserver.admission.webhook.errors import BAD_REQUEST
 from genericapiserver.apimachinery.errors import GenericServerResponseError, StatusError, from_status
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.meta import UNVERSIONED, Status
@@ -248,7 +247,8 @@ def _refused(status: int, answer: bytes) -> StatusError:
         text = decode_utf8(answer[:MAX_ERROR_TEXT_BYTES]).strip()
         return GenericServerResponseError(status, text or "unknown", verb="POST", unexpected_response=True)
     result: Status = decoded.object
-    return from_status(attrs.evolve(result, code=result.code or status))
+    result.code = result.code or status
+    return from_status(result)
 
 
 def _status_codec() -> CodecFactory:
@@ -280,14 +280,3 @@ def _verification_text(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         return f"{_VERIFICATION}certificate has expired or is not yet valid"
     return f"{_VERIFICATION}{error.verify_message}"
-
-
-__all__ = [
-    "BAD_REQUEST",
-    "CallFailedError",
-    "ClientError",
-    "DNSServiceResolver",
-    "ServiceResolver",
-    "WebhookClient",
-    "WebhookClients",
-]

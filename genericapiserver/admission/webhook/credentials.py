@@ -14,17 +14,9 @@ from typing import Final
 
 import attrs
 
+from genericapiserver.admission.configuration import ConfigurationError, decode_strictly
 from genericapiserver.apimachinery.go import quote
-from genericapiserver.apimachinery.meta import UNVERSIONED, Status
-from genericapiserver.apimachinery.scheme import Scheme
-from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
-from genericapiserver.apimachinery.serializer.errors import DecodeError, strict_decoding_text
-from genericapiserver.apis.webhook_admission_v1 import (
-    GROUP_VERSION,
-    GROUP_VERSION_ALPHA,
-    WebhookAdmission,
-    WebhookAdmissionConfiguration,
-)
+from genericapiserver.apis.admission_config_v1 import WebhookAdmission, WebhookAdmissionConfiguration
 from genericapiserver.client.kubeconfig import (
     ClientConfig,
     KubeconfigError,
@@ -36,33 +28,16 @@ HTTPS_PORT: Final = ":443"
 CORE_SERVER: Final = "kubernetes.default.svc:443"
 
 
-def _codec() -> CodecFactory:
-    scheme = Scheme("webhookadmission")
-    scheme.add_known_types(GROUP_VERSION, WebhookAdmissionConfiguration)
-    scheme.add_known_types(GROUP_VERSION_ALPHA, WebhookAdmission)
-    scheme.add_unversioned_types(UNVERSIONED, Status)
-    return CodecFactory(scheme)
-
-
-_CODEC: Final = _codec()
-
-
 def read_kubeconfig_file(configuration: bytes | None) -> str:
     """The kubeconfig that a plugin's part of the admission configuration names, "" without one.
 
-    Raises ValueError for a document that is not understood, strictly, or a path that is not absolute.
+    Raises ConfigurationError for a document that is not understood, strictly, or a path that is not absolute.
     """
     if configuration is None:
         return ""
-    try:
-        decoded = _CODEC.decode(configuration, media_type=YAML_MEDIA_TYPE, strict=True)
-    except DecodeError as error:
-        raise ValueError(str(error)) from error
-    if decoded.strict_errors:
-        raise ValueError(strict_decoding_text(decoded.strict_errors))
-    path: str = decoded.object.kube_config_file
+    path: str = decode_strictly(configuration, WebhookAdmissionConfiguration, WebhookAdmission).kube_config_file
     if not os.path.isabs(path):
-        raise ValueError(f"kubeConfigFile: Invalid value: {quote(path)}: must be an absolute file path")
+        raise ConfigurationError(f"kubeConfigFile: Invalid value: {quote(path)}: must be an absolute file path")
     return path
 
 

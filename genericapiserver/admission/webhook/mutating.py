@@ -17,7 +17,7 @@ from genericapiserver.admission.versioned import VersionedAttributes
 from genericapiserver.admission.webhook.caller import check_deadline
 from genericapiserver.admission.webhook.current import CurrentObject
 from genericapiserver.admission.webhook.errors import CallError, RejectionError
-from genericapiserver.admission.webhook.plugin import WebhookPlugin
+from genericapiserver.admission.webhook.plugin import PATH, WebhookPlugin
 from genericapiserver.admission.webhook.review import Verdict
 from genericapiserver.admission.webhook.source import ConfiguredWebhook
 from genericapiserver.apimachinery.errors import BadRequestError, InternalError, StatusError
@@ -25,12 +25,13 @@ from genericapiserver.apimachinery.patch import JSONPatch
 from genericapiserver.apimachinery.serializer.json import encode_json, encode_with_literals, sort_keys
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.apis.admission_v1 import PATCH_TYPE_JSON_PATCH
+from genericapiserver.apis.admissionregistration_v1 import MutatingWebhookConfiguration
 
 logger = logging.getLogger(__name__)
 
 NAME: Final = "MutatingAdmissionWebhook"
-MUTATION: Final = "mutation.webhook.admission.k8s.io/"
-PATCH: Final = "patch.webhook.admission.k8s.io/"
+MUTATION_ANNOTATION: Final = "mutation.webhook.admission.k8s.io/"
+PATCH_ANNOTATION: Final = "patch.webhook.admission.k8s.io/"
 FAILED_OPEN: Final = "failed-open.mutation.webhook.admission.k8s.io/"
 
 
@@ -54,7 +55,9 @@ class _Rounds:
 class MutatingWebhooks(WebhookPlugin):
     """Asks, and applies the patches of the answers."""
 
-    type = "admit"
+    step = "admit"
+    configuration_type = MutatingWebhookConfiguration
+    configuration_path = f"{PATH}/mutatingwebhookconfigurations"
 
     async def admit(self, attributes: Attributes) -> None:
         """Raises StatusError when a webhook refuses, cannot be asked and must be, or sends a patch that cannot be used."""
@@ -84,23 +87,23 @@ class MutatingWebhooks(WebhookPlugin):
         try:
             changed = await self._call(hook, match, place, attributes, current)
         except CallError as error:
-            self._caller.observe(hook, self.type, attributes, started, error)
+            self._caller.observe(hook, self.step, attributes, started, error)
             self._remember(hook, rounds)
             if not hook.ignores_failures:
                 logger.warning("Failed calling webhook, failing closed %s: %s", hook.name, error)
                 raise InternalError(error) from error
-            self._caller.failed_open(hook, self.type, attributes, FAILED_OPEN + place, error)
+            self._caller.failed_open(hook, self.step, attributes, FAILED_OPEN + place, error)
             return
         except RejectionError as error:
-            self._caller.observe(hook, self.type, attributes, started, error)
+            self._caller.observe(hook, self.step, attributes, started, error)
             raise error.status from None
         except Exception as error:
-            self._caller.observe(hook, self.type, attributes, started, error)
+            self._caller.observe(hook, self.step, attributes, started, error)
             if isinstance(error, StatusError):
                 raise
             logger.exception("%s/%s has failed in an unforeseen way", NAME, hook.name)
             raise InternalError(f"{NAME}/{hook.name} has panicked: {error}") from error
-        self._caller.observe(hook, self.type, attributes, started, None)
+        self._caller.observe(hook, self.step, attributes, started, None)
         if changed:
             rounds.mark()
             attributes.request_reinvocation()
@@ -125,7 +128,7 @@ class MutatingWebhooks(WebhookPlugin):
             changed = self._apply(hook, verdict, place, attributes, current)
         finally:
             value = {"configuration": hook.configuration, "webhook": hook.name, "mutated": changed}
-            attributes.add_annotation(MUTATION + place, encode_json(value).decode())
+            attributes.add_annotation(MUTATION_ANNOTATION + place, encode_json(value).decode())
         return changed
 
     def _apply(
@@ -149,5 +152,5 @@ class MutatingWebhooks(WebhookPlugin):
         value = encode_json({"configuration": hook.configuration, "webhook": hook.name}).removesuffix(b"}")
         operations = encode_with_literals([sort_keys(operation) for operation in patch.operations])
         value += b',"patch":' + operations + b',"patchType":"JSONPatch"}'
-        attributes.add_annotation(PATCH + place, value.decode(), level=AuditLevel.REQUEST)
+        attributes.add_annotation(PATCH_ANNOTATION + place, value.decode(), level=AuditLevel.REQUEST)
         return changed

@@ -1,7 +1,7 @@
 """What both webhook plugins share: where webhooks come from, how they are matched, when they are ready."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.matching import Match, Matcher, is_exempt
@@ -10,41 +10,76 @@ from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.plugin import ReadyHandler
 from genericapiserver.admission.versioned import VersionedAttributes
 from genericapiserver.admission.webhook.caller import WebhookCaller
+from genericapiserver.admission.webhook.client import ServiceResolver, WebhookClients
 from genericapiserver.admission.webhook.conditions import ConditionError
-from genericapiserver.admission.webhook.metrics import MatchConditionMetrics, WebhookType
-from genericapiserver.admission.webhook.source import ConfiguredWebhook, WebhookSource
+from genericapiserver.admission.webhook.credentials import WebhookCredentials, read_kubeconfig_file
+from genericapiserver.admission.webhook.metrics import MatchConditionMetrics, WebhookMetrics, WebhookType
+from genericapiserver.admission.webhook.source import Configuration, ConfiguredWebhook, WebhookSource
 from genericapiserver.apimachinery.errors import ForbiddenError
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apis.admissionregistration_v1 import GROUP_VERSION, set_configuration_defaults
+from genericapiserver.client.informer import InformerFactory
+from genericapiserver.metrics import MetricsRegistry
+
+PATH: Final = f"/apis/{GROUP_VERSION}"
+_CODEC: Final = CodecFactory(Scheme("webhook configurations"))
 
 
 class WebhookPlugin(ReadyHandler):
-    """A base; `use` gives it what it works with, and until that has synced writes wait."""
+    """A base. Initializers give it informers, namespaces and metrics; writes wait until it knows the first two."""
 
-    type: WebhookType
+    step: WebhookType
+    configuration_type: type[Configuration]
+    configuration_path: str
 
-    def __init__(self) -> None:
+    def __init__(self, clients: WebhookClients | None = None) -> None:
         super().__init__(*Operation)
+        self._clients = clients or WebhookClients()
+        self._metrics: MetricsRegistry | None = None
+        self._informers: InformerFactory | None = None
+        self._namespaces: Namespaces | None = None
         self._source: WebhookSource | None = None
-        self._caller: WebhookCaller | None = None
+        self._caller = WebhookCaller(self._clients)
         self._matcher: Matcher | None = None
         self._condition_metrics: MatchConditionMetrics | None = None
 
-    def use(
-        self,
-        *,
-        source: WebhookSource,
-        caller: WebhookCaller,
-        namespaces: Namespaces,
-        condition_metrics: MatchConditionMetrics | None = None,
-    ) -> None:
-        """Take webhooks from *source*, call them through *caller* and look labels up in *namespaces*."""
-        self._source, self._caller, self._matcher = source, caller, Matcher(namespaces)
-        self._condition_metrics = condition_metrics
-        self.wait_for(source.synced, namespaces.synced)
+    @classmethod
+    def from_configuration(cls, configuration: bytes | None, services: ServiceResolver | None = None) -> Self:
+        """With what the admission configuration says of it. Raises ConfigurationError, KubeconfigError."""
+        credentials = WebhookCredentials.from_file(read_kubeconfig_file(configuration))
+        return cls(WebhookClients(credentials, services=services))
+
+    def set_metrics(self, metrics: MetricsRegistry) -> None:
+        self._caller = WebhookCaller(self._clients, WebhookMetrics(metrics))
+        self._condition_metrics = MatchConditionMetrics(metrics)
+
+    def set_informers(self, informers: InformerFactory) -> None:
+        self._informers = informers
+
+    def set_namespaces(self, namespaces: Namespaces) -> None:
+        self._namespaces = namespaces
 
     def validate_initialization(self) -> None:
         """Raises ValueError for a plugin that was never told where webhooks are configured."""
-        if self._source is None:
+        if self._informers is None or self._namespaces is None:
             raise ValueError("kubernetes client is not properly setup")
+        informer = self._informers.informer(self.configuration_path, self._decode)
+        self.use(source=WebhookSource(informer), namespaces=self._namespaces)
+
+    def use(self, *, source: WebhookSource, namespaces: Namespaces) -> None:
+        """Take webhooks from *source*, and look labels up in *namespaces*."""
+        self._source, self._matcher = source, Matcher(namespaces)
+        self.wait_for(source.synced, namespaces.synced)
+
+    async def aclose(self) -> None:
+        """Close the connections to webhooks."""
+        await self._clients.aclose()
+
+    def _decode(self, document: Mapping[str, Any]) -> Configuration:
+        configuration = _CODEC.from_unstructured(document, self.configuration_type)[0]
+        set_configuration_defaults(configuration)
+        return configuration
 
     def is_idle(self) -> bool:
         """Whether every write passes at present, because no webhook is configured."""
@@ -73,5 +108,5 @@ class WebhookPlugin(ReadyHandler):
             # Under the policy Ignore such an error has been taken for false already.
             raise ForbiddenError(attributes.resource.group_resource, attributes.name, error) from error
         if self._condition_metrics is not None:
-            self._condition_metrics.observe_exclusion(hook.name, "webhook", self.type, attributes.operation)
+            self._condition_metrics.observe_exclusion(hook.name, "webhook", self.step, attributes.operation)
         return None

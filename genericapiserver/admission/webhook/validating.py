@@ -9,10 +9,11 @@ from genericapiserver.admission.matching import Match
 from genericapiserver.admission.versioned import VersionedAttributes
 from genericapiserver.admission.webhook.caller import check_deadline
 from genericapiserver.admission.webhook.errors import CallError, RejectionError
-from genericapiserver.admission.webhook.plugin import WebhookPlugin
+from genericapiserver.admission.webhook.plugin import PATH, WebhookPlugin
 from genericapiserver.admission.webhook.review import encoded
 from genericapiserver.admission.webhook.source import ConfiguredWebhook
 from genericapiserver.apimachinery.errors import InternalError, StatusError
+from genericapiserver.apis.admissionregistration_v1 import ValidatingWebhookConfiguration
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,9 @@ FAILED_OPEN = "failed-open.validating.webhook.admission.k8s.io/round_0_index_"
 class ValidatingWebhooks(WebhookPlugin):
     """Asks; refuses a write when one of the answers does."""
 
-    type = "validating"
+    step = "validating"
+    configuration_type = ValidatingWebhookConfiguration
+    configuration_path = f"{PATH}/validatingwebhookconfigurations"
 
     async def validate(self, attributes: Attributes) -> None:
         """Raises what the first answer that is no yes stands for; all answers are waited for before that."""
@@ -72,10 +75,10 @@ class ValidatingWebhooks(WebhookPlugin):
         try:
             await self._caller.call(hook, attributes, match, obj=obj, old_object=old_object)
         except RejectionError as error:
-            self._caller.observe(hook, self.type, attributes, started, error)
+            self._caller.observe(hook, self.step, attributes, started, error)
             refusals.append(error.status)
         except CallError as error:
-            self._caller.observe(hook, self.type, attributes, started, error)
+            self._caller.observe(hook, self.step, attributes, started, error)
             if not hook.ignores_failures:
                 logger.warning("Failed calling webhook, failing closed %s: %s", hook.name, error)
                 refusals.append(InternalError(error))
@@ -88,13 +91,13 @@ class ValidatingWebhooks(WebhookPlugin):
                 return
             self._let_pass(hook, attributes, failed_open, error, refusals)
         else:
-            self._caller.observe(hook, self.type, attributes, started, None)
+            self._caller.observe(hook, self.step, attributes, started, None)
 
     def _let_pass(
         self, hook: ConfiguredWebhook, attributes: Attributes, key: str, why: Exception, refusals: list[StatusError]
     ) -> None:
         assert self._caller is not None
         try:
-            self._caller.failed_open(hook, self.type, attributes, key, why)
+            self._caller.failed_open(hook, self.step, attributes, key, why)
         except StatusError as error:
             refusals.append(error)
