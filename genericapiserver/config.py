@@ -71,7 +71,8 @@ class AuthenticationInfo:
 
     authenticator: RequestAuthenticator | None = None
     api_audiences: tuple[str, ...] = ()
-    request_header_config: RequestHeaderConfig | None = None
+    request_header_config: Callable[[], RequestHeaderConfig] | None = None
+    """The headers of the front proxy at each moment; they may follow what the cluster publishes."""
 
 
 @attrs.define(eq=False)

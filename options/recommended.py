@@ -89,7 +89,7 @@ class RecommendedOptions:
         if self.secure_serving is not None:
             self.secure_serving.apply_to(config)
         if self.authentication is not None:
-            self.authentication.apply_to(config, config.secure_serving)
+            await self.authentication.apply_to(config, config.secure_serving)
         if self.authorization is not None:
             self.authorization.apply_to(config)
         if self.audit is not None:

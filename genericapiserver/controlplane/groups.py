@@ -43,7 +43,10 @@ class ControlPlaneGroup:
 CORE: Final = ControlPlaneGroup(name="", module="core")
 """Namespaces and events: behind a flag of its own, because kubectl treats a server with namespaces differently."""
 
-GROUPS: Final[Sequence[ControlPlaneGroup]] = ()
+GROUPS: Final[Sequence[ControlPlaneGroup]] = (
+    ControlPlaneGroup(name="authentication.k8s.io", module="authentication", stored=False),
+    ControlPlaneGroup(name="authorization.k8s.io", module="authorization", stored=False),
+)
 """Every other group that is built, in the order in which they are installed."""
 
 

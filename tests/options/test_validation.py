@@ -302,7 +302,7 @@ def test_the_debug_socket_is_refused() -> None:
         ),
         (
             {"enable_plugins": ["NamespaceLifecycle"]},
-            ['enable-admission-plugins plugin "NamespaceLifecycle" is not available in this version'],
+            ['enable-admission-plugins plugin "NamespaceLifecycle" is not part of this program'],
         ),
         ({"disable_plugins": ["NamespaceLifecycle", "A"]}, []),
     ],
