@@ -78,7 +78,8 @@ def validate_configuration(
     """Everything that is wrong with the webhooks of *configuration*; its metadata is looked at elsewhere."""
     found: list[FieldError] = []
     seen: set[str] = set()
-    for index, webhook in enumerate(configuration.webhooks):
+    webhooks: Sequence[Webhook] = configuration.webhooks
+    for index, webhook in enumerate(webhooks):
         path = Path("webhooks").index(index)
         found += _webhook(webhook, path, strictness, check_expression)
         found += _review_versions(webhook.admission_review_versions, path.child("admissionReviewVersions"), strictness)
@@ -223,9 +224,7 @@ def _resources(resources: Sequence[str], path: Path) -> list[FieldError]:
         if resource == "*":
             everywhere.add(subresource)
     if len(resources) > 1 and "*/*" in resources:
-        found.append(
-            errors.invalid(path, list(resources), "if '*/*' is present, must not specify other resources")
-        )
+        found.append(errors.invalid(path, list(resources), "if '*/*' is present, must not specify other resources"))
     if "*" in resources and any(entry and entry != "*" and "/" not in entry for entry in resources):
         detail = "if '*' is present, must not specify other resources without subresources"
         found.append(errors.invalid(path, list(resources), detail))

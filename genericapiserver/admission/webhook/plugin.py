@@ -11,14 +11,14 @@ from genericapiserver.admission.plugin import ReadyHandler
 from genericapiserver.admission.versioned import VersionedAttributes
 from genericapiserver.admission.webhook.caller import WebhookCaller
 from genericapiserver.admission.webhook.client import ServiceResolver, WebhookClients
-from genericapiserver.admission.webhook.conditions import ConditionError
+from genericapiserver.admission.webhook.conditions import ConditionError, MatchConditions
 from genericapiserver.admission.webhook.credentials import WebhookCredentials, read_kubeconfig_file
 from genericapiserver.admission.webhook.metrics import MatchConditionMetrics, WebhookMetrics, WebhookType
-from genericapiserver.admission.webhook.source import Configuration, ConfiguredWebhook, WebhookSource
+from genericapiserver.admission.webhook.source import Configuration, ConfiguredWebhook, Webhook, WebhookSource
 from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
-from genericapiserver.apis.admissionregistration_v1 import GROUP_VERSION, set_configuration_defaults
+from genericapiserver.apis.admissionregistration_v1 import GROUP_VERSION, IGNORE, set_configuration_defaults
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.metrics import MetricsRegistry
 
@@ -65,7 +65,7 @@ class WebhookPlugin(ReadyHandler):
         if self._informers is None or self._namespaces is None:
             raise ValueError("kubernetes client is not properly setup")
         informer = self._informers.informer(self.configuration_path, self._decode)
-        self.use(source=WebhookSource(informer), namespaces=self._namespaces)
+        self.use(source=WebhookSource(informer, self._compile_conditions), namespaces=self._namespaces)
 
     def use(self, *, source: WebhookSource, namespaces: Namespaces) -> None:
         """Take webhooks from *source*, and look labels up in *namespaces*."""
@@ -75,6 +75,16 @@ class WebhookPlugin(ReadyHandler):
     async def aclose(self) -> None:
         """Close the connections to webhooks."""
         await self._clients.aclose()
+
+    def _compile_conditions(self, webhook: Webhook) -> MatchConditions:
+        return MatchConditions(
+            webhook.match_conditions,
+            name=webhook.name,
+            kind="webhook",
+            step=self.step,
+            fails=webhook.failure_policy != IGNORE,
+            metrics=self._condition_metrics,
+        )
 
     def _decode(self, document: Mapping[str, Any]) -> Configuration:
         configuration = _CODEC.from_unstructured(document, self.configuration_type)[0]
@@ -102,11 +112,7 @@ class WebhookPlugin(ReadyHandler):
         if match is None or hook.conditions is None:
             return match
         try:
-            if await hook.conditions.hold(attributes, versioned.at(match.kind)):
-                return match
+            return match if hook.conditions.hold(attributes, match, versioned.at(match.kind)) else None
         except ConditionError as error:
             # Under the policy Ignore such an error has been taken for false already.
             raise ForbiddenError(attributes.resource.group_resource, attributes.name, error) from error
-        if self._condition_metrics is not None:
-            self._condition_metrics.observe_exclusion(hook.name, "webhook", self.step, attributes.operation)
-        return None
