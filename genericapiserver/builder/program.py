@@ -10,11 +10,13 @@ from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.resource import Resource, new_scheme
 from genericapiserver.builder.standalone import run_standalone
-from genericapiserver.component import EffectiveVersion
+from genericapiserver.component import ComponentGlobalsRegistry, EffectiveVersion
 from genericapiserver.config import ConfigError, RecommendedConfig
+from genericapiserver.features import KUBE_FLOOR, KUBE_VERSION, default_feature_gate
 from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
+from genericapiserver.options.server_run import add_component_flags
 from genericapiserver.server import GenericAPIServer
 
 
@@ -28,19 +30,28 @@ class ResourceServerOptions:
         self.scheme = new_scheme(resources)
         self.serializer = CodecFactory(self.scheme)
         self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
+        self.feature_gate = default_feature_gate()
+        self.components = ComponentGlobalsRegistry()
+        self.components.register("kube", EffectiveVersion(KUBE_VERSION, KUBE_FLOOR), self.feature_gate)
 
     def add_flags(self, flags: FlagSet) -> None:
         self.recommended.add_flags(flags)
+        add_component_flags(flags, self.components)
 
     def complete(self) -> None:
-        """There is nothing that follows from the flags."""
+        """Settle the feature gates. Raises VersionError or FeatureGateError."""
+        self.components.set()
 
     def validate(self) -> list[str]:
-        return self.recommended.validate()
+        return [*self.recommended.validate(), *self.components.validate()]
 
     async def server(self) -> GenericAPIServer:
         """Open the storage and install every resource. Raises ConfigError."""
-        config = RecommendedConfig(effective_version=self.version, openapi=OpenAPIConfig(title=self.name))
+        config = RecommendedConfig(
+            effective_version=self.version,
+            feature_gate=self.feature_gate,
+            openapi=OpenAPIConfig(title=self.name),
+        )
         await self.recommended.apply_to(config)
         async with config.closed_on_error():
             server = config.complete().new(self.name)

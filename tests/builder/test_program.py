@@ -1,0 +1,28 @@
+"""The command line of `genericapiserver serve`, as far as it is not a sample's too."""
+
+import pytest
+
+from genericapiserver.builder import Resource, ResourceServerOptions
+from genericapiserver.component import FeatureGateError
+from genericapiserver.options.flags import FlagSet
+from tests.support.demo_api import Gadget
+
+
+def parsed(*arguments: str) -> ResourceServerOptions:
+    options = ResourceServerOptions([Resource(Gadget, group="things.example.com", version="v1")], name="things")
+    flags = FlagSet("things")
+    options.add_flags(flags)
+    flags.parse(list(arguments))
+    options.complete()
+    return options
+
+
+def test_feature_gates_are_set_by_a_flag() -> None:
+    assert not parsed().feature_gate.enabled("ConstrainedImpersonation")
+    assert parsed("--feature-gates=ConstrainedImpersonation=true").feature_gate.enabled("ConstrainedImpersonation")
+    assert parsed().validate() == []
+
+
+def test_a_gate_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(FeatureGateError, match="unrecognized feature gate: Nope"):
+        parsed("--feature-gates=Nope=true")
