@@ -117,6 +117,8 @@ class StandaloneOptions:
         groups = selected_groups(
             self.control_plane_groups, core=self.serve_core, storage=recommended.storage is not None
         )
+        if recommended.admission is not None:
+            recommended.admission.served_groups = [group.name for group in groups]
         modules = [group.load() for group in groups]
         for module in modules:
             module.register(recommended.serializer.scheme)

@@ -76,6 +76,8 @@ class Informer(Generic[T]):
                     await self._watch()
             except RelistError as error:
                 logger.debug("informer of %s lists again: %s", self.path, error)
+            except ConnectionError as error:
+                logger.warning("informer of %s is cut off, trying again in %.1f s: %s", self.path, pause, error)
             except Exception:
                 logger.exception("informer of %s failed, trying again in %.1f s", self.path, pause)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  spreads load, hides nothing
@@ -137,13 +139,14 @@ class InformerFactory:
     """The informers of one server: one a path, started together, known to its health check."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
+        """The client that informers list and watch by, for look-ups that must not be behind."""
         self._informers: dict[str, Informer[Any]] = {}
         self._started: set[str] = set()
 
     def informer(self, path: str, decode: Callable[[dict[str, Any]], T]) -> Informer[T]:
         """The informer of *path*; the second to ask gets that of the first."""
-        return self._informers.setdefault(path, Informer(self._transport, path, decode))
+        return self._informers.setdefault(path, Informer(self.transport, path, decode))
 
     def start(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Start those that do not run yet; *spawn* owns their tasks."""

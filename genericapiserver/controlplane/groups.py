@@ -47,6 +47,7 @@ GROUPS: Final[Sequence[ControlPlaneGroup]] = (
     ControlPlaneGroup(name="authentication.k8s.io", module="authentication", stored=False),
     ControlPlaneGroup(name="authorization.k8s.io", module="authorization", stored=False),
     ControlPlaneGroup(name="rbac.authorization.k8s.io", module="rbac"),
+    ControlPlaneGroup(name="admissionregistration.k8s.io", module="admissionregistration"),
 )
 """Every other group that is built, in the order in which they are installed."""
 

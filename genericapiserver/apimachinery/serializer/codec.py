@@ -93,8 +93,9 @@ class CodecFactory:
         default_gvk: GroupVersionKind | None = None,
         strict: bool = False,
         into: type[Any] | None = None,
+        defaults: bool = True,
     ) -> Decoded[Any]:
-        """Read one object: the external type that it declares, defaulted.
+        """Read one object: the external type that it declares, defaulted. Without *defaults* it stays as it is written.
 
         *default_gvk* fills what the document does not say. *strict* looks for unknown and duplicate fields too. *into*
         asks for conversion to that type, normally the hub. Raises DecodeError, with `gvk` set when the kind was known.
@@ -108,7 +109,7 @@ class CodecFactory:
         try:
             cls = self.scheme.type_for(gvk)
             obj, problems = decode_document(cls, document, strict)
-            obj = self._ready(obj, into)
+            obj = self._ready(obj, into) if defaults else obj
         except SchemeError as error:
             raised = UnknownKindError(str(error))
             raised.gvk = gvk
