@@ -106,3 +106,10 @@ def test_without_the_flag_nothing_of_it_is_served(tmp_path: Path) -> None:
     with standalone(tmp_path / "data", free_port()) as running:
         assert running.admin.get("/api").status == 404
         assert running.admin.get(NAMESPACES).status == 404
+
+
+def test_the_default_roles_find_their_namespace(server: HTTPSClient) -> None:
+    """Where namespaces are kept, nothing can be made in one that is not there: not by the server itself either."""
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+    found = server.get(f"{roles}/extension-apiserver-authentication-reader")
+    assert found.status == 200, found.body
