@@ -24,6 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HTTPSClient]:
     with standalone(folder, free_port(), "--serve-core") as running:
+        for name in ("a", "c"):
+            assert running.admin.request("POST", NAMESPACES, namespace(name)).status == 201
         yield running.admin
         running.process.stop()
 
@@ -86,7 +88,7 @@ def test_events_are_selected_by_what_they_are_about(server: HTTPSClient) -> None
 
 
 def test_an_event_elsewhere_than_its_object_is_refused(server: HTTPSClient) -> None:
-    refused = server.request("POST", f"{NAMESPACES}/b/events", an_event("three", "f"))
+    refused = server.request("POST", f"{NAMESPACES}/c/events", an_event("three", "f"))
     assert refused.status == 422, refused.body
 
 
