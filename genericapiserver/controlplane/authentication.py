@@ -51,9 +51,14 @@ class TokenReviewStorage(ReviewStorage):
         obj.status = TokenReviewStatus()
         if self._authenticator is None:
             return obj
+        token = obj.spec.token
+        if not token.isprintable() or " " in token:
+            # No header carries it as a whole: what would be looked at is another token, or none.
+            obj.status.error = "invalid bearer token"
+            return obj
         audiences = tuple(obj.spec.audiences) or self._api_audiences
         try:
-            response = await self._authenticator.authenticate_request(_request_with(obj.spec.token, audiences))
+            response = await self._authenticator.authenticate_request(_request_with(token, audiences))
         except AuthenticationError as error:
             obj.status.error = str(error)
             return obj

@@ -24,6 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HTTPSClient]:
     with standalone(folder, free_port(), "--serve-core") as running:
+        for name in ("a", "c"):
+            assert running.admin.request("POST", NAMESPACES, namespace(name)).status == 201
         yield running.admin
         running.process.stop()
 
@@ -86,7 +88,7 @@ def test_events_are_selected_by_what_they_are_about(server: HTTPSClient) -> None
 
 
 def test_an_event_elsewhere_than_its_object_is_refused(server: HTTPSClient) -> None:
-    refused = server.request("POST", f"{NAMESPACES}/b/events", an_event("three", "f"))
+    refused = server.request("POST", f"{NAMESPACES}/c/events", an_event("three", "f"))
     assert refused.status == 422, refused.body
 
 
@@ -106,3 +108,10 @@ def test_without_the_flag_nothing_of_it_is_served(tmp_path: Path) -> None:
     with standalone(tmp_path / "data", free_port()) as running:
         assert running.admin.get("/api").status == 404
         assert running.admin.get(NAMESPACES).status == 404
+
+
+def test_the_default_roles_find_their_namespace(server: HTTPSClient) -> None:
+    """Where namespaces are kept, nothing can be made in one that is not there: not by the server itself either."""
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+    found = server.get(f"{roles}/extension-apiserver-authentication-reader")
+    assert found.status == 200, found.body
