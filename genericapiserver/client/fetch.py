@@ -15,7 +15,7 @@ from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.rest import ssl_context
 
 FETCH_TIMEOUT: Final = 30.0
-"""Seconds."""
+"""Seconds for a whole exchange; each step of it (a handshake, the next bytes) gets a third."""
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 
@@ -37,7 +37,7 @@ class DocumentFetcher:
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             verify=ssl_context(ClientConfig(host="", ca_data=ca_data)),
-            timeout=timeout,
+            timeout=timeout / 3,
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": "genericapiserver", "accept-encoding": "identity"},

@@ -40,8 +40,8 @@ def encoded(data: bytes | dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def hmac_token(secret: bytes, header: dict[str, Any]) -> str:
-    signing_input = f"{encoded(header)}.{encoded({'iss': ISSUER.url})}"
+def hmac_token(secret: bytes, header: dict[str, Any], claims: dict[str, Any] | None = None) -> str:
+    signing_input = f"{encoded(header)}.{encoded(claims or {'iss': ISSUER.url})}"
     return f"{signing_input}.{encoded(hmac.digest(secret, signing_input.encode(), hashlib.sha256))}"
 
 
