@@ -18,6 +18,7 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
+from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
@@ -43,7 +44,10 @@ class RecommendedOptions:
         self.secure_serving: SecureServingOptions | None = SecureServingOptions(
             http2_max_streams_per_connection=HTTP2_MAX_STREAMS
         )
-        self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
+        self.authentication: DelegatingAuthenticationOptions | BuiltInAuthenticationOptions | None = (
+            DelegatingAuthenticationOptions()
+        )
+        """Another server decides who somebody is, or this one."""
         self.authorization: DelegatingAuthorizationOptions | BuiltInAuthorizationOptions | None = (
             DelegatingAuthorizationOptions()
         )

@@ -25,13 +25,14 @@ def load_token_file(path: Path) -> StaticTokenAuthenticator:
     """
     users: dict[str, UserInfo] = {}
     with path.open(newline="", encoding="utf-8") as file:
-        for number, record in enumerate(csv.reader(file), start=1):
+        reader = csv.reader(file)
+        for number, record in enumerate(reader, start=1):
             if not record:
                 continue
             if len(record) < 3:
                 raise TokenFileError(
                     f"token file '{path}' must have at least 3 columns (token, user name, user uid), "
-                    f"found {len(record)}"
+                    f"found {len(record)} (line {reader.line_num})"
                 )
             token, name, uid, *rest = record
             if not token:
