@@ -29,6 +29,8 @@ from genericapiserver.config import Config, ConfigError
 from genericapiserver.options.config_file import ConfigFileError, decode_config, describe_errors
 from genericapiserver.options.config_metrics import ConfigReloadMetrics
 from genericapiserver.options.flags import aggregate
+from genericapiserver.options.texts import reason
+from genericapiserver.options.token_options import OIDCOptions
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,37 @@ class IssuerController:
         if file is not None:
             self._metrics = ConfigReloadMetrics(config.metrics, "authentication", config.api_server_id, config.clock)
             self._metrics.applied(initial.data)
+
+    @classmethod
+    def from_file(cls, file: Path, config: Config, disallowed_issuers: Collection[str] = ()) -> "IssuerController":
+        """The issuers of an AuthenticationConfiguration, which may use every algorithm. Raises ConfigError."""
+        try:
+            initial = parse_configuration(file.read_bytes(), disallowed_issuers=disallowed_issuers)
+            return cls(initial, config, file=file, disallowed_issuers=disallowed_issuers)
+        except (OSError, ConfigError) as error:
+            raise ConfigError(
+                f'failed to load authentication configuration from file "{file}": {reason(error)}'
+            ) from error
+
+    @classmethod
+    def from_flags(
+        cls, oidc: OIDCOptions, config: Config, disallowed_issuers: Collection[str] = ()
+    ) -> "IssuerController":
+        """The issuer of the --oidc-* flags. Raises ConfigError."""
+        certificate_authority = ""
+        if oidc.ca_file:
+            try:
+                certificate_authority = Path(oidc.ca_file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"--oidc-ca-file {oidc.ca_file}: {reason(error)}") from error
+        said = api.AuthenticationConfiguration(jwt=[oidc.authenticator(certificate_authority)])
+        initial = check_configuration(said, disallowed_issuers=disallowed_issuers)
+        return cls(initial, config, algorithms=oidc.signing_algs, disallowed_issuers=disallowed_issuers)
+
+    @property
+    def anonymous(self) -> api.AnonymousAuthConfig | None:
+        """What the file said of requests without credentials at the start."""
+        return self._anonymous
 
     async def authenticate_token(self, token: str, audiences: tuple[str, ...] = ()) -> AuthenticationResponse | None:
         return await self._current.authenticate_token(token, audiences)

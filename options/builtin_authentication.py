@@ -8,30 +8,26 @@ added, since servers that stand alone offer it.
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from genericapiserver.apimachinery import field as errors
 from genericapiserver.apimachinery.field import Path as FieldPath
 from genericapiserver.apimachinery.go import format_duration
-from genericapiserver.apis.apiserver_config_v1_authentication import AuthenticationConfiguration
 from genericapiserver.authentication import RequestAuthenticator, TokenAuthenticator
 from genericapiserver.authentication.anonymous import AnonymousAuthenticator
 from genericapiserver.authentication.audiences import AudienceAgnosticTokenAuthenticator
 from genericapiserver.authentication.builtin import FAILURE_TTL, SUCCESS_TTL, builtin_authenticator
 from genericapiserver.authentication.delegating import CACHE_TTL
-from genericapiserver.authentication.jose import ALGORITHMS
 from genericapiserver.authentication.metrics import (
     CertificateMetrics,
     DelegationMetrics,
     ServiceAccountTokenMetrics,
     TokenCacheMetrics,
 )
-from genericapiserver.authentication.public_keys import KeyFileError, StaticPublicKeys, read_public_keys
 from genericapiserver.authentication.request_header import RequestHeaderAuthenticator
 from genericapiserver.authentication.review import RetryBackoff, ReviewClient, Reviewer
-from genericapiserver.authentication.service_account_token import LEGACY_ISSUER, ServiceAccountTokenAuthenticator
 from genericapiserver.authentication.token_cache import CachedTokenAuthenticator
 from genericapiserver.authentication.token_file import TokenFileError, load_token_file
 from genericapiserver.authentication.webhook import WebhookTokenAuthenticator, token_review_path
@@ -41,17 +37,15 @@ from genericapiserver.certificates.pem import parse_certificates
 from genericapiserver.client import RESTClient
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.options.authentication import TOKEN_REQUEST_TIMEOUT, RequestHeaderOptions
-from genericapiserver.options.authentication_config import (
-    IssuerConfiguration,
-    IssuerController,
-    check_configuration,
-    parse_configuration,
-)
 from genericapiserver.options.flags import BOOL, STRING, STRINGS, FlagSet
 from genericapiserver.options.remote import client_config, rest_client
 from genericapiserver.options.texts import reason
 from genericapiserver.options.token_options import OIDCOptions, ServiceAccountOptions, WebhookOptions
 from genericapiserver.secure_serving import SecureServingInfo
+
+if TYPE_CHECKING:
+    from genericapiserver.apis.apiserver_config_v1_authentication import AnonymousAuthConfig
+    from genericapiserver.options.authentication_config import IssuerController
 
 logger = logging.getLogger(__name__)
 
@@ -148,14 +142,18 @@ class BuiltInAuthenticationOptions:
         """
         info = config.authentication
         info.api_audiences = tuple(self.api_audiences or self.service_accounts.issuers)
-        issuers, algorithms = self._issuer_configuration()
-        tokens = [*self._local_tokens(config), *self._issuers(config, serving, issuers, algorithms)]
+        controller = self._issuers(config)
+        tokens = self._local_tokens(config)
+        if controller is not None:
+            tokens.append(AudienceAgnosticTokenAuthenticator(controller, info.api_audiences))
+            if serving is not None:
+                serving.content_controllers.append(controller.run)
         tokens += self._reviewers(config)
         info.authenticator = builtin_authenticator(
             front_proxy=self._front_proxy(config, serving),
             certificates=self._certificates(config, serving),
             tokens=tokens,
-            anonymous=self._anonymous(issuers.config),
+            anonymous=self._anonymous(controller.anonymous if controller is not None else None),
             api_audiences=info.api_audiences,
             success_ttl=self.token_success_cache_ttl,
             failure_ttl=self.token_failure_cache_ttl,
@@ -220,75 +218,52 @@ class BuiltInAuthenticationOptions:
             except (OSError, TokenFileError, UnicodeDecodeError) as error:
                 raise ConfigError(f"--token-auth-file {self.token_file}: {reason(error)}") from error
         if self.service_accounts.enabled:
-            try:
-                keys = [key for file in self.service_accounts.key_files for key in read_public_keys(file)]
-            except (OSError, KeyFileError) as error:
-                raise ConfigError(f"--service-account-key-file: {reason(error)}") from error
-            tokens.append(
-                ServiceAccountTokenAuthenticator(
-                    (*self.service_accounts.issuers, LEGACY_ISSUER),
-                    StaticPublicKeys(keys),
-                    implicit_audiences=audiences,
-                    objects=self.service_accounts.objects,
-                    lookup=self.service_accounts.lookup,
-                    clock=config.clock,
-                    metrics=ServiceAccountTokenMetrics(config.metrics),
-                )
-            )
+            tokens.append(self._service_accounts(config))
         return tokens
 
-    def _issuer_configuration(self) -> tuple[IssuerConfiguration, tuple[str, ...]]:
-        """The issuers of the file or of the flags, and the algorithms they may use."""
-        if self.authentication_config_file:
-            return self._load_file(), ALGORITHMS
-        certificate_authority = ""
-        if self.oidc.ca_file:
-            try:
-                certificate_authority = Path(self.oidc.ca_file).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"--oidc-ca-file {self.oidc.ca_file}: {reason(error)}") from error
-        authenticator = self.oidc.authenticator(certificate_authority)
-        config = AuthenticationConfiguration(jwt=[authenticator] if authenticator is not None else [])
-        checked = check_configuration(config, disallowed_issuers=self.service_accounts.issuers)
-        return checked, tuple(self.oidc.signing_algs)
-
-    def _load_file(self) -> IssuerConfiguration:
-        file = self.authentication_config_file
-        try:
-            data = Path(file).read_bytes()
-            return parse_configuration(data, disallowed_issuers=self.service_accounts.issuers)
-        except (OSError, ConfigError) as error:
-            raise ConfigError(
-                f'failed to load authentication configuration from file "{file}": {reason(error)}'
-            ) from error
-
-    def _issuers(
-        self,
-        config: Config,
-        serving: SecureServingInfo | None,
-        issuers: IssuerConfiguration,
-        algorithms: tuple[str, ...],
-    ) -> list[TokenAuthenticator]:
-        file = Path(self.authentication_config_file) if self.authentication_config_file else None
-        if file is None and not issuers.config.jwt:
-            return []
-        controller = IssuerController(
-            issuers, config, file=file, algorithms=algorithms, disallowed_issuers=self.service_accounts.issuers
+    def _service_accounts(self, config: Config) -> TokenAuthenticator:
+        # Here, and below: a server without these tokens starts sooner.
+        from genericapiserver.authentication.public_keys import KeyFileError, StaticPublicKeys, read_public_keys
+        from genericapiserver.authentication.service_account_token import (
+            LEGACY_ISSUER,
+            ServiceAccountTokenAuthenticator,
         )
-        if serving is not None:
-            serving.content_controllers.append(controller.run)
-        return [AudienceAgnosticTokenAuthenticator(controller, config.authentication.api_audiences)]
 
-    def _anonymous(self, issuers: AuthenticationConfiguration) -> RequestAuthenticator | None:
-        if issuers.anonymous is not None:
-            if self._flags is not None and "anonymous-auth" in self._flags.given:
-                text = "--anonymous-auth flag cannot be set when anonymous field is configured in authentication "
-                raise ConfigError(str(errors.forbidden(FieldPath("anonymous"), text + "configuration file")))
-            if not issuers.anonymous.enabled:
-                return None
-            paths = [condition.path for condition in issuers.anonymous.conditions]
-            return AnonymousAuthenticator(paths or None)
-        return AnonymousAuthenticator() if self.anonymous_auth else None
+        try:
+            keys = [key for file in self.service_accounts.key_files for key in read_public_keys(file)]
+        except (OSError, KeyFileError) as error:
+            raise ConfigError(f"--service-account-key-file: {reason(error)}") from error
+        return ServiceAccountTokenAuthenticator(
+            (*self.service_accounts.issuers, LEGACY_ISSUER),
+            StaticPublicKeys(keys),
+            implicit_audiences=config.authentication.api_audiences,
+            objects=self.service_accounts.objects,
+            lookup=self.service_accounts.lookup,
+            clock=config.clock,
+            metrics=ServiceAccountTokenMetrics(config.metrics),
+        )
+
+    def _issuers(self, config: Config) -> "IssuerController | None":
+        """The issuers of the file or of the flags."""
+        if not self.authentication_config_file and not self.oidc.issuer_url:
+            return None
+        from genericapiserver.options.authentication_config import IssuerController
+
+        disallowed = self.service_accounts.issuers
+        if self.authentication_config_file:
+            return IssuerController.from_file(Path(self.authentication_config_file), config, disallowed)
+        return IssuerController.from_flags(self.oidc, config, disallowed)
+
+    def _anonymous(self, configured: "AnonymousAuthConfig | None") -> RequestAuthenticator | None:
+        """*configured* is what the file says of anonymous requests."""
+        if configured is None:
+            return AnonymousAuthenticator() if self.anonymous_auth else None
+        if self._flags is not None and "anonymous-auth" in self._flags.given:
+            text = "--anonymous-auth flag cannot be set when anonymous field is configured in authentication "
+            raise ConfigError(str(errors.forbidden(FieldPath("anonymous"), text + "configuration file")))
+        if not configured.enabled:
+            return None
+        return AnonymousAuthenticator([condition.path for condition in configured.conditions] or None)
 
     # Tokens that others are asked about
 

@@ -4,24 +4,20 @@ Source: pkg/kubeapiserver/options/authentication.go of k8s.io/kubernetes, whose 
 Deviation: without its flags a kind of token is off, service accounts too, which kube-apiserver cannot do without.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import attrs
 
 from genericapiserver.apimachinery.go import quote
-from genericapiserver.apis.apiserver_config_v1_authentication import (
-    ClaimMappings,
-    ClaimValidationRule,
-    Issuer,
-    JWTAuthenticator,
-    PrefixedClaimOrExpression,
-)
-from genericapiserver.authentication.oidc.authenticator import check_algorithms
+from genericapiserver.authentication.jose import check_algorithms
 from genericapiserver.authentication.review import RetryBackoff
-from genericapiserver.authentication.service_account_objects import ServiceAccountObjects
 from genericapiserver.authentication.webhook import token_review_path
 from genericapiserver.options.flags import BOOL, DURATION, STRING, STRINGS, TEXTS, FlagSet, FlagType
+
+if TYPE_CHECKING:  # loaded when they are needed: a server without these tokens starts sooner
+    from genericapiserver.apis.apiserver_config_v1_authentication import JWTAuthenticator
+    from genericapiserver.authentication.service_account_objects import ServiceAccountObjects
 
 NO_PREFIX: Final = "-"
 
@@ -135,10 +131,16 @@ class OIDCOptions:
             problems.append(str(error))
         return problems
 
-    def authenticator(self, certificate_authority: str) -> JWTAuthenticator | None:
-        """What the flags say, as the configuration file would say it; None without an issuer."""
-        if not (self.issuer_url and self.client_id):
-            return None
+    def authenticator(self, certificate_authority: str) -> "JWTAuthenticator":
+        """What the flags say, as the configuration file would say it."""
+        from genericapiserver.apis.apiserver_config_v1_authentication import (
+            ClaimMappings,
+            ClaimValidationRule,
+            Issuer,
+            JWTAuthenticator,
+            PrefixedClaimOrExpression,
+        )
+
         prefix = self.username_prefix
         if not prefix and self.username_claim != "email":
             prefix = f"{self.issuer_url}#"
@@ -167,7 +169,7 @@ class ServiceAccountOptions:
     issuers: list[str] = attrs.field(factory=list)
     key_files: list[str] = attrs.field(factory=list)
     lookup: bool = True
-    objects: ServiceAccountObjects | None = None
+    objects: "ServiceAccountObjects | None" = None
 
     @property
     def enabled(self) -> bool:

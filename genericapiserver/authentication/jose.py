@@ -16,6 +16,8 @@ import attrs
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from genericapiserver.apimachinery.go import quote
+
 MAX_TOKEN_BYTES: Final = 64 << 10
 """Longer tokens are refused unread: headers of requests are not longer either."""
 
@@ -82,6 +84,13 @@ def parse_compact(token: str) -> UnverifiedToken:
         signing_input=data[: len(header) + 1 + len(payload)],
         signature=_decode(signature),
     )
+
+
+def check_algorithms(algorithms: Collection[str]) -> None:
+    """Raise ValueError unless each of *algorithms* may sign tokens."""
+    for name in algorithms:
+        if name not in ALGORITHMS:
+            raise ValueError(f"oidc: unsupported signing alg: {quote(name)}")
 
 
 def algorithms_of(key: PublicKey) -> frozenset[str]:

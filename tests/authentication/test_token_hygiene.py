@@ -110,6 +110,13 @@ def test_a_token_file_that_is_wrong_is_named_and_not_quoted(tmp_path: Path) -> N
     )
 
 
+def test_a_token_file_that_is_no_csv(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.csv"
+    file.write_text(f"good,me,1\n{SECRET}{'x' * 200_000},me,1\n")
+    with pytest.raises(TokenFileError, match=r"^not valid CSV: field larger than field limit \(131072\) \(line 2\)$"):
+        load_token_file(file)
+
+
 def test_lines_of_a_token_file_that_are_passed_over_are_told_without_the_token(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,7 @@ from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apis.apiserver_config_v1_authentication import JWTAuthenticator
 from genericapiserver.authentication.interfaces import AuthenticationError, AuthenticationResponse
-from genericapiserver.authentication.jose import ALGORITHMS, MalformedTokenError, UnverifiedToken, parse_compact
+from genericapiserver.authentication.jose import MalformedTokenError, UnverifiedToken, check_algorithms, parse_compact
 from genericapiserver.authentication.oidc.claims import ClaimMapper
 from genericapiserver.authentication.oidc.distributed import DistributedClaim, DistributedClaimError
 from genericapiserver.authentication.oidc.expressions import ClaimExpressions
@@ -151,10 +151,3 @@ class IssuerTokenAuthenticator:
         if url == self.url:
             return self._verifier
         return self._verifier_of(RemoteIssuer(url, self._fetcher, clock=self._clock))
-
-
-def check_algorithms(algorithms: Collection[str]) -> None:
-    """Raise ValueError unless each of *algorithms* may sign tokens."""
-    for name in algorithms:
-        if name not in ALGORITHMS:
-            raise ValueError(f"oidc: unsupported signing alg: {quote(name)}")
