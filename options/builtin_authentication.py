@@ -176,6 +176,12 @@ class BuiltInAuthenticationOptions:
             raise ConfigError(f"{problem}: {error}") from error
         config.authentication.request_header_config = lambda: headers
         allowed_names = tuple(self.request_header.allowed_names)
+        if not allowed_names:
+            logger.warning(
+                "--requestheader-allowed-names is empty: every client certificate that is signed by an authority in %s "
+                "may name users in headers",
+                self.request_header.client_ca_file,
+            )
         return X509Verifier(
             ca.current_ca_bundle,
             RequestHeaderAuthenticator(lambda: headers),

@@ -7,7 +7,7 @@ flags themselves.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genericapiserver.admission import PluginInitializer
 from genericapiserver.apimachinery.schema import GroupVersion
@@ -18,13 +18,15 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
-from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+
+if TYPE_CHECKING:
+    from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 
 HTTP2_MAX_STREAMS = 1000
 """One HTTP/2 connection of an aggregator carries the watches of every user."""

@@ -7,6 +7,7 @@ and failure have times of their own, and requests that miss together share one l
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 from typing import Final
 
@@ -19,6 +20,8 @@ from genericapiserver.authentication.interfaces import (
     TokenAuthenticator,
 )
 from genericapiserver.authentication.metrics import TokenCacheMetrics
+
+logger = logging.getLogger(__name__)
 
 MAX_ENTRIES: Final = 32 * 1024
 LOOKUP_TIMEOUT: Final = 30.0
@@ -109,6 +112,11 @@ class CachedTokenAuthenticator:
                 return await self._authenticator.authenticate_token(token, audiences)
         except TimeoutError:
             raise AuthenticationError("context deadline exceeded") from None
+        except AuthenticationError:
+            raise
+        except Exception as error:  # a fault of ours: whoever waits for this lookup gets an error, and nobody gets in
+            logger.exception("authentication of a token failed unexpectedly")
+            raise AuthenticationError("authentication failed unexpectedly") from error
 
     def _remember(self, key: bytes, expires: float, response: AuthenticationResponse | _Failure | None) -> None:
         if len(self._answers) >= MAX_ENTRIES:

@@ -1,5 +1,7 @@
 """The order in which a server that decides itself asks, and what a good credential beside a bad one is worth."""
 
+from typing import Any
+
 import pytest
 
 from genericapiserver.authentication import (
@@ -48,7 +50,7 @@ async def who(authenticator: object, **headers: str) -> str | None:
 
 async def test_the_order() -> None:
     tokens = [Tokens("t", "first"), Tokens("t", "second"), Tokens("u", "third")]
-    everybody = {"front_proxy": named("proxy"), "certificates": named("certificate"), "tokens": tokens}
+    everybody: dict[str, Any] = {"front_proxy": named("proxy"), "certificates": named("certificate"), "tokens": tokens}
     assert await who(builtin_authenticator(**everybody), authorization="Bearer t") == "proxy"
     everybody["front_proxy"] = named(None)
     assert await who(builtin_authenticator(**everybody), authorization="Bearer t") == "certificate"
@@ -124,3 +126,17 @@ async def test_errors_of_several_are_told_together() -> None:
     with pytest.raises(AuthenticationError, match=r"^\[a: bad token, b: bad token\]$"):
         await union.authenticate_token("bad")
     assert await UnionTokenAuthenticator(Tokens("t", "a")).authenticate_token("x") is None
+
+
+async def test_a_fault_lets_nobody_in_and_is_logged_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        async def authenticate_token(
+            self, token: str, audiences: tuple[str, ...] = ()
+        ) -> AuthenticationResponse | None:
+            raise KeyError("a mistake")
+
+    cached = CachedTokenAuthenticator(Broken(), success_ttl=10, failure_ttl=0)
+    with pytest.raises(AuthenticationError, match=r"^authentication failed unexpectedly$"):
+        await cached.authenticate_token("a-secret-token")
+    assert "a mistake" in caplog.text
+    assert "a-secret-token" not in caplog.text

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -19,7 +20,7 @@ RSA = RSA_KEYS[0]
 CERTIFICATE = issue("somebody")
 PLAIN = NoEncryption()
 
-BLOCKS = {
+BLOCKS: dict[str, tuple[bytes, Any]] = {
     "a public key": (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), RSA),
     "an RSA public key": (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1), RSA),
     "a private key": (RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN), RSA),
