@@ -81,6 +81,10 @@ def with_authentication(
             close_connection(scope, context.response_headers)
         context.user = user
         context.audiences = response.audiences
+        for key, value in response.audit_annotations:
+            context.add_audit_annotation(key, value)
+        for text in response.warnings:
+            context.add_warning(text)
         if metrics is not None:
             metrics.success(user.name, seconds)
         if observe_latency is not None:
