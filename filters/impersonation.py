@@ -32,7 +32,7 @@ from genericapiserver.request.internal_error import send_internal_error
 
 logger = logging.getLogger(__name__)
 
-_PREFIX: Final = b"impersonate-"
+IMPERSONATION_PREFIX: Final = b"impersonate-"
 _USER: Final = b"impersonate-user"
 _GROUP: Final = b"impersonate-group"
 _UID: Final = b"impersonate-uid"
@@ -72,8 +72,8 @@ class _Reference:
 
 
 @attrs.define(eq=False)
-class _Requested:
-    """The identity that the headers ask for."""
+class RequestedIdentity:
+    """The identity that the headers ask for, as they say it: nothing is added or checked."""
 
     user: str = ""
     uid: str = ""
@@ -81,11 +81,12 @@ class _Requested:
     extra: dict[str, list[str]] = attrs.field(factory=dict)
 
     @classmethod
-    def from_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> "_Requested":
+    def from_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> "RequestedIdentity":
+        """What *headers* ask for; their names are lower case, as ASGI has them."""
         requested = cls()
         seen_user = seen_uid = False
         for name, raw in headers:
-            if not name.startswith(_PREFIX):
+            if not name.startswith(IMPERSONATION_PREFIX):
                 continue
             value = raw.decode("utf-8", "surrogateescape")
             # Of the single ones only the first line counts, even an empty one.
@@ -156,7 +157,7 @@ def with_impersonation(
     async def impersonation(scope: Scope, receive: Receive, send: Send) -> None:
         start = perf_counter()
         for name, _ in scope["headers"]:
-            if name.startswith(_PREFIX):
+            if name.startswith(IMPERSONATION_PREFIX):
                 if not await impersonate(request_context(scope), scope, send):
                     return
                 break
@@ -166,7 +167,7 @@ def with_impersonation(
 
     async def impersonate(context: RequestContext, scope: Scope, send: Send) -> bool:
         """Whether the request may go on."""
-        requested = _Requested.from_headers(scope["headers"])
+        requested = RequestedIdentity.from_headers(scope["headers"])
         references = requested.references()
         if not references:
             return True
@@ -192,11 +193,12 @@ def with_impersonation(
         context.user = user
         if context.audit is not None:
             context.audit.record_impersonated_user(user)
-        scope["headers"] = [pair for pair in scope["headers"] if not _is_impersonation_header(pair[0])]
+        scope["headers"] = [pair for pair in scope["headers"] if not is_impersonation_header(pair[0])]
         return True
 
     return impersonation
 
 
-def _is_impersonation_header(name: bytes) -> bool:
+def is_impersonation_header(name: bytes) -> bool:
+    """Whether the header *name* asks for a part of an identity."""
     return name in (_USER, _GROUP, _UID) or name.startswith(_EXTRA)

@@ -11,10 +11,11 @@ from genericapiserver.asgi import Handler
 from genericapiserver.authentication.metrics import AuthenticationMetrics
 from genericapiserver.authorization.metrics import AuthorizationMetrics
 from genericapiserver.config import CompletedConfig
-from genericapiserver.features import UNAUTHENTICATED_HTTP2_DOS_MITIGATION
+from genericapiserver.features import CONSTRAINED_IMPERSONATION, UNAUTHENTICATED_HTTP2_DOS_MITIGATION
 from genericapiserver.filters.authentication import unauthorized, with_authentication
 from genericapiserver.filters.authorization import with_authorization
 from genericapiserver.filters.cache_control import with_cache_control
+from genericapiserver.filters.constrained_impersonation import with_constrained_impersonation
 from genericapiserver.filters.cors import with_cors
 from genericapiserver.filters.exception_recovery import with_exception_recovery
 from genericapiserver.filters.goaway import with_probabilistic_goaway
@@ -50,7 +51,6 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
     send_error: SendStatusError = completed.send_error
     requests, latency = RequestMetrics(config.metrics), FilterMetrics(config.metrics)
     close_http2 = config.feature_gate.enabled(UNAUTHENTICATED_HTTP2_DOS_MITIGATION)
-    header_config = authentication.request_header_config
     grace = config.shutdown_watch_termination_grace_period
     return [
         (
@@ -106,21 +106,13 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
                 authentication.authenticator,
                 failed=unauthorized(send_error=send_error, close_unauthenticated_http2=close_http2),
                 api_audiences=authentication.api_audiences,
-                request_header_config=(lambda: header_config) if header_config is not None else None,
+                request_header_config=authentication.request_header_config,
                 close_unauthenticated_http2=close_http2,
                 metrics=AuthenticationMetrics(config.metrics),
                 observe_latency=latency.observe("authentication"),
             ),
         ),
-        (
-            "impersonation",
-            lambda handler: with_impersonation(
-                handler,
-                authorization.authorizer,
-                send_error=send_error,
-                observe_latency=latency.observe("impersonation"),
-            ),
-        ),
+        ("impersonation", lambda handler: _with_impersonation(handler, completed, latency)),
         (
             "max_in_flight_limit",
             lambda handler: with_max_in_flight_limit(handler, limits=completed.in_flight_limits, metrics=requests),
@@ -136,3 +128,22 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
             ),
         ),
     ]
+
+
+def _with_impersonation(handler: Handler, completed: CompletedConfig, latency: FilterMetrics) -> Handler:
+    config = completed.config
+    authorizer = config.authorization.authorizer
+    if not config.feature_gate.enabled(CONSTRAINED_IMPERSONATION):
+        return with_impersonation(
+            handler,
+            authorizer,
+            send_error=completed.send_error,
+            observe_latency=latency.observe("impersonation"),
+        )
+    return with_constrained_impersonation(
+        handler,
+        authorizer,
+        send_error=completed.send_error,
+        clock=config.clock,
+        observe_latency=latency.observe("constrainedimpersonation"),
+    )

@@ -19,8 +19,9 @@ import attrs
 
 from genericapiserver.admission.chain import AdmissionChain
 from genericapiserver.aio import Clock, InFlightRequests, SystemClock
+from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.errors import StatusError
-from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_meta_to_scheme, add_to_group_version
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Handler, Scope, Send
@@ -70,7 +71,8 @@ class AuthenticationInfo:
 
     authenticator: RequestAuthenticator | None = None
     api_audiences: tuple[str, ...] = ()
-    request_header_config: RequestHeaderConfig | None = None
+    request_header_config: Callable[[], RequestHeaderConfig] | None = None
+    """The headers of the front proxy at each moment; they may follow what the cluster publishes."""
 
 
 @attrs.define(eq=False)
@@ -132,6 +134,10 @@ class Config:
     loopback_client_config: LoopbackClientConfig | None = None
     admission_control: AdmissionChain | None = None
     rest_options_getter: RESTOptionsGetter | None = None
+    equivalent_resources: EquivalentResources = attrs.field(
+        default=attrs.Factory(lambda self: EquivalentResources(self._storage_prefix), takes_self=True)
+    )
+    """Which resources are the same objects: those that are stored under one prefix."""
 
     external_address: str = ""
     """The host, with or without a port, that discovery tells clients; derived when empty."""
@@ -193,6 +199,13 @@ class Config:
     def _loopback_token(self) -> str:
         config = self.loopback_client_config
         return config.bearer_token if config is not None else ""
+
+    def _storage_prefix(self, resource: GroupResource) -> str:
+        getter = self.rest_options_getter
+        try:
+            return "" if getter is None else getter.get_rest_options(resource).resource_prefix
+        except Exception:  # noqa: BLE001  a resource that is stored elsewhere, or nowhere, has no prefix here
+            return ""
 
     def add_cleanup(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have the server call *callback* once at its end, in the order of the calls (Go's RegisterDestroyFunc)."""

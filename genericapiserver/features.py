@@ -13,6 +13,7 @@ KUBE_FLOOR = Version(1, 32)
 
 API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
+CONSTRAINED_IMPERSONATION = "ConstrainedImpersonation"
 UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
 
 _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
@@ -20,6 +21,7 @@ _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
 SPECS: dict[str, list[FeatureSpec]] = {
     API_RESPONSE_COMPRESSION: [_ON],
     API_SERVER_IDENTITY: [_ON],
+    CONSTRAINED_IMPERSONATION: [FeatureSpec(version=Version(1, 35), default=False, stage=Stage.ALPHA)],
     UNAUTHENTICATED_HTTP2_DOS_MITIGATION: [_ON],
 }
 

@@ -105,6 +105,7 @@ class GroupInstaller:
                 codec=info.serializer,
                 root=root,
                 admission=config.admission_control,
+                equivalents=config.equivalent_resources,
                 authorizer=config.authorization.authorizer,
                 metrics=self._metrics,
                 writer=writer,

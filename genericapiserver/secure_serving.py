@@ -2,7 +2,8 @@
 
 Source: pkg/server/{secure_serving,config,config_selfclient,deprecated_insecure_serving}.go of k8s.io/apiserver.
 
-The TLS contexts are built from what the certificate providers hold. When one of them tells of a change, all contexts
+The TLS contexts are built from what the certificate providers hold. While the server runs, providers of files read them
+again when they change, and `content_controllers` keep others current. When a provider tells of a change, all contexts
 are built anew and swapped in as a whole, or, if any piece is bad, the old ones stay: new handshakes see the new
 certificates, open connections keep theirs. Client certificates are asked for when there is a CA to name, and never
 verified here; the authenticators do that on each request, against the bundle of that moment.
@@ -14,7 +15,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 from cryptography import x509
@@ -25,9 +27,11 @@ from genericapiserver.certificates import (
     CAContentProvider,
     CertificateError,
     CertKeyContentProvider,
+    FileContent,
     NamedCertificates,
     SNICertKeyContent,
     UnionCAContent,
+    keep_current,
 )
 from genericapiserver.certificates.pem import parse_certificates
 from genericapiserver.connection import ConnectionLimits, HTTPServer, ServingCertificate, TLSContexts
@@ -65,6 +69,8 @@ class SecureServingInfo:
     cipher_suites: Sequence[str] = ()
     http2_max_streams_per_connection: int = 0
     disable_http2: bool = False
+    content_controllers: list[Callable[[], Coroutine[Any, Any, None]]] = attrs.field(factory=list)
+    """What keeps providers current that do not come from files; each runs from the first connection to the last."""
 
     def add_client_ca(self, provider: CAContentProvider) -> None:
         """Name this CA too when clients are asked for a certificate."""
@@ -124,8 +130,27 @@ class SecureServingInfo:
         for provider in (self.cert, *self.sni_certs, self.client_ca):
             if provider is not None:
                 provider.add_listener(serving.content_changed)
-        async with _running(server, serving, shutdown_timeout, "securely "):
+        async with _running(server, serving, shutdown_timeout, "securely "), self._kept_current():
             yield serving
+
+    @contextlib.asynccontextmanager
+    async def _kept_current(self) -> AsyncIterator[None]:
+        """Follow every provider's source for the length of the block."""
+        work = [controller() for controller in self.content_controllers]
+        if contents := self._file_contents():
+            work.append(keep_current(contents))
+        tasks = [asyncio.create_task(_watched_over(coroutine)) for coroutine in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _file_contents(self) -> list[FileContent]:
+        client_cas = self.client_ca.members() if isinstance(self.client_ca, UnionCAContent) else [self.client_ca]
+        providers = [self.cert, *(pair.content for pair in self.sni_certs), *client_cas]
+        return [provider for provider in providers if isinstance(provider, FileContent) and provider.files]
 
     def _content(self) -> _Content:
         bundle = self.client_ca.current_ca_bundle() if self.client_ca is not None else None
@@ -243,6 +268,14 @@ class DeprecatedInsecureServingInfo:
         what = f"{self.name} insecurely " if self.name else "insecurely "
         async with _running(server, serving, shutdown_timeout, what):
             yield serving
+
+
+async def _watched_over(work: Coroutine[Any, Any, None]) -> None:
+    """A fault in reloading must not end a server that could go on with what it has."""
+    try:
+        await work
+    except Exception:
+        LOGGER.exception("certificates and their authorities are no longer kept current")
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,18 @@
 """DelegatingAuthenticationOptions: client certificates, the front proxy, and tokens that another API server reviews.
 
-Source: pkg/server/options/authentication.go of k8s.io/apiserver. Deviation: the request-header configuration and client
-CA that a cluster publishes in the ConfigMap kube-system/extension-apiserver-authentication are not looked up yet; without
---authentication-skip-lookup and without both CA files the server refuses to start instead of trusting nobody silently.
+What no flag gives of the client CA and of the front proxy is looked up in the cluster, in the ConfigMap kube-system/
+extension-apiserver-authentication. Source: pkg/server/options/authentication.go of k8s.io/apiserver.
 """
 
+import logging
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from genericapiserver.authentication.anonymous import AnonymousAuthenticator
+from genericapiserver.authentication.cluster import NAME, NAMESPACE, ClusterAuthentication, ClusterLookupError
 from genericapiserver.authentication.delegating import RequestHeaderSource, delegating_authenticator
 from genericapiserver.authentication.request_header import RequestHeaderConfig
 from genericapiserver.authentication.review import RetryBackoff
@@ -22,7 +24,16 @@ from genericapiserver.options.remote import delegated_client
 from genericapiserver.options.texts import reason
 from genericapiserver.secure_serving import SecureServingInfo
 
+logger = logging.getLogger(__name__)
+
 TOKEN_REQUEST_TIMEOUT: Final = 10.0
+
+_STANDARD_HEADERS: Final = (
+    ("username-headers", "username_headers", "X-Remote-User"),
+    ("group-headers", "group_headers", "X-Remote-Group"),
+    ("extra-headers-prefix", "extra_header_prefixes", "X-Remote-Extra-"),
+)
+"""Flag, attribute, and the name that aggregation relies on."""
 
 
 @attrs.define(kw_only=True)
@@ -75,11 +86,13 @@ class RequestHeaderOptions:
             )
             if any(not value.strip() for value in values)
         ]
-        if self.uid_headers and "x-remote-uid" not in (name.strip().lower() for name in self.uid_headers):
-            problems.append(
-                "--requestheader-uid-headers is set without specifying the standard X-Remote-Uid header - "
-                "API aggregation will not work"
-            )
+        without = "--requestheader-{} is set without specifying the standard {} header - API aggregation will not work"
+        if self.uid_headers and not _names(self.uid_headers, "X-Remote-Uid"):
+            problems.append(without.format("uid-headers", "X-Remote-Uid"))
+        for flag, attribute, standard in _STANDARD_HEADERS:
+            values = getattr(self, attribute)
+            if values and not _names(values, standard):
+                logger.warning("%s", without.format(flag, standard))
         return problems
 
     def config(self) -> RequestHeaderConfig:
@@ -153,34 +166,32 @@ class DelegatingAuthenticationOptions:
             problems.append(f"number of webhook retry attempts must be greater than 1, but is: {steps}")
         return problems
 
-    def apply_to(self, config: Config, serving: SecureServingInfo | None) -> None:
-        """Give *config* its authenticator and *serving* the authorities to ask clients for. Raises ConfigError."""
+    async def apply_to(self, config: Config, serving: SecureServingInfo | None) -> None:
+        """Give *config* its authenticator and *serving* the authorities to ask clients for. Raises ConfigError.
+
+        What is looked up in the cluster is followed for as long as *serving* serves; without it nobody follows it.
+        """
         client = self._client()
         if client is not None:
             config.add_cleanup(client.aclose)
-        self._check_lookup()
         client_ca = _ca_content("client-ca-bundle", self.client_ca_file, "unable to load client CA provider")
-        proxy_ca = _ca_content(
-            "request-header",
-            self.request_header.client_ca_file,
-            "unable to create request header authentication config",
-        )
-        info: AuthenticationInfo = config.authentication
+        proxy = self._proxy_from_file()
+        lookup = self._lookup(client)
+        if lookup is not None:
+            if client_ca is None:
+                client_ca = lookup.client_ca
+            if proxy is None:
+                proxy = await self._proxy_from_cluster(lookup)
         if serving is not None:
-            for provider in (client_ca, proxy_ca):
+            for provider in (client_ca, proxy.ca if proxy is not None else None):
                 if provider is not None:
                     serving.add_client_ca(provider)
-        header_config = self.request_header.config() if proxy_ca is not None else None
-        info.request_header_config = header_config
-        allowed_names = tuple(self.request_header.allowed_names)
+            if lookup is not None:
+                serving.content_controllers.append(lookup.run)
+        info: AuthenticationInfo = config.authentication
+        info.request_header_config = proxy.config if proxy is not None else None
         info.authenticator = delegating_authenticator(
-            request_header=RequestHeaderSource(
-                ca_bundle=proxy_ca.current_ca_bundle,
-                allowed_names=lambda: allowed_names,
-                config=lambda: header_config or RequestHeaderConfig(),
-            )
-            if proxy_ca is not None
-            else None,
+            request_header=proxy.source() if proxy is not None else None,
             client_ca=client_ca.current_ca_bundle if client_ca is not None else None,
             token_review_client=client,
             anonymous=AnonymousAuthenticator(),  # always on, as in the reference, whatever the options say
@@ -189,6 +200,70 @@ class DelegatingAuthenticationOptions:
             retry_backoff=self.webhook_retry_backoff,
             metrics=config.metrics,
             clock=config.clock,
+        )
+
+    def _proxy_from_file(self) -> "_FrontProxy | None":
+        problem = "unable to create request header authentication config"
+        ca = _ca_content("request-header", self.request_header.client_ca_file, problem)
+        if ca is None:
+            return None
+        try:
+            headers = self.request_header.config()
+        except ValueError as error:
+            raise ConfigError(f"{problem}: {error}") from error
+        allowed_names = tuple(self.request_header.allowed_names)
+        if not allowed_names:
+            logger.warning(
+                "--requestheader-allowed-names is empty: every client certificate that is signed by an authority in %s "
+                "may name users in headers",
+                self.request_header.client_ca_file,
+            )
+        return _FrontProxy(ca=ca, allowed_names=lambda: allowed_names, config=lambda: headers)
+
+    def _lookup(self, client: RESTClient | None) -> ClusterAuthentication | None:
+        """What the cluster publishes, where a flag leaves something open; nothing is read yet."""
+        missing = [
+            (flag, what)
+            for flag, file, what in (
+                ("client-ca-file", self.client_ca_file, "client certificate"),
+                (
+                    "requestheader-client-ca-file",
+                    self.request_header.client_ca_file,
+                    "request-header client certificate",
+                ),
+            )
+            if not file
+        ]
+        if self.skip_in_cluster_lookup or not missing:
+            return None
+        if client is not None:
+            return ClusterAuthentication(client)
+        for flag, what in missing:
+            logger.warning(
+                "No authentication-kubeconfig provided in order to lookup %s in configmap/%s in %s, so %s "
+                "authentication won't work.",
+                flag,
+                NAME,
+                NAMESPACE,
+                what,
+            )
+        return None
+
+    async def _proxy_from_cluster(self, lookup: ClusterAuthentication) -> "_FrontProxy | None":
+        try:
+            await lookup.load()
+        except ClusterLookupError as error:
+            if not self.tolerate_in_cluster_lookup_failure:
+                raise ConfigError(f"unable to load configmap based request-header-client-ca-file: {error}") from error
+            logger.warning("Error looking up in-cluster authentication configuration: %s", error)
+            logger.warning("Continuing without authentication configuration. This may treat all requests as anonymous.")
+            logger.warning(
+                "To require authentication configuration lookup to succeed, set "
+                "--authentication-tolerate-lookup-failure=false"
+            )
+            return None
+        return _FrontProxy(
+            ca=lookup.request_header_ca, allowed_names=lookup.allowed_names, config=lookup.request_header_config
         )
 
     def _client(self) -> RESTClient | None:
@@ -203,13 +278,23 @@ class DelegatingAuthenticationOptions:
             # Twice, as in the reference, where both the maker of the client and its caller say so.
             raise ConfigError(f"{problem}: {problem}: {error}") from error
 
-    def _check_lookup(self) -> None:
-        complete = bool(self.client_ca_file and self.request_header.client_ca_file)
-        if not (self.skip_in_cluster_lookup or self.tolerate_in_cluster_lookup_failure or complete):
-            raise ConfigError(
-                "looking up authentication configuration in the cluster is not available in this version: give both "
-                "--client-ca-file and --requestheader-client-ca-file, or --authentication-skip-lookup"
-            )
+
+@attrs.frozen(kw_only=True)
+class _FrontProxy:
+    """Whose headers are believed, and which."""
+
+    ca: CAContentProvider
+    allowed_names: Callable[[], Collection[str]]
+    config: Callable[[], RequestHeaderConfig]
+
+    def source(self) -> RequestHeaderSource:
+        return RequestHeaderSource(
+            ca_bundle=self.ca.current_ca_bundle, allowed_names=self.allowed_names, config=self.config
+        )
+
+
+def _names(values: Collection[str], standard: str) -> bool:
+    return standard.lower() in (value.strip().lower() for value in values)
 
 
 def _ca_content(purpose: str, file: str, problem: str) -> CAContentProvider | None:

@@ -12,6 +12,7 @@ from typing import Any
 from genericapiserver.admission import PluginInitializer
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.client.informer import InformerFactory
 from genericapiserver.config import RecommendedConfig
 from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
@@ -31,6 +32,9 @@ class RecommendedOptions:
     """The usual groups of options. *prefix* is where the storage keeps objects, *storage_versions* what it writes."""
 
     def __init__(self, *, prefix: str, serializer: CodecFactory, storage_versions: Sequence[GroupVersion] = ()) -> None:
+        self.serializer = serializer
+        self.watch_itself = False
+        """Informers watch the server that is made here: it has no core API server beside it."""
         self.server_run: ServerRunOptions | None = None
         self.storage: StorageOptions | None = StorageOptions(
             prefix=prefix, serializer=serializer, storage_versions=storage_versions
@@ -76,6 +80,8 @@ class RecommendedOptions:
             await self._apply(config, initializers)
 
     async def _apply(self, config: RecommendedConfig, initializers: Sequence[PluginInitializer]) -> None:
+        if self.watch_itself:
+            config.shared_informers = InformerFactory(config.new_loopback_transport())
         if self.server_run is not None:
             self.server_run.apply_to(config)
         if self.storage is not None:
@@ -83,7 +89,7 @@ class RecommendedOptions:
         if self.secure_serving is not None:
             self.secure_serving.apply_to(config)
         if self.authentication is not None:
-            self.authentication.apply_to(config, config.secure_serving)
+            await self.authentication.apply_to(config, config.secure_serving)
         if self.authorization is not None:
             self.authorization.apply_to(config)
         if self.audit is not None:

@@ -17,7 +17,7 @@ class BanFlunder(ReadyHandler):
 
     def watch(self, fischers: Informer[v1alpha1.Fischer]) -> None:
         self.fischers = fischers
-        self.set_ready_func(fischers.synced.is_set)
+        self.wait_for(fischers.synced)
 
     def validate_initialization(self) -> None:
         if self.fischers is None:

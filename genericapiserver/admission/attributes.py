@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from genericapiserver.admission.operation import Operation
+from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.schema import GroupVersionKind, GroupVersionResource
 from genericapiserver.apimachinery.scheme import Scheme
@@ -57,9 +58,13 @@ class Attributes:
     user: UserInfo | None = None
     scheme: Scheme | None = None
     """Knows the types of the objects, for a plugin that has to convert them."""
+    equivalents: EquivalentResources | None = None
+    """Under which other resources the same objects are served; None when nobody knows."""
     is_reinvoke: bool = False
     """Whether the mutating chain runs for the second time."""
     reinvocation_requested: bool = False
+    reinvocation: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """What plugins want to find again in the second round, each under its name."""
     _annotations: dict[str, Annotation] = attrs.field(factory=dict, init=False)
 
     @property

@@ -14,9 +14,10 @@ from typing import Final
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.metrics import AdmissionMetrics, StepTimer
 from genericapiserver.admission.operation import Operation
-from genericapiserver.admission.plugin import AdmissionPlugin, MutatingPlugin, ValidatingPlugin
+from genericapiserver.admission.plugin import AdmissionPlugin, IdlePlugin, MutatingPlugin, ValidatingPlugin
 
 _Call = Callable[[Attributes], Awaitable[None]]
+_Idle = tuple[Callable[[], bool], ...]
 
 
 class AdmissionChain:
@@ -40,8 +41,17 @@ class AdmissionChain:
         self.plugins: Final[tuple[AdmissionPlugin, ...]] = tuple(plugin for _, plugin in named)
         self._mutating: dict[Operation, _Call] = {}
         self._validating: dict[Operation, _Call] = {}
+        self._idle_mutating: dict[Operation, _Idle] = {}
+        self._idle_validating: dict[Operation, _Idle] = {}
+        """How to ask all plugins whether they are idle, for operations that only such plugins handle that can be."""
         for operation in Operation:
             handling = [(name, plugin) for name, plugin in named if plugin.handles(operation)]
+            self._idle_mutating[operation] = _idle(
+                plugin for _, plugin in handling if isinstance(plugin, MutatingPlugin)
+            )
+            self._idle_validating[operation] = _idle(
+                plugin for _, plugin in handling if isinstance(plugin, ValidatingPlugin)
+            )
             admits: list[_Call] = []
             validates: list[_Call] = []
             for name, plugin in handling:
@@ -60,15 +70,15 @@ class AdmissionChain:
 
     def handles(self, operation: Operation) -> bool:
         """Whether any plugin does."""
-        return operation in self._mutating or operation in self._validating
+        return self.mutates(operation) or self.validates(operation)
 
     def mutates(self, operation: Operation) -> bool:
         """Whether `admit` would call anybody."""
-        return operation in self._mutating
+        return operation in self._mutating and not _all_idle(self._idle_mutating[operation])
 
     def validates(self, operation: Operation) -> bool:
         """Whether `validate` would call anybody: if not, the copy for it need not be made."""
-        return operation in self._validating
+        return operation in self._validating and not _all_idle(self._idle_validating[operation])
 
     async def admit(self, attributes: Attributes) -> None:
         """Run the mutating plugins. Raises what the first that refuses raises."""
@@ -81,6 +91,17 @@ class AdmissionChain:
         call = self._validating.get(attributes.operation)
         if call is not None:
             await call(attributes)
+
+
+def _idle(plugins: Iterable[AdmissionPlugin]) -> _Idle:
+    """The questions to *plugins*; none when one of them always has something to do."""
+    found = tuple(plugins)
+    asked = tuple(plugin.is_idle for plugin in found if isinstance(plugin, IdlePlugin))
+    return asked if len(asked) == len(found) else ()
+
+
+def _all_idle(questions: _Idle) -> bool:
+    return bool(questions) and all(is_idle() for is_idle in questions)
 
 
 def _walk(calls: list[_Call]) -> _Call:

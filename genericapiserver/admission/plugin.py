@@ -1,17 +1,15 @@
 """What an admission plugin is, and bases that spare it the usual lines. Go: pkg/admission/interfaces.go, handler.go."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.errors import new_forbidden
 from genericapiserver.admission.operation import Operation
+from genericapiserver.aio import Signal
 
 READY_TIMEOUT: Final = 10.0
 """Seconds a request waits for a plugin that is not ready. Long enough for informers of a starting server."""
-
-READY_POLL_INTERVAL: Final = 0.1
 
 
 @runtime_checkable
@@ -39,6 +37,14 @@ class ValidatingPlugin(AdmissionPlugin, Protocol):
         """Raises a StatusError to refuse the write; changes nothing."""
 
 
+@runtime_checkable
+class IdlePlugin(Protocol):
+    """A plugin that knows when it has nothing to do, so that no copies are made for it."""
+
+    def is_idle(self) -> bool:
+        """Whether every write passes at present, whatever it is. Asked for each write."""
+
+
 class PluginInitializer(Protocol):
     """Hands a plugin what it asked for (a client, informers), usually after a look at its type."""
 
@@ -64,28 +70,37 @@ class OperationHandler:
 
 
 class ReadyHandler(OperationHandler):
-    """A base for plugins that look things up and have to wait until they can (informers that fill)."""
+    """A base for plugins that look things up and have to wait until they can (informers that fill).
 
-    def __init__(self, *operations: Operation, poll_interval: float = READY_POLL_INTERVAL) -> None:
+    The reference looks every tenth of a second whether a plugin is ready; here the signals wake who waits.
+    """
+
+    def __init__(self, *operations: Operation) -> None:
         super().__init__(*operations)
-        self._ready: Callable[[], bool] | None = None
-        self._poll_interval = poll_interval
+        self._awaited: tuple[Signal, ...] = ()
 
-    def set_ready_func(self, ready: Callable[[], bool]) -> None:
-        """*ready* is asked whenever a request waits. Without one the plugin is always ready."""
-        self._ready = ready
+    def wait_for(self, *signals: Signal) -> None:
+        """Be ready when all *signals* have fired. Without any the plugin is always ready."""
+        self._awaited = signals
+
+    def is_ready(self) -> bool:
+        """Whether requests need not wait."""
+        # Signals that have fired stay fired, so the usual case becomes a look at an empty tuple.
+        if self._awaited and all(signal.is_set() for signal in self._awaited):
+            self._awaited = ()
+        return not self._awaited
 
     async def wait_for_ready(self, timeout: float = READY_TIMEOUT) -> bool:
         """Whether the plugin became ready within *timeout* seconds; returns at once when it is."""
-        if self._ready is None or self._ready():
+        if self.is_ready():
             return True
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        while (remaining := deadline - loop.time()) > 0:
-            await asyncio.sleep(min(self._poll_interval, remaining))
-            if self._ready():
-                return True
-        return self._ready()
+        try:
+            async with asyncio.timeout(timeout):
+                for signal in self._awaited:
+                    await signal.wait()
+        except TimeoutError:
+            pass
+        return self.is_ready()
 
     async def require_ready(self, attributes: Attributes, timeout: float = READY_TIMEOUT) -> None:
         """Raises ForbiddenError when the plugin is not ready in time: a write is refused rather than let through."""

@@ -34,6 +34,7 @@ class PluginRegistry:
         self.order: list[str] = list(order)
         self.default_off: set[str] = set(default_off)
         self._factories: dict[str, PluginFactory] = {}
+        self._reads: dict[str, frozenset[str]] = {}
 
     @property
     def registered(self) -> list[str]:
@@ -48,8 +49,17 @@ class PluginRegistry:
     def is_registered(self, name: str) -> bool:
         return name in self._factories
 
-    def register(self, name: str, factory: PluginFactory, *, before: str | None = None) -> None:
+    def reads(self, name: str) -> frozenset[str]:
+        """The API groups that the plugin called *name* follows and cannot do without."""
+        return self._reads.get(name, frozenset())
+
+    def register(
+        self, name: str, factory: PluginFactory, *, before: str | None = None, reads: Iterable[str] = ()
+    ) -> None:
         """Make *name* buildable. A name the order does not have goes to its end, or in front of *before*.
+
+        *reads* are the API groups whose objects the plugin follows ("" is the core group): where nobody serves them, it is
+        off unless it is asked for.
 
         Raises ValueError for a name that is registered already and for a *before* that is not in the order.
         """
@@ -58,6 +68,7 @@ class PluginRegistry:
         if name not in self.order:
             self.order.insert(len(self.order) if before is None else self.order.index(before), name)
         self._factories[name] = factory
+        self._reads[name] = frozenset(reads)
 
     def enabled(self, enable: Collection[str] = (), disable: Collection[str] = ()) -> list[str]:
         """The names that are on, in order: all but those off by default or disabled, and those enabled anyway."""

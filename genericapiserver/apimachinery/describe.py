@@ -55,7 +55,10 @@ def _describe(cls: type[Any]) -> TypeDescription:
             names |= base.__dict__["__api_type__"].names | {base.__name__: base}
     hints = typing.get_type_hints(cls, localns=names, include_extras=True)
     arguments = _type_arguments(cls)
-    fields = tuple(_describe_field(cls, attribute, hints[attribute.name], arguments) for attribute in attrs.fields(cls))
+    fields = tuple(
+        _describe_field(cls, attribute, hints[attribute.name], arguments, place)
+        for place, attribute in enumerate(attrs.fields(cls), start=1)
+    )
     return TypeDescription(
         cls=cls,
         name=cls.__name__,
@@ -82,7 +85,7 @@ def _type_arguments(cls: type[Any]) -> dict[Any, Any]:
 
 
 def _describe_field(
-    cls: type[Any], attribute: "attrs.Attribute[Any]", hint: Any, arguments: Mapping[Any, Any]
+    cls: type[Any], attribute: "attrs.Attribute[Any]", hint: Any, arguments: Mapping[Any, Any], place: int
 ) -> FieldDescription:
     options: FieldOptions = attribute.metadata.get(OPTIONS) or FieldOptions()
     hint, optional = _split_optional(hint)
@@ -111,6 +114,7 @@ def _describe_field(
         patch_merge_key=options.patch_merge_key,
         enum=options.enum or ref.enum,
         format=ref.format,
+        number=options.number or place,
         default=default if has_default else None,
         factory=factory,
     )

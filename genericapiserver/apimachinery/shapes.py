@@ -106,6 +106,7 @@ class FieldOptions:
     patch_merge_key: str | None = None
     enum: tuple[str, ...] = ()
     format: str | None = None
+    number: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +130,8 @@ class FieldDescription:
     patch_merge_key: str | None
     enum: tuple[str, ...]
     format: str
+    number: int
+    """The field's number in protobuf."""
     default: Any = None
     """The declared default when it is a plain value, else None."""
     factory: Callable[[], Any] | None = None

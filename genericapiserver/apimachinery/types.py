@@ -98,6 +98,7 @@ def field(
     patch_merge_key: str | None = None,
     enum: Sequence[str] = (),
     format: str | None = None,
+    number: int = 0,
 ) -> T: ...
 @overload
 def field(
@@ -114,6 +115,7 @@ def field(
     patch_merge_key: str | None = None,
     enum: Sequence[str] = (),
     format: str | None = None,
+    number: int = 0,
 ) -> T: ...
 @overload
 def field(
@@ -129,6 +131,7 @@ def field(
     patch_merge_key: str | None = None,
     enum: Sequence[str] = (),
     format: str | None = None,
+    number: int = 0,
 ) -> Any: ...
 def field(
     *,
@@ -145,6 +148,7 @@ def field(
     patch_merge_key: str | None = None,
     enum: Sequence[str] = (),
     format: str | None = None,
+    number: int = 0,
 ) -> Any:
     """Declare a field of an API type.
 
@@ -152,6 +156,7 @@ def field(
     camelCase. `omit_empty` overrides when it is left out; `null_when_empty` writes an empty list as null. `list_type`
     (atomic, set, map), `list_map_keys`, `map_type` (atomic, granular), `patch_strategy` and `patch_merge_key` are the
     merge rules of server-side apply and strategic merge. `enum` and `format` only inform; the strategy validates.
+    `number` is the field's number in protobuf, where that is not its place in the declaration.
     """
     options = FieldOptions(
         doc=doc,
@@ -165,6 +170,7 @@ def field(
         patch_merge_key=patch_merge_key,
         enum=tuple(enum),
         format=format,
+        number=number,
     )
     metadata = {OPTIONS: options}
     if factory is not None:

@@ -34,9 +34,9 @@ class NamespaceCondition:
 
     type: str = field(doc="What is observed.")
     status: str = field(doc="True, False or Unknown.")
-    last_transition_time: Time | None = field(default=None, doc="When the status changed.")
-    reason: str = field(default="", doc="Why it changed, in a word for programs.")
-    message: str = field(default="", doc="Why it changed, for people.")
+    last_transition_time: Time | None = field(default=None, number=4, doc="When the status changed.")
+    reason: str = field(default="", number=5, doc="Why it changed, in a word for programs.")
+    message: str = field(default="", number=6, doc="Why it changed, for people.")
 
 
 @api_type

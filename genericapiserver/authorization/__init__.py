@@ -10,6 +10,22 @@ from genericapiserver.authorization.interfaces import (
     Authorizer,
     Decision,
     FunctionAuthorizer,
+    NonResourceRule,
+    ResourceRule,
+    RuleResolver,
+    Rules,
+    rules_for,
 )
 
-__all__ = ["AuthorizationAttributes", "AuthorizationResult", "Authorizer", "Decision", "FunctionAuthorizer"]
+__all__ = [
+    "AuthorizationAttributes",
+    "AuthorizationResult",
+    "Authorizer",
+    "Decision",
+    "FunctionAuthorizer",
+    "NonResourceRule",
+    "ResourceRule",
+    "RuleResolver",
+    "Rules",
+    "rules_for",
+]

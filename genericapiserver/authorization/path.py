@@ -2,8 +2,14 @@
 
 from collections.abc import Iterable
 
+from genericapiserver.authentication.user import UserInfo
 from genericapiserver.authorization.builtin import ALLOWED, NO_OPINION
-from genericapiserver.authorization.interfaces import AuthorizationAttributes, AuthorizationResult
+from genericapiserver.authorization.interfaces import (
+    AuthorizationAttributes,
+    AuthorizationResult,
+    NonResourceRule,
+    Rules,
+)
 
 
 class PathAuthorizer:
@@ -28,6 +34,8 @@ class PathAuthorizer:
                 exact.add(path)
         self._exact = frozenset(exact)
         self._prefixes = tuple(prefixes)
+        urls = tuple(f"/{path}" for path in (*sorted(exact), *(f"{prefix}*" for prefix in prefixes)))
+        self._rules = Rules(non_resource_rules=(NonResourceRule(verbs=("*",), non_resource_urls=urls),) if urls else ())
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationResult:
         if attributes.is_resource_request:
@@ -36,3 +44,6 @@ class PathAuthorizer:
         if path in self._exact or path.startswith(self._prefixes):
             return ALLOWED
         return NO_OPINION
+
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        return self._rules

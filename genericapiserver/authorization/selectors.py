@@ -7,6 +7,7 @@ is an operator the review has no word for. Both make the question broader, never
 from typing import Any, Final
 
 from genericapiserver.apimachinery import fields, labels
+from genericapiserver.authorization.interfaces import AuthorizationAttributes
 
 _LABEL_OPERATORS: Final = {
     "in": "In",
@@ -19,14 +20,16 @@ _LABEL_OPERATORS: Final = {
 }
 
 
-def field_requirements(selector: str) -> list[dict[str, Any]]:
-    """`{"key", "operator", "values"}` for each requirement of a field selector."""
-    if not selector:
-        return []
-    try:
-        requirements = fields.parse(selector).requirements
-    except ValueError:
-        return []
+def field_requirements(attributes: AuthorizationAttributes) -> list[dict[str, Any]]:
+    """`{"key", "operator", "values"}` for each requirement of the field selector."""
+    requirements = attributes.field_requirements
+    if requirements is None:
+        if not attributes.field_selector:
+            return []
+        try:
+            requirements = fields.parse(attributes.field_selector).requirements
+        except ValueError:
+            return []
     return [
         {
             "key": requirement.field,
@@ -37,14 +40,16 @@ def field_requirements(selector: str) -> list[dict[str, Any]]:
     ]
 
 
-def label_requirements(selector: str) -> list[dict[str, Any]]:
-    """`{"key", "operator", "values"}` for each requirement of a label selector; values only where there are some."""
-    if not selector:
-        return []
-    try:
-        requirements = labels.parse(selector).requirements
-    except ValueError:
-        return []
+def label_requirements(attributes: AuthorizationAttributes) -> list[dict[str, Any]]:
+    """`{"key", "operator", "values"}` for each requirement of the label selector; values only where there are some."""
+    requirements = attributes.label_requirements
+    if requirements is None:
+        if not attributes.label_selector:
+            return []
+        try:
+            requirements = labels.parse(attributes.label_selector).requirements
+        except ValueError:
+            return []
     documents: list[dict[str, Any]] = []
     for requirement in requirements:
         operator = _LABEL_OPERATORS.get(requirement.operator)

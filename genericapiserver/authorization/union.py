@@ -1,11 +1,14 @@
 """Several authorizers as one. Mirrors pkg/authorization/union/union.go."""
 
+from genericapiserver.authentication.user import UserInfo
 from genericapiserver.authorization.builtin import NO_OPINION
 from genericapiserver.authorization.interfaces import (
     AuthorizationAttributes,
     AuthorizationResult,
     Authorizer,
     Decision,
+    Rules,
+    rules_for,
 )
 
 
@@ -42,4 +45,15 @@ class UnionAuthorizer:
             Decision.NO_OPINION,
             "\n".join(result.reason for result in undecided if result.reason),
             AggregateAuthorizationError(errors) if errors else None,
+        )
+
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        """What all of them list, one after the other."""
+        found = [await rules_for(authorizer, user, namespace) for authorizer in self._authorizers]
+        errors = [rules.error for rules in found if rules.error is not None]
+        return Rules(
+            resource_rules=tuple(rule for rules in found for rule in rules.resource_rules),
+            non_resource_rules=tuple(rule for rules in found for rule in rules.non_resource_rules),
+            incomplete=any(rules.incomplete for rules in found),
+            error=AggregateAuthorizationError(errors) if errors else None,
         )

@@ -7,13 +7,18 @@ from typing import Any, Final
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.go import format_duration
 from genericapiserver.authentication.review import Reviewer, ReviewError, extra_document
-from genericapiserver.authorization.interfaces import AuthorizationAttributes, AuthorizationResult, Decision
+from genericapiserver.authentication.user import UserInfo
+from genericapiserver.authorization.interfaces import AuthorizationAttributes, AuthorizationResult, Decision, Rules
 from genericapiserver.authorization.selectors import field_requirements, label_requirements
 
 VERSIONS: Final = ("v1", "v1beta1")
 MAX_CACHED: Final = 8192
 MAX_CACHED_ATTRIBUTES_LENGTH: Final = 10000
 """Longer questions are not remembered: somebody may be filling the memory on purpose."""
+
+_NO_RULES: Final = Rules(
+    incomplete=True, error=RuntimeError("webhook authorizer does not support user rule resolution")
+)
 
 
 def subject_access_review_path(version: str = "v1", *, timeout: float = 0.0) -> str:
@@ -73,6 +78,9 @@ class WebhookAuthorizer:
             self._remember(key, result, self._ttl[status.get("allowed") is True])
         return result
 
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        return _NO_RULES
+
     def _remember(self, key: str, result: AuthorizationResult, ttl: float) -> None:
         if ttl <= 0:
             return
@@ -106,9 +114,9 @@ def _resource_attributes(attributes: AuthorizationAttributes) -> dict[str, Any]:
         subresource=attributes.subresource,
         name=attributes.name,
     )
-    if fields := field_requirements(attributes.field_selector):
+    if fields := field_requirements(attributes):
         document["fieldSelector"] = {"requirements": fields}
-    if labels := label_requirements(attributes.label_selector):
+    if labels := label_requirements(attributes):
         document["labelSelector"] = {"requirements": labels}
     return document
 

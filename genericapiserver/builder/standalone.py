@@ -15,13 +15,14 @@ from rich.console import Console
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
-from genericapiserver.controlplane import core
+from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
 from genericapiserver.options.command import ServerOptions, run_command
-from genericapiserver.options.flags import BOOL, INT, IP, STRING, FlagSet
+from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.server import GenericAPIServer
 
+GROUPS_FLAG = "control-plane-groups"
 WATCH_TERMINATION = 1.0
 """Seconds that watches get to end: nobody waits a minute for a sample to stop."""
 
@@ -44,6 +45,8 @@ class StandaloneOptions:
     port: int = 6443
     address: str = "127.0.0.1"
     serve_core: bool = False
+    control_plane_groups: list[str] = attrs.field(factory=group_names)
+    """Groups of Kubernetes' own API to serve beside those of *inner*, other than core."""
 
     def add_flags(self, flags: FlagSet) -> None:
         flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
@@ -51,7 +54,17 @@ class StandaloneOptions:
         flags.add("address", IP, self, "address", "The address to serve HTTPS on.")
         flags.add("serve-core", BOOL, self, "serve_core", "Serve namespaces and events, too, which operators wait for.")
         recommended = self.inner.recommended
+        if recommended.storage is None:
+            self.control_plane_groups = group_names(stored=False)
+        flags.add(
+            GROUPS_FLAG,
+            STRINGS,
+            self,
+            "control_plane_groups",
+            "The groups of Kubernetes' own API to serve; an empty list serves none.",
+        )
         recommended.core_api = None
+        recommended.watch_itself = True
         recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
         if recommended.storage is not None:
             recommended.storage.path = ""
@@ -90,19 +103,23 @@ class StandaloneOptions:
         self.inner.complete()
 
     def validate(self) -> list[str]:
-        return self.inner.validate()
+        return [*unknown_group_problems(self.control_plane_groups, f"--{GROUPS_FLAG}"), *self.inner.validate()]
 
     async def server(self) -> GenericAPIServer:
-        """The server of *inner*, with namespaces and events when they are asked for. Raises ConfigError."""
-        storage = self.inner.recommended.storage
-        if not self.serve_core:
-            return await self.inner.server()
-        if storage is None:
-            raise ConfigError("--serve-core: there is no storage to keep namespaces and events in")
-        core.register(storage.serializer.scheme)
+        """The server of *inner*, with the groups that are asked for. Raises ConfigError."""
+        recommended = self.inner.recommended
+        groups = selected_groups(
+            self.control_plane_groups, core=self.serve_core, storage=recommended.storage is not None
+        )
+        if recommended.admission is not None:
+            recommended.admission.served_groups = [group.name for group in groups]
+        modules = [group.load() for group in groups]
+        for module in modules:
+            module.register(recommended.serializer.scheme)
         server = await self.inner.server()
         async with server.config.closed_on_error():
-            core.install(server, storage.serializer)
+            for module in modules:
+                module.install(server, recommended.serializer)
         return server
 
     @property

@@ -14,6 +14,7 @@ from genericapiserver.certificates.pairs import (
     SNICertKeyContent,
     StaticCertKeyContent,
 )
+from genericapiserver.certificates.reloading import FileContent, keep_current
 from genericapiserver.certificates.self_signed import generate_self_signed
 from genericapiserver.certificates.sni import NamedCertificates
 from genericapiserver.certificates.verification import verify_client_certificate
@@ -25,6 +26,7 @@ __all__ = [
     "CertificateVerificationError",
     "DynamicCAContent",
     "DynamicCertKeyContent",
+    "FileContent",
     "NamedCertificates",
     "SNICertKeyContent",
     "StaticCAContent",
@@ -32,6 +34,7 @@ __all__ = [
     "UnionCAContent",
     "can_read_pair",
     "generate_self_signed",
+    "keep_current",
     "verify_client_certificate",
     "write_pair",
 ]

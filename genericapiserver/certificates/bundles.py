@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,18 @@ class DynamicCAContent:
     Without *bundle* it starts empty and trusts nobody, until `replace` gives it one.
     """
 
-    def __init__(self, name: str, bundle: bytes | None = None, *, read: Callable[[], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        bundle: bytes | None = None,
+        *,
+        read: Callable[[], bytes] | None = None,
+        files: tuple[Path, ...] = (),
+    ) -> None:
         if bundle is not None:
             check_bundle(name, bundle)
         self.name = name
+        self.files = files
         self._bundle = bundle
         self._read = read
         self._listeners = Listeners()
@@ -59,7 +67,7 @@ class DynamicCAContent:
         if not str(path):
             raise CertificateError("missing filename for ca bundle")
         path = Path(path)
-        return cls(f"{purpose}::{path}", path.read_bytes(), read=path.read_bytes)
+        return cls(f"{purpose}::{path}", path.read_bytes(), read=path.read_bytes, files=(path,))
 
     def current_ca_bundle(self) -> bytes | None:
         return self._bundle
@@ -90,6 +98,14 @@ class UnionCAContent:
     @property
     def name(self) -> str:
         return ",".join(provider.name for provider in self._providers)
+
+    def members(self) -> Iterator[CAContentProvider]:
+        """The providers, those inside other unions too."""
+        for provider in self._providers:
+            if isinstance(provider, UnionCAContent):
+                yield from provider.members()
+            else:
+                yield provider
 
     def current_ca_bundle(self) -> bytes | None:
         bundles = [provider.current_ca_bundle() for provider in self._providers]

@@ -48,8 +48,10 @@ class DynamicCertKeyContent:
         private_key_pem: bytes,
         *,
         read: Callable[[], tuple[bytes, bytes]] | None = None,
+        files: tuple[Path, ...] = (),
     ) -> None:
         self.name = name
+        self.files = files
         self._pair = checked_pair(name, certificate_pem, private_key_pem)
         self._read = read
         self._listeners = Listeners()
@@ -64,7 +66,8 @@ class DynamicCertKeyContent:
         def read() -> tuple[bytes, bytes]:
             return certificate_path.read_bytes(), key_path.read_bytes()
 
-        return cls(f"{purpose}::{certificate_path}::{key_path}", *read(), read=read)
+        files = (certificate_path, key_path)
+        return cls(f"{purpose}::{certificate_path}::{key_path}", *read(), read=read, files=files)
 
     def current_cert_key(self) -> ServingCertificate:
         return self._pair
@@ -90,18 +93,18 @@ class SNICertKeyContent:
     """A pair for clients that ask for one of *names*; without names, for those of the certificate itself."""
 
     def __init__(self, content: CertKeyContentProvider, names: Sequence[str] = ()) -> None:
-        self._content = content
+        self.content = content
         self.sni_names = tuple(names)
 
     @property
     def name(self) -> str:
-        return self._content.name
+        return self.content.name
 
     def current_cert_key(self) -> ServingCertificate:
-        return self._content.current_cert_key()
+        return self.content.current_cert_key()
 
     def add_listener(self, listener: Listener) -> None:
-        self._content.add_listener(listener)
+        self.content.add_listener(listener)
 
 
 def checked_pair(name: str, certificate_pem: bytes, private_key_pem: bytes) -> ServingCertificate:

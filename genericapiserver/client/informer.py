@@ -29,15 +29,27 @@ class RelistError(Exception):
 
 
 class Informer(Generic[T]):
-    """The objects of *path*, decoded by *decode*. Reading is a dict look-up; `run` keeps it current."""
+    """The objects of *path*, decoded by *decode*. Reading is a dict look-up; `run` keeps it current.
 
-    def __init__(self, transport: Transport, path: str, decode: Callable[[dict[str, Any]], T]) -> None:
+    *query* narrows what is asked for, as `{"fieldSelector": "metadata.name=one"}`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        path: str,
+        decode: Callable[[dict[str, Any]], T],
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path
         self.synced = Signal(f"synced {path}")
         self._transport = transport
         self._decode = decode
+        self._query = dict(query or {})
         self._objects: dict[tuple[str, str], T] = {}
         self._resource_version = ""
+        self._listeners: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -48,6 +60,10 @@ class Informer(Generic[T]):
     def get(self, name: str, *, namespace: str = "") -> T | None:
         """The object as last seen; it must not be changed."""
         return self._objects.get((namespace, name))
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Have *listener* called after every list and every event; it must be quick and not raise."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -60,6 +76,8 @@ class Informer(Generic[T]):
                     await self._watch()
             except RelistError as error:
                 logger.debug("informer of %s lists again: %s", self.path, error)
+            except ConnectionError as error:
+                logger.warning("informer of %s is cut off, trying again in %.1f s: %s", self.path, pause, error)
             except Exception:
                 logger.exception("informer of %s failed, trying again in %.1f s", self.path, pause)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  spreads load, hides nothing
@@ -67,7 +85,7 @@ class Informer(Generic[T]):
 
     async def _list(self) -> None:
         objects: dict[tuple[str, str], T] = {}
-        query = {"limit": PAGE_SIZE}
+        query = {**self._query, "limit": PAGE_SIZE}
         while True:
             response = await self._transport.request("GET", self.path, query=query)
             if response.status != 200:
@@ -81,9 +99,15 @@ class Informer(Generic[T]):
         self._objects = objects
         self._resource_version = document["metadata"]["resourceVersion"]
         self.synced.set()
+        self._notify()
 
     async def _watch(self) -> None:
-        query = {"watch": "1", "resourceVersion": self._resource_version, "allowWatchBookmarks": "true"}
+        query = {
+            **self._query,
+            "watch": "1",
+            "resourceVersion": self._resource_version,
+            "allowWatchBookmarks": "true",
+        }
         async with self._transport.stream(self.path, query=query) as response:
             if response.status != 200:
                 raise RelistError(f"watch answered {response.status}")
@@ -103,19 +127,26 @@ class Informer(Generic[T]):
             self._objects.pop(_key(item), None)
         elif type != "BOOKMARK":
             self._objects[_key(item)] = self._decode(dict(item))
+        if type != "BOOKMARK":
+            self._notify()
+
+    def _notify(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 class InformerFactory:
     """The informers of one server: one a path, started together, known to its health check."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
+        """The client that informers list and watch by, for look-ups that must not be behind."""
         self._informers: dict[str, Informer[Any]] = {}
         self._started: set[str] = set()
 
     def informer(self, path: str, decode: Callable[[dict[str, Any]], T]) -> Informer[T]:
         """The informer of *path*; the second to ask gets that of the first."""
-        return self._informers.setdefault(path, Informer(self._transport, path, decode))
+        return self._informers.setdefault(path, Informer(self.transport, path, decode))
 
     def start(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """Start those that do not run yet; *spawn* owns their tasks."""

@@ -49,6 +49,20 @@ class ClientConfig:
 def load_kubeconfig(path: str | Path) -> ClientConfig:
     """The configuration of the current context of the file at *path*. Raises KubeconfigError."""
     path = Path(path)
+    return _from_document(_read(path), path)
+
+
+def load_kubeconfig_users(path: Path) -> dict[str, ClientConfig]:
+    """The users of the file at *path* by their names, with no server to reach. Raises KubeconfigError."""
+    users: dict[str, ClientConfig] = {}
+    for entry in _read(path).get("users") or []:
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and isinstance(entry.get("user"), dict):
+            users[entry["name"]] = _with_user(entry["name"], entry["user"], path, host="")
+    return users
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Raises KubeconfigError for what is no mapping in YAML."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -61,7 +75,7 @@ def load_kubeconfig(path: str | Path) -> ClientConfig:
         raise KubeconfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
         raise KubeconfigError(f"{path}: invalid configuration: no configuration has been provided")
-    return _from_document(document, path)
+    return document
 
 
 def in_cluster_config() -> ClientConfig:
@@ -90,22 +104,32 @@ def _from_document(document: Mapping[str, Any], path: Path) -> ClientConfig:
     user = _named(document, "users", "user", user_name, path) if user_name else {}
     if not cluster.get("server"):
         raise KubeconfigError(f"{path}: clusters[{context.get('cluster')}].cluster.server is empty")
-    for plugin in ("exec", "auth-provider"):
-        if user.get(plugin):
-            raise KubeconfigError(
-                f"{path}: users[{user_name}].user.{plugin}: plugins are not supported, use a token or a certificate"
-            )
-    return ClientConfig(
+    return _with_user(
+        user_name,
+        user,
+        path,
         host=str(cluster["server"]).rstrip("/"),
         ca_data=_content(cluster, "certificate-authority", path),
         insecure=bool(cluster.get("insecure-skip-tls-verify", False)),
         tls_server_name=str(cluster.get("tls-server-name") or ""),
+    )
+
+
+def _with_user(name: str, user: Mapping[str, Any], path: Path, **server: Any) -> ClientConfig:
+    """The configuration for *server* as *user*, who is called *name*. Raises KubeconfigError."""
+    for plugin in ("exec", "auth-provider"):
+        if user.get(plugin):
+            raise KubeconfigError(
+                f"{path}: users[{name}].user.{plugin}: plugins are not supported, use a token or a certificate"
+            )
+    return ClientConfig(
         client_certificate_data=_content(user, "client-certificate", path),
         client_key_data=_content(user, "client-key", path),
         bearer_token=str(user.get("token") or ""),
         bearer_token_file="" if user.get("token") else _beside(path, str(user.get("tokenFile") or "")),
         username=str(user.get("username") or ""),
         password=str(user.get("password") or ""),
+        **server,
     )
 
 

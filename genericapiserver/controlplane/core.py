@@ -164,7 +164,7 @@ def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
     getter = server.config.rest_options_getter
     if getter is None:
         raise ConfigError("there is no storage to keep namespaces and events in")
-    server.install_legacy_api_group(DEFAULT_LEGACY_API_PREFIX, api_group(getter, serializer))
+    server.install_legacy_api_group(DEFAULT_LEGACY_API_PREFIX, api_group(getter, serializer.with_protobuf()))
     transport = server.config.new_loopback_transport()
 
     async def make_default_namespace(context: PostStartHookContext) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from genericapiserver.admission import AdmissionChain
+from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.meta import APIResourceList
 from genericapiserver.apimachinery.routes import RouteDescription
 from genericapiserver.apimachinery.schema import GroupVersion
@@ -67,6 +68,8 @@ class APIGroupVersion:
     codec: CodecFactory
     root: str = "/apis"
     admission: AdmissionChain | None = None
+    equivalents: EquivalentResources | None = None
+    """Learns every endpoint that is installed."""
     authorizer: Authorizer | None = None
     metrics: EndpointMetrics | None = None
     writer: ResponseWriter | None = None
@@ -92,6 +95,9 @@ class APIGroupVersion:
                 problems.append(InstallError(f"error in registering resource: {name}, {error}"))
                 continue
             installed[name] = resource
+            if self.equivalents is not None:
+                scope = resource.scope
+                self.equivalents.register(scope.resource, scope.subresource, scope.kind)
         if problems:
             raise ExceptionGroup(f"cannot install {self.group_version}", problems)
         document = resource_list(self.group_version, [each.discovered for each in installed.values()])

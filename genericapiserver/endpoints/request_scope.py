@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from genericapiserver.admission import AdmissionChain
+from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind, GroupVersionResource
@@ -72,6 +73,8 @@ class RequestScope:
     namespace_scoped: bool = True
     table_convertor: TableConvertor | None = None
     admission: AdmissionChain | None = None
+    equivalents: EquivalentResources | None = None
+    """Under which other resources the same objects are served, for admission."""
     authorizer: Authorizer | None = None
     """Asked once more when an update turns out to be a create. None means that authorization is off."""
     field_manager: FieldManager | None = None

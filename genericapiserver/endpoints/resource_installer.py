@@ -115,6 +115,7 @@ class ResourceInstaller:
             namespace_scoped=self.namespaced,
             table_convertor=storage if isinstance(storage, rest.TableConvertor) else None,
             admission=version.admission,
+            equivalents=version.equivalents,
             authorizer=version.authorizer,
             field_manager=self._field_manager(),
             accepts_group_version=accepts,

@@ -39,6 +39,12 @@ class AuditRecorder(Protocol):
     def record_impersonated_user(self, user: UserInfo) -> None:
         """The request goes on as *user*; the event keeps the caller as its user."""
 
+    def record_impersonation_constraint(self, constraint: str) -> None:
+        """Which grant allowed the impersonation, for example `impersonate:user-info`; not called for the plain one.
+
+        Shown as `authenticationMetadata.impersonationConstraint` of the event.
+        """
+
     def record_request_object(self, body: object) -> None:
         """The decoded body of a write, before admission."""
 

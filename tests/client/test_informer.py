@@ -22,10 +22,12 @@ class FakeAPI:
         self.version = 2
         self.lists = 0
         self.watched_from: list[str] = []
+        self.selectors: list[str | None] = []
         self.pushed: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = dict(pair.split("=") for pair in scope["query_string"].decode().split("&"))
+        self.selectors.append(query.get("fieldSelector"))
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         if "watch" not in query:
             await self.list(query, send)
@@ -107,3 +109,34 @@ async def test_a_factory_makes_one_informer_a_path() -> None:
     first = factory.informer("/p", lambda raw: raw)
     assert factory.informer("/p", lambda raw: raw) is first
     assert factory.not_synced() == ["/p"]
+
+
+async def test_a_query_narrows_both_list_and_watch() -> None:
+    api = FakeAPI()
+    query = {"fieldSelector": "metadata.name"}
+    informer = Informer(InProcessTransport(lambda: api), "/apis/g/v/things", lambda raw: raw, query=query)
+    task = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    async with asyncio.timeout(10):
+        while not api.watched_from:
+            await asyncio.sleep(0)
+    assert set(api.selectors) == {"metadata.name"}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_listeners_are_told_of_lists_and_events_but_not_of_bookmarks() -> None:
+    api, told = FakeAPI(), asyncio.Queue[list[str]]()
+    informer: Informer[dict[str, Any]] = Informer(InProcessTransport(lambda: api), "/apis/g/v/things", lambda raw: raw)
+    informer.add_listener(lambda: told.put_nowait([entry["metadata"]["name"] for entry in informer]))
+    task = asyncio.create_task(informer.run())
+    async with asyncio.timeout(10):
+        assert await told.get() == ["a", "b"]
+        api.pushed.put_nowait({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "7"}}})
+        api.pushed.put_nowait({"type": "ADDED", "object": item("c", 8)})
+        assert await told.get() == ["a", "b", "c"]
+        api.pushed.put_nowait({"type": "DELETED", "object": item("a", 9)})
+        assert await told.get() == ["b", "c"]
+    assert told.empty()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -27,8 +27,8 @@ kopf ends without `/api`, and waits for namespaces and events; what it creates i
 by its finalizer. kr8s looks every kind up at `/api` first, and leaves it to its user to begin a watch anew. Version 2 of
 @kubernetes/client-node needs Node.js 22.
 
-The server speaks JSON and YAML; a client that sends protobuf for namespaces or events, as `kubectl create namespace` does,
-is refused with 415, where `kubectl apply -f` works.
+The server speaks JSON and YAML. Typed clients of Kubernetes' own groups send protobuf, as `kubectl create namespace` and
+`kubectl auth` do: that is read there, and answered in JSON.
 """
 
 

@@ -26,6 +26,8 @@ class Recorder:
 
     def record_impersonated_user(self, user: UserInfo) -> None: ...
 
+    def record_impersonation_constraint(self, constraint: str) -> None: ...
+
     def record_request_object(self, body: Any) -> None:
         self.request = json.loads(body.json())
 

@@ -20,6 +20,9 @@ class Annotations(dict[str, str]):
     def record_impersonated_user(self, user: UserInfo) -> None:
         self["impersonated"] = user.name
 
+    def record_impersonation_constraint(self, constraint: str) -> None:
+        self["constraint"] = constraint
+
     def record_request_object(self, body: object) -> None: ...
 
     def record_request_patch(self, patch: bytes) -> None: ...

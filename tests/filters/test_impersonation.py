@@ -103,8 +103,10 @@ async def test_parts_without_a_user_are_a_400(headers: Headers, listed: str) -> 
     ],
 )
 async def test_what_the_caller_may_not_is_a_403(headers: Headers, caller: list[str]) -> None:
-    outcome = await impersonate(headers, *caller)
+    annotations = Annotations()
+    outcome = await impersonate(headers, *caller, annotations=annotations)
     assert outcome.status == 403
+    assert annotations == {}
     assert "secret" not in outcome.text
     assert outcome.nosniff
     assert outcome.user is not None
@@ -164,6 +166,21 @@ UNAUTHENTICATED = "system:unauthenticated"
             [ADMIN, ("Impersonate-Extra-almost%zzpercent%xxencoded", "a")],
             ["all"],
             UserInfo(name="system:admin", groups=(AUTHENTICATED,), extra={"almost%zzpercent%xxencoded": ("a",)}),
+        ),
+        (
+            [ADMIN, ("Impersonate-Extra-Lower%41%4a", "a")],
+            ["userextras/lowerAJ", "users"],
+            UserInfo(name="system:admin", groups=(AUTHENTICATED,), extra={"lowerAJ": ("a",)}),
+        ),
+        (
+            [ADMIN, GROUP, ("Impersonate-Extra-k", "v"), ("Impersonate-Uid", "some-uid")],
+            ["users", "groups", "userextras/k/v", "uids"],
+            UserInfo(name="system:admin", uid="some-uid", groups=("some-group", AUTHENTICATED), extra={"k": ("v",)}),
+        ),
+        (
+            [("Impersonate-User", "system:serviceaccount:Foo:default")],
+            ["users"],
+            UserInfo(name="system:serviceaccount:Foo:default", groups=(AUTHENTICATED,)),
         ),
         (
             [("Impersonate-User", "system:serviceaccount:foo:default")],

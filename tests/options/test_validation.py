@@ -302,13 +302,9 @@ def test_the_debug_socket_is_refused() -> None:
         ),
         (
             {"enable_plugins": ["NamespaceLifecycle"]},
-            ['enable-admission-plugins plugin "NamespaceLifecycle" is not available in this version'],
+            ['enable-admission-plugins plugin "NamespaceLifecycle" is not part of this program'],
         ),
         ({"disable_plugins": ["NamespaceLifecycle", "A"]}, []),
-        (
-            {"config_file": "admission.yaml"},
-            [f"--admission-control-config-file {NOT_YET}"],
-        ),
     ],
 )
 def test_admission(settings: dict[str, Any], problems: list[str]) -> None:

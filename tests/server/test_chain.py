@@ -125,6 +125,33 @@ async def test_a_preflight_needs_no_credentials() -> None:
     assert response.headers["access-control-allow-origin"] == "https://good.example.com"
 
 
+@pytest.mark.parametrize(
+    ("gate", "latency", "asked"),
+    [
+        (False, "impersonation", "impersonate"),
+        (True, "constrainedimpersonation", "impersonate-on:user-info:get"),
+    ],
+)
+async def test_a_gate_constrains_impersonation(gate: bool, latency: str, asked: str) -> None:
+    verbs: list[str] = []
+
+    def allow(attributes: AuthorizationAttributes) -> AuthorizationResult:
+        verbs.append(attributes.verb)
+        return AuthorizationResult(Decision.ALLOW)
+
+    config = new_config(
+        authentication=AuthenticationInfo(AnonymousAuthenticator()),
+        authorization=AuthorizationInfo(FunctionAuthorizer(allow)),
+    )
+    assert not config.feature_gate.enabled("ConstrainedImpersonation")
+    config.feature_gate.set(f"ConstrainedImpersonation={gate}")
+    server = config.complete().new("test")
+    response = await ASGIClient(server).get("/version", impersonate_user="u")
+    assert (response.status, verbs[0]) == (200, asked)
+    count = "apiserver_request_filter_duration_seconds_count"
+    assert config.metrics.collectors.get_sample_value(count, {"filter": latency}) == 1
+
+
 async def test_bad_credentials_come_before_permission() -> None:
     server = new_server(
         authentication=AuthenticationInfo(FunctionAuthenticator(refuse)),

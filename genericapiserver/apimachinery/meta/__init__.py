@@ -49,7 +49,11 @@ from genericapiserver.apimachinery.meta.options import (
     Preconditions,
     UpdateOptions,
 )
-from genericapiserver.apimachinery.meta.selectors import LabelSelector, LabelSelectorRequirement
+from genericapiserver.apimachinery.meta.selectors import (
+    FieldSelectorRequirement,
+    LabelSelector,
+    LabelSelectorRequirement,
+)
 from genericapiserver.apimachinery.meta.status import (
     STATUS_FAILURE,
     STATUS_SUCCESS,
@@ -116,6 +120,7 @@ __all__ = [
     "Condition",
     "CreateOptions",
     "DeleteOptions",
+    "FieldSelectorRequirement",
     "GetOptions",
     "GroupVersionForDiscovery",
     "LabelSelector",

@@ -13,13 +13,14 @@ T = TypeVar("T")
 class OwnerReference:
     """OwnerReference identifies an object that owns this one, in the same namespace or without any."""
 
-    api_version: str = field(doc="API version of the owner.")
-    kind: str = field(doc="Kind of the owner.")
+    api_version: str = field(number=5, doc="API version of the owner.")
+    kind: str = field(number=1, doc="Kind of the owner.")
     name: str = field(doc="Name of the owner.")
     uid: str = field(doc="UID of the owner.")
-    controller: bool | None = field(default=None, doc="Whether the owner is the managing controller.")
+    controller: bool | None = field(default=None, number=6, doc="Whether the owner is the managing controller.")
     block_owner_deletion: bool | None = field(
         default=None,
+        number=7,
         doc="Whether the owner cannot be deleted in the foreground before this reference is gone.",
     )
 
@@ -32,11 +33,13 @@ class ManagedFieldsEntry:
     operation: str = field(default="", doc="The operation that made this entry: Apply or Update.")
     api_version: str = field(default="", doc="The version of the object that the fields are named by.")
     time: Time | None = field(default=None, doc="When the entry was made or its set of fields last changed.")
-    fields_type: str = field(default="", doc="The format of fieldsV1: always FieldsV1.")
+    fields_type: str = field(default="", number=6, doc="The format of fieldsV1: always FieldsV1.")
     fields_v1: RawJSON = field(
-        default=None, name="fieldsV1", format="FieldsV1", doc="The fields, as a tree in the FieldsV1 format."
+        default=None, number=7, name="fieldsV1", format="FieldsV1", doc="The fields, as a tree in the FieldsV1 format."
     )
-    subresource: str = field(default="", doc="The subresource that was written, or empty for the object itself.")
+    subresource: str = field(
+        default="", number=8, doc="The subresource that was written, or empty for the object itself."
+    )
 
 
 @api_type
@@ -77,6 +80,7 @@ class ObjectMeta:
     # None is absent, an empty list is a request to stop tracking; neither is written.
     managed_fields: list[ManagedFieldsEntry] | None = field(
         default=None,
+        number=17,
         doc="Which manager set which fields. Kept by the server for server-side apply.",
         list_type="atomic",
     )

@@ -14,6 +14,15 @@ class LabelSelectorRequirement:
     values: list[str] = field(factory=list, doc="The values for In and NotIn; else empty.", list_type="atomic")
 
 
+@api_type
+class FieldSelectorRequirement:
+    """FieldSelectorRequirement relates a field to a set of values."""
+
+    key: str = field(doc="The field that the requirement is about.")
+    operator: str = field(doc="In, NotIn, Exists or DoesNotExist. The list may grow.")
+    values: list[str] = field(factory=list, doc="The values for In and NotIn; else empty.", list_type="atomic")
+
+
 @api_type(map_type="atomic")
 class LabelSelector:
     """LabelSelector is a query over labels; all its parts must hold. An empty one matches everything."""

@@ -9,9 +9,10 @@ What differs from the RFC, because clients have come to rely on it:
 - A patch that is `null` does nothing.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from genericapiserver.apimachinery.errors import (
@@ -43,7 +44,8 @@ _ESCAPE = re.compile("~[01]")
 
 
 class JSONPatchError(ValueError):
-    """An operation that cannot be carried out. Clients never see the text: every failure is the same 422 to them."""
+    """An operation that cannot be carried out, in the library's words. Who sends a patch never sees them (every failure is
+    the same 422 to him), but whose object a webhook patches does."""
 
 
 class JSONPatch:
@@ -92,9 +94,16 @@ def apply_operations(
         name = operation.get("op")
         carry_out = _OPERATIONS.get(name) if isinstance(name, str) else None
         if carry_out is None:
-            raise JSONPatchError(f"unexpected kind: {name}")
+            raise JSONPatchError(f"Unexpected kind: {name if isinstance(name, str) else 'unknown'}")
         carry_out(patched, operation)
     return patched.finish()
+
+
+MISSING = "missing value"
+
+
+class MissingPathError(JSONPatchError):
+    """The containers that a path leads through are not there. Each operation has its own words for that."""
 
 
 def _check(document: object, strict: bool) -> None:
@@ -178,7 +187,7 @@ class _Patched:
         """The container that *path* ends in and the last key. Raises JSONPatchError when there is no such container."""
         first, *keys = path.split("/")
         if not keys:
-            raise JSONPatchError(f"doc is missing path: {first}")
+            raise MissingPathError(first)
         container = self.root
         for key in keys[:-1]:
             container = self._walk_into(container, _unescape(key), path)
@@ -187,7 +196,7 @@ class _Patched:
     def _walk_into(self, container: Container, key: str, path: str) -> Container:
         child = _get(container, key)
         if not isinstance(child, dict | list):
-            raise JSONPatchError(f"doc is missing path: {path}")
+            raise MissingPathError(path)
         if id(child) in self._own:
             return child
         copied = self._copy_container(child)
@@ -235,7 +244,7 @@ def _index(items: list[Any], key: str, *, end: int | None = None) -> int:
     except NumError as error:
         raise JSONPatchError(str(error)) from None
     if not -end <= index < end:
-        raise JSONPatchError(f"unable to access invalid index: {index}")
+        raise JSONPatchError(f"Unable to access invalid index: {index}: invalid index referenced")
     return index + end if index < 0 else index
 
 
@@ -260,24 +269,49 @@ def _take_away(container: Container, key: str) -> None:
     elif key in container:
         del container[key]
     else:
-        raise JSONPatchError(f"unable to remove nonexistent key: {key}")
+        raise JSONPatchError(f"Unable to remove nonexistent key: {key}: {MISSING}")
 
 
 def _pointer(operation: Operation, member: str) -> str:
     path = operation.get(member)
     if not isinstance(path, str):
-        raise JSONPatchError(f"operation missing {member} field")
+        comma = "," if member == "from" else ""
+        raise JSONPatchError(
+            f"{operation.get('op')} operation failed to decode {member}: "
+            f"operation{comma} missing {member} field: {MISSING}"
+        )
     return path
 
 
+def _find(patched: _Patched, path: str, missing: str) -> tuple[Container, str]:
+    """As `_Patched.find`; *missing* is how the operation says that there is no such container."""
+    try:
+        return patched.find(path)
+    except MissingPathError as error:
+        raise JSONPatchError(f"{missing.format(path=path)}: {MISSING}") from error
+
+
+@contextlib.contextmanager
+def _doing(what: str) -> Iterator[None]:
+    """Put *what* in front of the text of an error."""
+    try:
+        yield
+    except JSONPatchError as error:
+        raise JSONPatchError(f"{what}: {error}") from error
+
+
 def _add(patched: _Patched, operation: Operation) -> None:
-    container, key = patched.find(_pointer(operation, "path"))
-    _put(container, key, operation.get("value"))
+    path = _pointer(operation, "path")
+    container, key = _find(patched, path, 'add operation does not apply: doc is missing path: "{path}"')
+    with _doing(f"error in add for path: '{path}'"):
+        _put(container, key, operation.get("value"))
 
 
 def _remove(patched: _Patched, operation: Operation) -> None:
-    container, key = patched.find(_pointer(operation, "path"))
-    _take_away(container, key)
+    path = _pointer(operation, "path")
+    container, key = _find(patched, path, 'remove operation does not apply: doc is missing path: "{path}"')
+    with _doing(f"error in remove for path: '{path}'"):
+        _take_away(container, key)
 
 
 def _replace(patched: _Patched, operation: Operation) -> None:
@@ -285,26 +319,39 @@ def _replace(patched: _Patched, operation: Operation) -> None:
     if path == "":
         patched.replace_root(operation.get("value"))
         return
-    container, key = patched.find(path)
+    container, key = _find(patched, path, "replace operation does not apply: doc is missing path: {path}")
     if isinstance(container, dict):
         container[key] = operation.get("value")
-    else:
-        container[_index(container, key)] = operation.get("value")
+        return
+    try:
+        index = _index(container, key)
+    except JSONPatchError as error:
+        raise JSONPatchError(f"replace operation does not apply: doc is missing key: {path}: {MISSING}") from error
+    container[index] = operation.get("value")
 
 
 def _move(patched: _Patched, operation: Operation) -> None:
-    container, key = patched.find(_pointer(operation, "from"))
-    value = _get(container, key)
-    _take_away(container, key)
-    container, key = patched.find(_pointer(operation, "path"))
-    _put(container, key, value)
+    source = _pointer(operation, "from")
+    container, key = _find(patched, source, "move operation does not apply: doc is missing from path: {path}")
+    with _doing(f"error in move for path: '{key}'"):
+        value = _get(container, key)
+        _take_away(container, key)
+    path = _pointer(operation, "path")
+    container, key = _find(patched, path, "move operation does not apply: doc is missing destination path: {path}")
+    with _doing(f"error in move for path: '{path}'"):
+        _put(container, key, value)
 
 
 def _copy(patched: _Patched, operation: Operation) -> None:
-    container, key = patched.find(_pointer(operation, "from"))
-    value = _get(container, key)
-    container, key = patched.find(_pointer(operation, "path"))
-    _put(container, key, patched.copy_value(value))
+    source = _pointer(operation, "from")
+    container, key = _find(patched, source, "copy operation does not apply: doc is missing from path: {path}")
+    with _doing(f"error in copy for from: '{source}'"):
+        value = _get(container, key)
+    path = _pointer(operation, "path")
+    container, key = _find(patched, path, "copy operation does not apply: doc is missing destination path: {path}")
+    copied = patched.copy_value(value)
+    with _doing("error while adding value during copy"):
+        _put(container, key, copied)
 
 
 def _test(patched: _Patched, operation: Operation) -> None:
@@ -312,10 +359,11 @@ def _test(patched: _Patched, operation: Operation) -> None:
     if path == "":
         value: object = patched.root
     else:
-        container, key = patched.find(path)
-        value = _get(container, key)
+        container, key = _find(patched, path, "test operation does not apply: is missing path: {path}")
+        with _doing(f"error in test for path: '{path}'"):
+            value = _get(container, key)
     if not same_json(value, operation.get("value")):
-        raise JSONPatchError(f"testing value {path} failed")
+        raise JSONPatchError(f"testing value {path} failed: test failed")
 
 
 _OPERATIONS: Mapping[str, Callable[[_Patched, Operation], None]] = {

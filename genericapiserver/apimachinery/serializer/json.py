@@ -240,6 +240,20 @@ def encode_json(value: Any) -> bytes:
     return escape_html(data)
 
 
+def _literal(value: Any) -> msgspec.Raw:
+    if isinstance(value, NumberLiteral):
+        return msgspec.Raw(value.text.encode("ascii"))
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_encode_literals = msgspec.json.Encoder(enc_hook=_literal).encode
+
+
+def encode_with_literals(value: Any) -> bytes:
+    """Compact JSON of a value with NumberLiterals, which come out as they were written."""
+    return escape_html(_encode_literals(value))
+
+
 def escape_html(data: bytes) -> bytes:
     """JSON with `< > &` and U+2028, U+2029 as escapes: they can only stand inside strings."""
     if b"<" in data:

@@ -44,7 +44,7 @@ async def read_limited_body(request: APIRequest, scope: RequestScope, verb: str)
 
 def body_media_type(request: APIRequest, scope: RequestScope) -> str:
     """The media type of the body. Raises UnsupportedMediaTypeError."""
-    return input_media_type(request.content_type, scope.codec.supported_media_types)
+    return input_media_type(request.content_type, scope.codec.readable_media_types)
 
 
 def decode_object(

@@ -8,7 +8,7 @@ from typing import Any
 from genericapiserver.admission import Attributes, Operation
 from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
-from genericapiserver.endpoints.handlers.names import request_namespace, required_name
+from genericapiserver.endpoints.handlers.names import admission_namespace, request_namespace, required_name
 from genericapiserver.endpoints.handlers.options import endpoint_options
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.rest import Connector
@@ -52,11 +52,12 @@ def connect_handler(scope: RequestScope) -> VerbHandler:
                 kind=scope.kind,
                 resource=scope.resource,
                 subresource=scope.subresource,
-                namespace=request_namespace(request, scope),
+                namespace=admission_namespace(scope, request_namespace(request, scope), name),
                 name=name,
                 object=options,
                 user=request.context.user,
                 scheme=scope.scheme,
+                equivalents=scope.equivalents,
             )
             await scope.admission.admit(attributes)
             await scope.admission.validate(attributes)

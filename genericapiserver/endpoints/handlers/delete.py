@@ -11,7 +11,7 @@ from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
 from genericapiserver.endpoints.handlers.body import body_media_type, read_limited_body
 from genericapiserver.endpoints.handlers.finish import finish
-from genericapiserver.endpoints.handlers.names import request_namespace, required_name
+from genericapiserver.endpoints.handlers.names import admission_namespace, request_namespace, required_name
 from genericapiserver.endpoints.handlers.options import check_delete_options, delete_options
 from genericapiserver.endpoints.recorded import RecordedObject
 from genericapiserver.endpoints.request_scope import RequestScope
@@ -60,12 +60,13 @@ def delete_attributes(
         kind=scope.kind,
         resource=scope.resource,
         subresource=scope.subresource,
-        namespace=namespace,
+        namespace=admission_namespace(scope, namespace, name),
         name=name,
         options=options,
         dry_run=bool(options.dry_run),
         user=request.context.user,
         scheme=scope.scheme,
+        equivalents=scope.equivalents,
     )
 
 

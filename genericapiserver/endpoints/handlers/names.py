@@ -4,12 +4,15 @@ from typing import Any
 
 from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.apimachinery.meta import ObjectMeta
+from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.metadata import (
     ensure_object_namespace_matches_request_namespace,
     expected_namespace_for_resource,
 )
+
+NAMESPACES = GroupResource("", "namespaces")
 
 
 def required_name(request: APIRequest) -> str:
@@ -23,6 +26,11 @@ def required_name(request: APIRequest) -> str:
 def request_namespace(request: APIRequest, scope: RequestScope) -> str:
     """The namespace of the URL, "" at a cluster-scoped endpoint."""
     return request.context.request_info.namespace if scope.namespace_scoped else ""
+
+
+def admission_namespace(scope: RequestScope, namespace: str, name: str) -> str:
+    """The namespace that admission is told: for a Namespace, and what lies below it, its own name."""
+    return name if not namespace and scope.resource.group_resource == NAMESPACES else namespace
 
 
 def ensure_namespace(scope: RequestScope, namespace: str, obj: Any) -> None:

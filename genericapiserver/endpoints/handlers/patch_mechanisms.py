@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from genericapiserver.apimachinery import field
 from genericapiserver.apimachinery.errors import BadRequestError, InvalidError, NotFoundError
 from genericapiserver.apimachinery.field import Path
@@ -23,7 +21,7 @@ from genericapiserver.apimachinery.meta import FIELD_VALIDATION_IGNORE, FIELD_VA
 from genericapiserver.apimachinery.patch import JSONPatch, MergePatch, StrategicMergePatch, patch_schema_for
 from genericapiserver.apimachinery.schema import GroupKind
 from genericapiserver.apimachinery.serializer.errors import DecodeError, strict_decoding_text
-from genericapiserver.apimachinery.serializer.json import NumberLiteral, escape_html, parse_literals
+from genericapiserver.apimachinery.serializer.json import encode_with_literals, parse_literals
 from genericapiserver.apimachinery.serializer.yaml import parse_yaml
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.endpoints.handlers.body import add_strict_decoding_warnings
@@ -196,17 +194,3 @@ def make_mechanism(
 def invalid_patch(shown: str, problem: str) -> InvalidError:
     """The 422 for a patch whose result is no object; *shown* is the patched JSON, or the patch itself."""
     return InvalidError(GroupKind("", ""), "", [field.invalid(Path("patch"), shown, problem)])
-
-
-def _literal(value: Any) -> msgspec.Raw:
-    if isinstance(value, NumberLiteral):
-        return msgspec.Raw(value.text.encode("ascii"))
-    raise TypeError(f"{type(value).__name__} is no JSON value")
-
-
-_encode = msgspec.json.Encoder(enc_hook=_literal).encode
-
-
-def encode_with_literals(value: Any) -> bytes:
-    """Compact JSON of a value with NumberLiterals, which come out as they were written."""
-    return escape_html(_encode(value))

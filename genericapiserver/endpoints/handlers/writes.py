@@ -13,6 +13,7 @@ from genericapiserver.apimachinery.meta import CreateOptions, ObjectMeta, Update
 from genericapiserver.authorization import AuthorizationAttributes, Decision
 from genericapiserver.authorization.forbidden import forbidden_error
 from genericapiserver.endpoints.api_request import APIRequest
+from genericapiserver.endpoints.handlers.names import admission_namespace
 from genericapiserver.endpoints.handlers.owner_references import dedup_owner_references
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.rest import ValidateObject, ValidateObjectUpdate
@@ -54,7 +55,7 @@ class Write:
             kind=scope.kind,
             resource=scope.resource,
             subresource=scope.subresource,
-            namespace=self.namespace,
+            namespace=admission_namespace(scope, self.namespace, self.name),
             name=self.name,
             options=options,
             dry_run=bool(options.dry_run),
@@ -62,6 +63,7 @@ class Write:
             old_object=old,
             user=self.context.user,
             scheme=scope.scheme,
+            equivalents=scope.equivalents,
         )
 
     def track_fields(self, live: Any, obj: Any) -> Any:

@@ -1,0 +1,105 @@
+"""admissionregistration.k8s.io on a server that stands alone: webhooks are registered where they take effect.
+
+The admission plugins of this very server follow the configurations through informers on the loopback client, so that
+`kubectl apply -f webhook.yaml` counts for the writes after it. Source: pkg/registry/admissionregistration of
+k8s.io/kubernetes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from genericapiserver.admission.webhook.conditions import expression_problem
+from genericapiserver.api_group import APIGroupInfo
+from genericapiserver.apimachinery.field import FieldError
+from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apimachinery.validation.object_meta import validate_dns_name
+from genericapiserver.apis import admissionregistration_v1
+from genericapiserver.apis.admissionregistration_v1 import (
+    GROUP_VERSION,
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+)
+from genericapiserver.config import ConfigError
+from genericapiserver.controlplane.webhook_validation import (
+    Strictness,
+    WebhookConfiguration,
+    validate_configuration,
+)
+from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
+from genericapiserver.registry.generic.store import Store
+from genericapiserver.registry.strategy import DefaultStrategy
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, created_at
+from genericapiserver.request import RequestContext
+from genericapiserver.server import GenericAPIServer
+
+CATEGORY: Final = "api-extensions"
+COLUMNS: Final = (
+    DEFAULT_COLUMNS[0],
+    TableColumn(
+        "Webhooks",
+        lambda configuration: len(configuration.webhooks),
+        type="integer",
+        doc="Webhooks indicates the number of webhooks registered in this configuration",
+    ),
+    created_at(),
+)
+
+
+class WebhookConfigurationStrategy(DefaultStrategy):
+    """A configuration is of the cluster, has a generation, and is checked as a whole."""
+
+    namespace_scoped = False
+
+    def prepare_for_create(self, context: RequestContext, obj: WebhookConfiguration) -> None:
+        obj.metadata.generation = 1
+
+    def prepare_for_update(self, context: RequestContext, obj: WebhookConfiguration, old: WebhookConfiguration) -> None:
+        changed: bool = obj.webhooks != old.webhooks
+        obj.metadata.generation = old.metadata.generation + (1 if changed else 0)
+
+    def validate(self, context: RequestContext, obj: WebhookConfiguration) -> Sequence[FieldError]:
+        found = validate_configuration(obj, Strictness(), check_expression=expression_problem)
+        return [*validate_dns_name(obj.metadata), *found]
+
+    def validate_update(
+        self, context: RequestContext, obj: WebhookConfiguration, old: WebhookConfiguration
+    ) -> Sequence[FieldError]:
+        return validate_configuration(obj, Strictness.for_update(obj, old), check_expression=expression_problem)
+
+
+def register(scheme: Scheme) -> None:
+    """Add the kinds to *scheme*, with their defaults."""
+    admissionregistration_v1.add_to_scheme(scheme)
+
+
+def api_group(getter: RESTOptionsGetter, serializer: CodecFactory) -> APIGroupInfo:
+    """The group, kept where *getter* says; the scheme of *serializer* has the kinds by `register`."""
+    group = APIGroupInfo.for_group(GROUP_VERSION.group, scheme=serializer.scheme, serializer=serializer)
+    storages: dict[str, Any] = {}
+    for object_type in (MutatingWebhookConfiguration, ValidatingWebhookConfiguration):
+        singular = object_type.__name__.lower()
+        storages[f"{singular}s"] = _store(getter, object_type, singular, serializer.scheme)
+    group.versioned_resources_storage[GROUP_VERSION.version] = storages
+    return group
+
+
+def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
+    """Serve the group at *server*. Raises ConfigError, APIGroupError."""
+    getter = server.config.rest_options_getter
+    if getter is None:
+        raise ConfigError("there is no storage to keep webhook configurations in")
+    server.install_api_group(api_group(getter, serializer))
+
+
+def _store(getter: RESTOptionsGetter, object_type: type[Any], singular: str, scheme: Scheme) -> Store:
+    return store_for(
+        getter,
+        object_type=object_type,
+        qualified_resource=GroupResource(GROUP_VERSION.group, f"{singular}s"),
+        singular_name=singular,
+        strategy=WebhookConfigurationStrategy(scheme),
+        categories=(CATEGORY,),
+        table_columns=COLUMNS,
+    )
