@@ -2,8 +2,11 @@
 
 import pytest
 
+from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
+from genericapiserver.builder.program import _is_plugin
 from genericapiserver.component import FeatureGateError
+from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
 from tests.support.demo_api import Gadget
 
@@ -36,7 +39,9 @@ def test_plugins_have_names_of_their_own() -> None:
     options = ResourceServerOptions(resources, name="things", plugins=[check])
     assert options.recommended.admission is not None
     assert options.recommended.admission.plugins.order[-1] == "check"
-    with pytest.raises(ConfigError, match='admission plugin "check" was registered twice: give one of them another name'):
+    with pytest.raises(
+        ConfigError, match='admission plugin "check" was registered twice: give one of them another name'
+    ):
         ResourceServerOptions(resources, name="things", plugins=[check, check])
 
 
