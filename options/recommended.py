@@ -18,6 +18,7 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
+from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
@@ -43,7 +44,9 @@ class RecommendedOptions:
             http2_max_streams_per_connection=HTTP2_MAX_STREAMS
         )
         self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
-        self.authorization: DelegatingAuthorizationOptions | None = DelegatingAuthorizationOptions()
+        self.authorization: DelegatingAuthorizationOptions | BuiltInAuthorizationOptions | None = (
+            DelegatingAuthorizationOptions()
+        )
         self.audit: AuditOptions | None = AuditOptions()
         self.features: FeatureOptions | None = FeatureOptions()
         self.core_api: CoreAPIOptions | None = CoreAPIOptions()

@@ -1,7 +1,7 @@
 """A server that needs no other cluster: certificates, a kubeconfig and its objects in one folder.
 
-Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. Nobody else may
-do anything, and no other API server is asked.
+Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. What others may
+do is up to roles and bindings, which the server keeps itself; no other API server is asked.
 """
 
 import sys
@@ -12,10 +12,12 @@ from typing import Protocol
 import attrs
 from rich.console import Console
 
+from genericapiserver.apis import rbac_v1
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
+from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
@@ -47,6 +49,8 @@ class StandaloneOptions:
     serve_core: bool = False
     control_plane_groups: list[str] = attrs.field(factory=group_names)
     """Groups of Kubernetes' own API to serve beside those of *inner*, other than core."""
+    authorization: BuiltInAuthorizationOptions | None = attrs.field(default=None, init=False)
+    """How it is decided who may do what; None when *inner* asks nobody."""
 
     def add_flags(self, flags: FlagSet) -> None:
         flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
@@ -65,6 +69,8 @@ class StandaloneOptions:
         )
         recommended.core_api = None
         recommended.watch_itself = True
+        if recommended.authorization is not None:
+            self.authorization = recommended.authorization = BuiltInAuthorizationOptions(default_modes=[RBAC])
         recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
         if recommended.storage is not None:
             recommended.storage.path = ""
@@ -96,8 +102,8 @@ class StandaloneOptions:
             recommended.authentication.client_ca_file = str(authority.files.certificate)
             recommended.authentication.skip_in_cluster_lookup = True
             recommended.authentication.remote_kubeconfig_file_optional = True
-        if recommended.authorization is not None:
-            recommended.authorization.remote_kubeconfig_file_optional = True
+        if self.authorization is not None:
+            self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:
             recommended.storage.path = str(folder / "objects.db")
         self.inner.complete()

@@ -74,7 +74,7 @@ def test_everybody_may_ask_about_themselves(admin: HTTPSClient) -> None:
 
 def test_a_local_review_asks_about_its_own_namespace(admin: HTTPSClient) -> None:
     path = f"{AUTHORIZATION}/namespaces/a/localsubjectaccessreviews"
-    spec = {"resourceAttributes": GET_PODS | {"namespace": "a"}, "user": "bob"}
+    spec: dict[str, Any] = {"resourceAttributes": GET_PODS | {"namespace": "a"}, "user": "bob"}
     document = admin.request("POST", path, review("LocalSubjectAccessReview", spec)).json()
     assert document["status"] == {"allowed": False}
     assert document["metadata"]["namespace"] == "a"

@@ -14,7 +14,7 @@ from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.demo_api import V1, V1BETA1
 from tests.support.webhook_server import Answer, Answering, Asked, patched, reviewed, webhook_server
-from tests.support.webhooks import hook, mutating, new_gadget, noted, samples, write
+from tests.support.webhooks import audit_annotations, hook, mutating, new_gadget, samples, write
 
 NOWHERE = {"url": "https://127.0.0.1:1/hook"}
 MUTATION = "mutation.webhook.admission.k8s.io/round_{}_index_{}"
@@ -76,7 +76,7 @@ def mutations(attributes: Attributes) -> dict[str, bool]:
     prefix = MUTATION.split("round", maxsplit=1)[0]
     return {
         key.removeprefix(prefix): json.loads(value)["mutated"]
-        for key, value in noted(attributes).items()
+        for key, value in audit_annotations(attributes).items()
         if key.startswith(prefix)
     }
 
@@ -86,7 +86,7 @@ async def test_a_patch_changes_the_object_and_is_written_down(hooks: Hooks) -> N
     attributes = write(object=new_gadget(a="1"))
     assert await hooks.admit(attributes) is None
     assert attributes.object.metadata.labels == {"a": "1", "b": "yes"}
-    assert noted(attributes) == {
+    assert audit_annotations(attributes) == {
         MUTATION.format(0, 0): '{"configuration":"c","webhook":"w0.example.com","mutated":true}',
         PATCH.format(0, 0): '{"configuration":"c","webhook":"w0.example.com","patch":[{"op":"add",'
         '"path":"/metadata/labels","value":{"a":"1","b":"yes"}}],"patchType":"JSONPatch"}',
@@ -201,7 +201,9 @@ async def test_patches_that_are_none_are_failures_of_the_call(hooks: Hooks, answ
     hooks.hooks[0]["failurePolicy"] = "Ignore"
     ignoring = write()
     assert await hooks.admit(ignoring) is None
-    assert noted(ignoring)["failed-open.mutation.webhook.admission.k8s.io/round_0_index_0"] == "w0.example.com"
+    assert (
+        audit_annotations(ignoring)["failed-open.mutation.webhook.admission.k8s.io/round_0_index_0"] == "w0.example.com"
+    )
 
 
 @pytest.mark.parametrize(
@@ -366,5 +368,5 @@ async def test_an_unreachable_webhook_is_remembered_for_the_second_round_as_well
     await hooks.add(labelling("a"))
     attributes = write()
     assert await hooks.admit(attributes) is None
-    failed = [key for key in noted(attributes) if key.startswith("failed-open")]
+    failed = [key for key in audit_annotations(attributes) if key.startswith("failed-open")]
     assert [key.rpartition("/")[2] for key in failed] == ["round_0_index_0", "round_1_index_0"]

@@ -11,7 +11,7 @@ from genericapiserver.apimachinery.errors import BadRequestError, InternalError,
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.demo_api import V1, V1BETA1
 from tests.support.webhook_server import Answer, Asked, reviewed, webhook_server
-from tests.support.webhooks import configure, hook, noted, samples, validating, write
+from tests.support.webhooks import audit_annotations, configure, hook, samples, validating, write
 
 NOWHERE = {"url": "https://127.0.0.1:1/hook"}
 
@@ -112,7 +112,7 @@ async def test_a_yes_carries_annotations_and_warnings() -> None:
     ) as server:
         attributes = write()
         assert await outcome(validating(hook("allow.example.com", server.client_config())), attributes) is None
-    assert noted(attributes) == {"allow.example.com/key1": "value1"}
+    assert audit_annotations(attributes) == {"allow.example.com/key1": "value1"}
     assert attributes.context.warnings is not None
     assert attributes.context.warnings.headers == [(b"warning", b'299 - "mind the gap"')]
 
@@ -166,7 +166,7 @@ async def test_ignored_failures_are_written_down() -> None:
     attributes = write()
     assert await outcome(validating(unmatched, *hooks, registry=registry), attributes) is None
     prefix = "failed-open.validating.webhook.admission.k8s.io/round_0_index_"
-    assert noted(attributes) == {f"{prefix}{index}": f"w{index}.example.com" for index in range(3)}
+    assert audit_annotations(attributes) == {f"{prefix}{index}": f"w{index}.example.com" for index in range(3)}
     assert sum(samples(registry, "apiserver_admission_webhook_fail_open_count").values()) == 3
     assert samples(registry, "apiserver_admission_webhook_rejection_count") == {}
 
@@ -355,7 +355,7 @@ async def test_what_fails_in_an_unforeseen_way_follows_the_policy(
     if error is not None:
         assert error.message == "Internal error occurred: ValidatingAdmissionWebhook/w.example.com has panicked: burst"
     else:
-        assert list(noted(attributes).values()) == ["w.example.com"]
+        assert list(audit_annotations(attributes).values()) == ["w.example.com"]
 
 
 @pytest.mark.parametrize(
