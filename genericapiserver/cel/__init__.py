@@ -15,16 +15,28 @@ from genericapiserver.cel.errors import (
     MissingLibraryError,
     ResultTypeError,
 )
+from genericapiserver.cel.library.authorizer import (
+    AUTHORIZER,
+    RESOURCE_CHECK,
+    Check,
+    CheckResult,
+    authorizer_value,
+    request_resource_value,
+)
 from genericapiserver.cel.types import Type
 
 __all__ = [
+    "AUTHORIZER",
     "MATCH_CONDITIONS_BUDGET",
     "PER_CALL_LIMIT",
+    "RESOURCE_CHECK",
     "RUNTIME_BUDGET",
     "Activation",
     "Budget",
     "BudgetExceededError",
     "CelError",
+    "Check",
+    "CheckResult",
     "CompileError",
     "Environment",
     "EvaluationError",
@@ -32,5 +44,7 @@ __all__ = [
     "Program",
     "ResultTypeError",
     "Type",
+    "authorizer_value",
+    "request_resource_value",
     "require_cel",
 ]

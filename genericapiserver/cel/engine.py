@@ -5,12 +5,16 @@ It is loaded when the first expression is compiled: a server without expressions
 
 import ctypes
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import attrs
 
+from genericapiserver.cel.binding import Caller, dispatch, grouped
 from genericapiserver.cel.errors import MissingLibraryError
+from genericapiserver.cel.library import FUNCTIONS, Function
+from genericapiserver.cel.library.declaration import Overload
 from genericapiserver.cel.types import Type
 
 SPARE_NONES = 1 << 40
@@ -22,6 +26,47 @@ class Engine:
 
     cel: Any
     extensions: tuple[Any, ...]
+    caller: Caller
+    _runtime: list[Any] = attrs.Factory(list)
+
+    def checker(self, variables: Mapping[str, Type]) -> Any:
+        """An environment that checks expressions on these variables, with opaque types and no implementations."""
+        declared = [self._declare(function) for function in FUNCTIONS if not function.extends]
+        added = self.cel.CelExtension(
+            "kubernetes", [self._declare(function) for function in FUNCTIONS if function.extends]
+        )
+        types = {name: self.type(type_) for name, type_ in variables.items()}
+        return self.cel.NewEnv(variables=types, extensions=[*self.extensions, added], functions=declared)
+
+    def runtime(self) -> Any:
+        """The environment that runs checked expressions: one for all, since its variables have no types."""
+        if not self._runtime:
+            functions = [
+                self.cel.FunctionDecl(name, [self._bind(f"{name}{at}", member, kinds, overloads)])
+                for at, ((name, member, kinds), overloads) in enumerate(grouped(FUNCTIONS).items())
+            ]
+            library = self.cel.CelExtension("kubernetes", functions)
+            self._runtime.append(self.cel.NewEnv(extensions=[*self.extensions, library]))
+        return self._runtime[0]
+
+    def _declare(self, function: Function) -> Any:
+        overloads = [
+            self.cel.Overload(
+                f"{function.name}_{at}",
+                self.type(overload.result),
+                [self.type(parameter) for parameter in overload.parameters],
+                overload.member,
+            )
+            for at, overload in enumerate(function.overloads)
+        ]
+        return self.cel.FunctionDecl(function.name, overloads)
+
+    def _bind(self, id_: str, member: bool, kinds: tuple[str, ...], overloads: list[Overload]) -> Any:
+        parameters = [self._kind(name) for name in kinds]
+        return self.cel.Overload(id_, self.cel.Type.DYN, parameters, member, self.caller.wrap(dispatch(overloads)))
+
+    def _kind(self, name: str) -> Any:
+        return getattr(self.cel.Type, _KINDS.get(name) or _CONSTANTS[name])
 
     def type(self, type_: Type) -> Any:
         """The library's own object for a type. An object type is a map whose fields the environment knows."""
@@ -37,6 +82,7 @@ class Engine:
         return self.cel.Type.AbstractType(type_.name, parameters)
 
 
+_KINDS = {"list": "LIST", "map": "MAP"}
 _CONSTANTS = {
     "bool": "BOOL",
     "int": "INT",
@@ -67,7 +113,8 @@ def engine() -> Engine:
             "pip install genericapiserver[cel]"
         ) from error
     _keep_none(sys.version_info)
-    return Engine(cel, (ext_optional.ExtOptional(), ext_strings.ExtStrings(2), ext_bindings.ExtBindings()))
+    extensions = (ext_optional.ExtOptional(), ext_strings.ExtStrings(2), ext_bindings.ExtBindings())
+    return Engine(cel, extensions, Caller(cel))
 
 
 def _keep_none(version: tuple[int | str, ...]) -> None:

@@ -1,18 +1,25 @@
 """Environments: what an expression may speak of. Programs: expressions ready to be evaluated, any number of times."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from genericapiserver.cel import messages
 from genericapiserver.cel.ast import Ident, Node, Select, Tree, decode, decode_parsed
-from genericapiserver.cel.budget import Budget
+from genericapiserver.cel.budget import PER_CALL_LIMIT, Budget
+from genericapiserver.cel.cost import Estimator, fixed_cost
 from genericapiserver.cel.engine import Engine, engine
 from genericapiserver.cel.errors import BudgetExceededError, CompileError, EvaluationError, ResultTypeError
+from genericapiserver.cel.library.authorizer import Check, CheckResult, Checks, current
+from genericapiserver.cel.safety import TOO_DEEP, check_tree
 from genericapiserver.cel.types import Type
 from genericapiserver.cel.values import clean, plain
 
+Authorize = Callable[[Check], Awaitable[CheckResult]]
+"""Answers a check: the authorizer of the server, for the user of the request or the service account that is named."""
+
 MAX_EXPRESSION_BYTES = 64 * 1024
 """Longer sources are refused before they are parsed."""
+OVER_LIMIT = "operation cancelled: actual cost limit exceeded"
 WHOLE = "__whole__"
 """Appended to the name of an object variable to read it as a map whose fields are not variables themselves."""
 
@@ -26,11 +33,11 @@ class Environment:
 
     def __init__(self, variables: Mapping[str, Type]) -> None:
         self.variables = dict(variables)
-        self._engine: Engine = engine()
+        self.engine: Engine = engine()
         self._names = dict(_declared(self.variables))
         self._objects = frozenset(name for name, type_ in self.variables.items() if type_.fields)
-        declared = {name: self._engine.type(type_) for name, type_ in self._names.items()}
-        self._checker: Any = self._engine.cel.NewEnv(variables=declared, extensions=self._engine.extensions)
+        self._checker: Any = self.engine.checker(self._names)
+        self.runtime: Any = self.engine.runtime()
 
     def extend(self, variables: Mapping[str, Type]) -> "Environment":
         """This environment with more variables. A name may have dots: `variables.replicas`."""
@@ -48,10 +55,12 @@ class Environment:
             raise CompileError("compilation failed: the expression has a character that is not allowed in a source")
         source = self._redirect_presence_tests(expression)
         compiled = self._parse(source)
-        tree = decode(compiled.serialize())
+        serialized = compiled.serialize()
+        tree = _decoded(decode, serialized)
         self._check_fields(tree)
+        check_tree(tree)
         _check_result(tree.type_of(tree.root), result)
-        return Program(self, expression, tree, compiled)
+        return Program(self, expression, tree, self.runtime.deserialize(serialized))
 
     def activation(self, values: Mapping[str, object]) -> "Activation":
         """Values bound once for several programs of this environment: each is looked at and converted once."""
@@ -67,7 +76,7 @@ class Environment:
         """Makes `has(request.name)` ask the whole object: the library would read a dotted variable and yield its value."""
         if not self._objects or "has" not in expression:
             return expression
-        tree = decode_parsed(self._parse(expression, check=False).serialize())
+        tree = _decoded(decode_parsed, self._parse(expression, check=False).serialize())
         starts = [
             tree.positions[owner.id]
             for node in tree.walk()
@@ -95,8 +104,11 @@ class Activation:
     def __init__(self, environment: Environment, values: Mapping[str, object]) -> None:
         self.environment = environment
         self.values = dict(values)
+        self.data: dict[str, object] = {}
+        """The values by declared name, as the engine has them."""
         self._clean: dict[str, object] = {}
         self._native: Any = None
+        self.checks = Checks()
 
     def native(self, roots: frozenset[str]) -> Any:
         """The library's activation, holding at least the variables named. Raises EvaluationError for unsuitable values."""
@@ -104,8 +116,8 @@ class Activation:
         if self._native is None or missing:
             for name in missing:
                 self._clean[name] = clean(self.values[name], name)
-            data = dict(_spread(self._clean, self.environment.variables))
-            self._native = self.environment._checker.Activation(data)
+            self.data = dict(_spread(self._clean, self.environment.variables))
+            self._native = self.environment.runtime.Activation(self.data)
         return self._native
 
 
@@ -121,6 +133,8 @@ class Program:
         """The variables that are read, by their declared names."""
         self._roots = frozenset(_root(name, environment.variables) for name in self.references)
         self._compiled = compiled
+        self.fixed_cost = fixed_cost(tree)
+        """What each evaluation costs, when that does not depend on values."""
 
     def evaluate(self, values: "Mapping[str, object] | Activation", budget: Budget | None = None) -> object:
         """The result as a plain Python value.
@@ -129,18 +143,64 @@ class Program:
         when the expression fails on these values.
         """
         activation = values if isinstance(values, Activation) else Activation(self.environment, values)
+        native = activation.native(self._roots)
+        self._charge(activation, budget)
         try:
-            found = self._compiled.eval(activation.native(self._roots))
+            found = self._compiled.eval(native)
         except RuntimeError as error:
             raise _failure(str(error)) from None
+        finally:
+            self.environment.engine.caller.release()
         if found.type().name() == "ERROR":
             raise _failure(found.plain_value())
         return plain(found.plain_value())
 
+    async def evaluate_async(
+        self, values: "Mapping[str, object] | Activation", budget: Budget | None, authorize: Authorize
+    ) -> object:
+        """`evaluate` for an expression that may ask an authorizer. Raises what `evaluate` raises.
+
+        An evaluation that lacks the answer to a check is repeated when it is there. A result that did not need the missing
+        answers stands. `authorize` must answer, not raise.
+        """
+        activation = values if isinstance(values, Activation) else Activation(self.environment, values)
+        checks = activation.checks
+        while True:
+            checks.pending.clear()
+            current.checks = checks
+            try:
+                return self.evaluate(activation, budget)
+            except BudgetExceededError:
+                raise
+            except EvaluationError:
+                if not checks.pending:
+                    raise
+            finally:
+                current.checks = None
+            for check in dict.fromkeys(checks.pending):
+                checks.answers[check] = await authorize(check)
+            budget = None  # The checks were paid for with the first evaluation.
+
+    def _charge(self, activation: "Activation", budget: Budget | None) -> None:
+        cost = self.fixed_cost
+        if cost is None:
+            cost = Estimator(self.tree, activation.data).cost()
+        if cost > PER_CALL_LIMIT:
+            raise BudgetExceededError(OVER_LIMIT)
+        if budget is not None:
+            budget.spend(cost)
+
+
+def _decoded(read: Callable[[bytes], Tree], serialized: bytes) -> Tree:
+    try:
+        return read(serialized)
+    except RecursionError:
+        raise CompileError(TOO_DEEP) from None
+
 
 def _failure(text: str) -> EvaluationError:
     if messages.OUT_OF_BUDGET in text:
-        return BudgetExceededError("operation cancelled: actual cost limit exceeded")
+        return BudgetExceededError(OVER_LIMIT)
     return EvaluationError(messages.evaluation(text))
 
 
@@ -195,6 +255,8 @@ def _is_unicode(text: str) -> bool:
 def _check_result(got: Type, wanted: Type | tuple[Type, ...] | None) -> None:
     if got.name == "optional_type":
         raise CompileError(f"compilation failed: an expression must not evaluate to {got}: use orValue() or value()")
+    if got.name == "type":
+        raise CompileError(f"compilation failed: an expression must not evaluate to {got}: compare it with a type")
     if wanted is None:
         return
     allowed = wanted if isinstance(wanted, tuple) else (wanted,)

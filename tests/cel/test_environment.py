@@ -168,5 +168,5 @@ def test_an_extended_environment_has_dotted_variables(environment: Environment) 
     program = extended.compile("variables.replicas + 1", result=Type.INT)
     assert program.references == {"variables.replicas"}
     assert program.evaluate({"variables.replicas": 2}) == 3
-    with pytest.raises(CompileError, match=r"undeclared reference to 'variables.other'"):
+    with pytest.raises(CompileError, match=r"undeclared reference to 'variables\.other'"):
         extended.compile("variables.other")
