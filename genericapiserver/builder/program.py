@@ -1,4 +1,4 @@
-"""`genericapiserver serve notes.py`: serve every Resource that a module defines."""
+"""`genericapiserver serve notes.py`: serve every Resource that a module defines, through its admission plugins."""
 
 import importlib.util
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from genericapiserver.admission import AdmissionPlugin, MutatingPlugin, PluginRegistry, ValidatingPlugin
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.resource import Resource, new_scheme
@@ -21,15 +22,28 @@ from genericapiserver.server import GenericAPIServer
 
 
 class ResourceServerOptions:
-    """The options of a server for *resources*, called *name* at *version*."""
+    """The options of a server for *resources*, called *name* at *version*.
 
-    def __init__(self, resources: Sequence[Resource], *, name: str, version: str = "1.0") -> None:
+    *plugins* run after those of the library, in their order; each has its name on the flags. Raises ConfigError for two
+    of one name.
+    """
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        *,
+        name: str,
+        version: str = "1.0",
+        plugins: Sequence[AdmissionPlugin] = (),
+    ) -> None:
         self.resources = resources
         self.name = name
         self.version = EffectiveVersion.parse(version)
         self.scheme = new_scheme(resources)
         self.serializer = CodecFactory(self.scheme)
         self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
+        if self.recommended.admission is not None:
+            add_plugins(self.recommended.admission.plugins, plugins)
         self.feature_gate = default_feature_gate()
         self.components = ComponentGlobalsRegistry()
         self.components.register("kube", EffectiveVersion(KUBE_VERSION, KUBE_FLOOR), self.feature_gate)
@@ -71,20 +85,51 @@ class ResourceServerOptions:
         return list(groups.values())
 
 
-def serve(*resources: Resource, name: str = "genericapiserver", arguments: Sequence[str] | None = None) -> int:
-    """Serve *resources* alone until a signal; the exit status. *arguments* default to those of the command line."""
-    options = ResourceServerOptions(resources, name=name)
+def add_plugins(registry: PluginRegistry, plugins: Sequence[AdmissionPlugin]) -> None:
+    """Have *plugins* run after all others, under their names. Raises ConfigError for a name that is taken."""
+    for plugin in plugins:
+        name = str(getattr(plugin, "name", type(plugin).__name__))
+
+        def made(configuration: bytes | None, plugin: AdmissionPlugin = plugin) -> AdmissionPlugin:
+            return plugin
+
+        try:
+            registry.register(name, made)
+        except ValueError as error:
+            raise ConfigError(f"{error}: give one of them another name") from error
+
+
+def serve(
+    *resources: Resource,
+    plugins: Sequence[AdmissionPlugin] = (),
+    name: str = "genericapiserver",
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Serve *resources* alone until a signal, with admission *plugins*; the exit status.
+
+    *arguments* default to those of the command line.
+    """
+    options = ResourceServerOptions(resources, name=name, plugins=plugins)
     given = sys.argv[1:] if arguments is None else arguments
     return run_standalone(name, options, given, hint=f"get {resources[0].plural} --all-namespaces")
 
 
 def serve_module(path: str, arguments: Sequence[str]) -> int:
-    """Serve the resources that the Python file at *path* defines. Raises ConfigError when there are none."""
+    """Serve the resources that the Python file at *path* defines, through the admission plugins that it defines.
+
+    Raises ConfigError when there are no resources.
+    """
     module = _load(Path(path))
     resources = [value for value in vars(module).values() if isinstance(value, Resource)]
     if not resources:
         raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
-    return serve(*resources, name=Path(path).stem, arguments=arguments)
+    plugins = list({id(value): value for value in vars(module).values() if _is_plugin(value)}.values())
+    return serve(*resources, plugins=plugins, name=Path(path).stem, arguments=arguments)
+
+
+def _is_plugin(value: object) -> bool:
+    # A class has the methods of its objects, and so looks like a plugin.
+    return not isinstance(value, type) and isinstance(value, MutatingPlugin | ValidatingPlugin)
 
 
 def _load(path: Path) -> ModuleType:

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from genericapiserver.admission import Operation
+from genericapiserver.admission.webhook import ValidatingWebhooks
 from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.errors import BadRequestError, InternalError, StatusError
+from genericapiserver.authorization import AuthorizationAttributes, AuthorizationResult, Decision
+from genericapiserver.authorization.interfaces import FunctionAuthorizer
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.demo_api import V1, V1BETA1
 from tests.support.webhook_server import Answer, Asked, reviewed, webhook_server
@@ -386,6 +389,24 @@ async def test_match_conditions(expressions: list[str], policy: str, asked: bool
     assert bool(server.asked) is asked
     if error is not None:
         assert error.code == 403
+
+
+@pytest.mark.parametrize(("allowed", "asked"), [("alice", True), ("bob", False)])
+async def test_conditions_may_ask_the_authorizer(allowed: str, asked: bool) -> None:
+    def authorize(attributes: AuthorizationAttributes) -> AuthorizationResult:
+        assert (attributes.verb, attributes.resource, attributes.name) == ("break-glass", "gadgets", "a")
+        assert attributes.user is not None
+        decision = Decision.ALLOW if attributes.user.name == allowed else Decision.NO_OPINION
+        return AuthorizationResult(decision)
+
+    expression = "authorizer.requestResource.check('break-glass').allowed()"
+    async with webhook_server() as server:
+        plugin = ValidatingWebhooks()
+        plugin.set_authorizer(FunctionAuthorizer(authorize))
+        conditions = [{"name": "c", "expression": expression}]
+        configure(plugin, ("c", [hook("w.example.com", server.client_config(), matchConditions=conditions)]))
+        assert await outcome(plugin, write()) is None
+    assert bool(server.asked) is asked
 
 
 async def test_a_condition_that_does_not_compile_lets_nothing_pass() -> None:
