@@ -577,6 +577,22 @@ async def test_a_fetch_goes_on_when_who_began_it_goes_away(issuer: FakeIssuer) -
     assert len(remote.keys("one")) == 1
 
 
+async def test_who_waits_for_keys_of_an_issuer_that_goes_gets_an_error_and_is_not_cancelled(issuer: FakeIssuer) -> None:
+    class StuckFetcher(DirectFetcher):
+        async def get(self, url: str, *, headers: Any = None) -> bytes:
+            if url.endswith(JWKS):
+                await asyncio.Event().wait()
+            return await super().get(url, headers=headers)
+
+    remote = RemoteIssuer(issuer.url, StuckFetcher((issuer,)))
+    await remote.discover()
+    waiting = asyncio.create_task(remote.keys_anew())
+    await asyncio.sleep(0)
+    await remote.aclose()
+    with pytest.raises(IssuerError, match="is gone from the configuration"):
+        await waiting
+
+
 def test_a_budget_is_spent_and_earned() -> None:
     clock = HandClock()
     budget = FetchBudget(clock, burst=2, seconds=10)
