@@ -309,6 +309,24 @@ async def test_rules_that_are_met(issuer: FakeIssuer) -> None:
         assert isinstance(await outcome(authenticator, token), UserInfo)
 
 
+async def test_numbers_are_doubles_as_in_go(issuer: FakeIssuer) -> None:
+    rules = [
+        ClaimValidationRule(expression=text) for text in ("claims.n == 5", "claims.list[0].n + 0.5 > 5.0", "claims.n < 6")
+    ]
+    config = configured(issuer, claim_validation_rules=rules)
+    async with running(made(config, issuer)) as authenticator:
+        assert isinstance(await outcome(authenticator, issuer.sign(claims(n=5, list=[{"n": 5}]))), UserInfo)
+        assert (
+            await outcome(authenticator, issuer.sign(claims(n=10**400)))
+            == "a number among the token's claims is too large"
+        )
+    config = configured(issuer, claim_validation_rules=[ClaimValidationRule(expression="claims.n + 1 == 6")])
+    async with running(made(config, issuer)) as authenticator:
+        message = await outcome(authenticator, issuer.sign(claims(n=5)))
+        assert isinstance(message, str)
+        assert message.startswith("oidc: error evaluating claim validation expression: expression 'claims.n + 1 == 6' ")
+
+
 # What is believed
 
 PUBLIC_PEM = RSA_KEYS[0].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
