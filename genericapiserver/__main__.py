@@ -9,8 +9,9 @@ from genericapiserver.config import ConfigError
 USAGE = """\
 Usage: genericapiserver serve FILE.py [flags]
 
-Serves every Resource that the Python file defines, alone on this machine: certificates, a kubeconfig and the objects
-are kept in the folder of --data. `genericapiserver serve FILE.py --help` lists the flags.
+Serves every Resource that the Python file defines, through every admission plugin that it defines, alone on this
+machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
+`genericapiserver serve FILE.py --help` lists the flags.
 """
 
 

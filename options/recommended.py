@@ -7,7 +7,7 @@ flags themselves.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genericapiserver.admission import PluginInitializer
 from genericapiserver.apimachinery.schema import GroupVersion
@@ -18,11 +18,15 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
+from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+
+if TYPE_CHECKING:
+    from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 
 HTTP2_MAX_STREAMS = 1000
 """One HTTP/2 connection of an aggregator carries the watches of every user."""
@@ -42,8 +46,13 @@ class RecommendedOptions:
         self.secure_serving: SecureServingOptions | None = SecureServingOptions(
             http2_max_streams_per_connection=HTTP2_MAX_STREAMS
         )
-        self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
-        self.authorization: DelegatingAuthorizationOptions | None = DelegatingAuthorizationOptions()
+        self.authentication: DelegatingAuthenticationOptions | BuiltInAuthenticationOptions | None = (
+            DelegatingAuthenticationOptions()
+        )
+        """Another server decides who somebody is, or this one."""
+        self.authorization: DelegatingAuthorizationOptions | BuiltInAuthorizationOptions | None = (
+            DelegatingAuthorizationOptions()
+        )
         self.audit: AuditOptions | None = AuditOptions()
         self.features: FeatureOptions | None = FeatureOptions()
         self.core_api: CoreAPIOptions | None = CoreAPIOptions()

@@ -4,7 +4,7 @@ Lives here: what any HTTP handler needs. Not here: a Kubernetes word of any kind
 """
 
 from genericapiserver.asgi.bodies import BodyTooLargeError, ClientDisconnectedError, read_body
-from genericapiserver.asgi.headers import add_response_headers, header_value, header_values
+from genericapiserver.asgi.headers import add_response_headers, asks_for_websocket, header_value, header_values
 from genericapiserver.asgi.query import QueryValues, parse_query
 from genericapiserver.asgi.responses import send_plain_error, send_response, send_text
 from genericapiserver.asgi.types import Handler, Message, RawHeaders, Receive, Scope, Send
@@ -20,6 +20,7 @@ __all__ = [
     "Scope",
     "Send",
     "add_response_headers",
+    "asks_for_websocket",
     "header_value",
     "header_values",
     "parse_query",

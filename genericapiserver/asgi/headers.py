@@ -19,6 +19,19 @@ def header_values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
+def asks_for_websocket(scope: Scope) -> bool:
+    """Whether the client wants a websocket, even where its handshake is broken and the request came as plain HTTP.
+
+    Go's wsstream.IsWebSocketRequest: Connection need only hold the word.
+    """
+    if scope["type"] == "websocket":
+        return True
+    upgrade = header_value(scope, b"upgrade")
+    if upgrade is None or upgrade.strip().lower() != "websocket":
+        return False
+    return any("upgrade" in value.lower() for value in header_values(scope, b"connection"))
+
+
 def add_response_headers(send: Send, headers: Iterable[tuple[bytes, bytes]], *, only_if_absent: bool = True) -> Send:
     """Wrap *send* so that the response start carries *headers*; a name that the response has already is left alone."""
     extra: RawHeaders = list(headers)

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from genericapiserver.asgi import asks_for_websocket
 from genericapiserver.authentication.interfaces import (
     AuthenticationError,
     AuthenticationRequest,
@@ -68,7 +69,7 @@ class WebSocketTokenAuthenticator:
     authenticator: TokenAuthenticator
 
     async def authenticate_request(self, request: AuthenticationRequest) -> AuthenticationResponse | None:
-        if not _is_upgrade(request):
+        if not asks_for_websocket(request.scope):
             return None
         token: str | None = None
         others: list[str] = []
@@ -90,15 +91,6 @@ class WebSocketTokenAuthenticator:
         return response
 
 
-def _is_upgrade(request: AuthenticationRequest) -> bool:
-    if request.scope["type"] == "websocket":
-        return True
-    upgrade = request.first_header(b"upgrade")
-    if upgrade is None or upgrade.strip().lower() != "websocket":
-        return False
-    return any("upgrade" in value.lower() for value in request.headers(b"connection"))
-
-
 def _decode(encoded: str) -> str:
     # Unpadded, and nothing outside the alphabet, which b64decode would skip.
     if _BASE64URL.fullmatch(encoded) is None:
@@ -116,5 +108,7 @@ def _decode(encoded: str) -> str:
 def _offer_only(request: AuthenticationRequest, protocols: list[str]) -> None:
     request.remove_headers((_PROTOCOL,))
     request.scope["headers"].append((_PROTOCOL, ",".join(protocols).encode("utf-8", "surrogateescape")))
+    if "subprotocols" in request.scope:  # ASGI's own list, which is what handlers choose from
+        request.scope["subprotocols"] = protocols
     if "subprotocols" in request.scope:
         request.scope["subprotocols"] = protocols

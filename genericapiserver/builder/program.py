@@ -1,4 +1,4 @@
-"""`genericapiserver serve notes.py`: serve every Resource that a module defines."""
+"""`genericapiserver serve notes.py`: serve every Resource that a module defines, through its admission plugins."""
 
 import importlib.util
 import sys
@@ -6,41 +6,66 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from genericapiserver.admission import AdmissionPlugin, MutatingPlugin, PluginRegistry, ValidatingPlugin
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.resource import Resource, new_scheme
 from genericapiserver.builder.standalone import run_standalone
-from genericapiserver.component import EffectiveVersion
+from genericapiserver.component import ComponentGlobalsRegistry, EffectiveVersion
 from genericapiserver.config import ConfigError, RecommendedConfig
+from genericapiserver.features import KUBE_FLOOR, KUBE_VERSION, default_feature_gate
 from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
+from genericapiserver.options.server_run import add_component_flags
 from genericapiserver.server import GenericAPIServer
 
 
 class ResourceServerOptions:
-    """The options of a server for *resources*, called *name* at *version*."""
+    """The options of a server for *resources*, called *name* at *version*.
 
-    def __init__(self, resources: Sequence[Resource], *, name: str, version: str = "1.0") -> None:
+    *plugins* run after those of the library, in their order; each has its name on the flags. Raises ConfigError for two
+    of one name.
+    """
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        *,
+        name: str,
+        version: str = "1.0",
+        plugins: Sequence[AdmissionPlugin] = (),
+    ) -> None:
         self.resources = resources
         self.name = name
         self.version = EffectiveVersion.parse(version)
         self.scheme = new_scheme(resources)
         self.serializer = CodecFactory(self.scheme)
         self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
+        if self.recommended.admission is not None:
+            add_plugins(self.recommended.admission.plugins, plugins)
+        self.feature_gate = default_feature_gate()
+        self.components = ComponentGlobalsRegistry()
+        self.components.register("kube", EffectiveVersion(KUBE_VERSION, KUBE_FLOOR), self.feature_gate)
 
     def add_flags(self, flags: FlagSet) -> None:
         self.recommended.add_flags(flags)
+        add_component_flags(flags, self.components)
 
     def complete(self) -> None:
-        """There is nothing that follows from the flags."""
+        """Settle the feature gates. Raises VersionError or FeatureGateError."""
+        self.components.set()
 
     def validate(self) -> list[str]:
-        return self.recommended.validate()
+        return [*self.recommended.validate(), *self.components.validate()]
 
     async def server(self) -> GenericAPIServer:
         """Open the storage and install every resource. Raises ConfigError."""
-        config = RecommendedConfig(effective_version=self.version, openapi=OpenAPIConfig(title=self.name))
+        config = RecommendedConfig(
+            effective_version=self.version,
+            feature_gate=self.feature_gate,
+            openapi=OpenAPIConfig(title=self.name),
+        )
         await self.recommended.apply_to(config)
         async with config.closed_on_error():
             server = config.complete().new(self.name)
@@ -60,20 +85,51 @@ class ResourceServerOptions:
         return list(groups.values())
 
 
-def serve(*resources: Resource, name: str = "genericapiserver", arguments: Sequence[str] | None = None) -> int:
-    """Serve *resources* alone until a signal; the exit status. *arguments* default to those of the command line."""
-    options = ResourceServerOptions(resources, name=name)
+def add_plugins(registry: PluginRegistry, plugins: Sequence[AdmissionPlugin]) -> None:
+    """Have *plugins* run after all others, under their names. Raises ConfigError for a name that is taken."""
+    for plugin in plugins:
+        name = str(getattr(plugin, "name", type(plugin).__name__))
+
+        def made(configuration: bytes | None, plugin: AdmissionPlugin = plugin) -> AdmissionPlugin:
+            return plugin
+
+        try:
+            registry.register(name, made)
+        except ValueError as error:
+            raise ConfigError(f"{error}: give one of them another name") from error
+
+
+def serve(
+    *resources: Resource,
+    plugins: Sequence[AdmissionPlugin] = (),
+    name: str = "genericapiserver",
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Serve *resources* alone until a signal, with admission *plugins*; the exit status.
+
+    *arguments* default to those of the command line.
+    """
+    options = ResourceServerOptions(resources, name=name, plugins=plugins)
     given = sys.argv[1:] if arguments is None else arguments
     return run_standalone(name, options, given, hint=f"get {resources[0].plural} --all-namespaces")
 
 
 def serve_module(path: str, arguments: Sequence[str]) -> int:
-    """Serve the resources that the Python file at *path* defines. Raises ConfigError when there are none."""
+    """Serve the resources that the Python file at *path* defines, through the admission plugins that it defines.
+
+    Raises ConfigError when there are no resources.
+    """
     module = _load(Path(path))
     resources = [value for value in vars(module).values() if isinstance(value, Resource)]
     if not resources:
         raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
-    return serve(*resources, name=Path(path).stem, arguments=arguments)
+    plugins = list({id(value): value for value in vars(module).values() if _is_plugin(value)}.values())
+    return serve(*resources, plugins=plugins, name=Path(path).stem, arguments=arguments)
+
+
+def _is_plugin(value: object) -> bool:
+    # A class has the methods of its objects, and so looks like a plugin.
+    return not isinstance(value, type) and isinstance(value, MutatingPlugin | ValidatingPlugin)
 
 
 def _load(path: Path) -> ModuleType:

@@ -1,7 +1,8 @@
 """A server that needs no other cluster: certificates, a kubeconfig and its objects in one folder.
 
-Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. Nobody else may
-do anything, and no other API server is asked.
+Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. Other ways to
+prove who one is are off until flags turn them on (docs/authentication.md). What others may do is up to roles and bindings,
+which the server keeps itself; no other API server is asked.
 """
 
 import sys
@@ -12,14 +13,18 @@ from typing import Protocol
 import attrs
 from rich.console import Console
 
+from genericapiserver.apis import rbac_v1
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
+from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
+from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
+from genericapiserver.options.token_options import ServiceAccountOptions
 from genericapiserver.server import GenericAPIServer
 
 GROUPS_FLAG = "control-plane-groups"
@@ -47,6 +52,8 @@ class StandaloneOptions:
     serve_core: bool = False
     control_plane_groups: list[str] = attrs.field(factory=group_names)
     """Groups of Kubernetes' own API to serve beside those of *inner*, other than core."""
+    authorization: BuiltInAuthorizationOptions | None = attrs.field(default=None, init=False)
+    """How it is decided who may do what; None when *inner* asks nobody."""
 
     def add_flags(self, flags: FlagSet) -> None:
         flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
@@ -63,8 +70,15 @@ class StandaloneOptions:
             "control_plane_groups",
             "The groups of Kubernetes' own API to serve; an empty list serves none.",
         )
+        if recommended.authentication is not None:
+            recommended.authentication = BuiltInAuthenticationOptions(
+                remote_kubeconfig_file="",
+                service_accounts=ServiceAccountOptions(lookup=False),  # there are none to look up
+            )
         recommended.core_api = None
         recommended.watch_itself = True
+        if recommended.authorization is not None:
+            self.authorization = recommended.authorization = BuiltInAuthorizationOptions(default_modes=[RBAC])
         recommended.server_run = ServerRunOptions(shutdown_watch_termination_grace_period=WATCH_TERMINATION)
         if recommended.storage is not None:
             recommended.storage.path = ""
@@ -94,10 +108,8 @@ class StandaloneOptions:
             serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
         if recommended.authentication is not None:
             recommended.authentication.client_ca_file = str(authority.files.certificate)
-            recommended.authentication.skip_in_cluster_lookup = True
-            recommended.authentication.remote_kubeconfig_file_optional = True
-        if recommended.authorization is not None:
-            recommended.authorization.remote_kubeconfig_file_optional = True
+        if self.authorization is not None:
+            self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:
             recommended.storage.path = str(folder / "objects.db")
         self.inner.complete()

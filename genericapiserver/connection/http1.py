@@ -11,6 +11,8 @@ text as body.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 import re
 from collections.abc import Iterable
@@ -22,6 +24,7 @@ import h11
 
 from genericapiserver.asgi import RawHeaders, Scope
 from genericapiserver.connection.http1_exchange import Exchange
+from genericapiserver.connection.request_head import HeadScanner, has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class HTTP1Driver:
             h11.SERVER,
             max_incomplete_event_size=service.limits.max_header_bytes + service.limits.max_header_slack,
         )
+        self._scanner = HeadScanner()
         self._exchange: Exchange | None = None
         self._websocket: WebSocket | None = None
         self._closing = False
@@ -73,6 +77,9 @@ class HTTP1Driver:
         if self._idle:
             self._idle = False
             self._link.set_timeout(self._limits.header_read_timeout)
+        if self._exchange is None and not self._scanner.scan(data):
+            self._refuse_head()
+            return
         self._advance()
 
     def eof_received(self) -> None:
@@ -176,7 +183,11 @@ class HTTP1Driver:
             return
         connection.start_next_cycle()
         self.body_read()
-        self._idle = not connection.trailing_data[0]
+        waiting = connection.trailing_data[0]
+        if not self._scanner.start(waiting):
+            self._refuse_head()
+            return
+        self._idle = not waiting
         self._link.set_timeout(self._limits.idle_timeout if self._idle else self._limits.header_read_timeout)
         if not self._idle:
             self.loop.call_soon(self._advance)
@@ -234,6 +245,12 @@ class HTTP1Driver:
         if request.target == b"*" and request.method == b"OPTIONS":
             self._answer(200, b"")
             return
+        if has_controls([value for _, value in headers]):
+            self._refuse(400, "invalid header value")
+            return
+        if b"transfer-encoding" in fields and b"content-length" in fields:
+            self._refuse(400)  # Go lets the first win; whoever stands in front may have let the second
+            return
         if not _HOST.fullmatch(fields.get(b"host", b"")):
             self._refuse(400, "malformed Host header")
             return
@@ -287,6 +304,11 @@ class HTTP1Driver:
         else:
             self._refuse(error.error_status_hint)
 
+    def _refuse_head(self) -> None:
+        """The head is one that another parser may read differently; there is no telling where it ends."""
+        self._link.set_timeout(None)
+        self._refuse(400, "malformed header line")
+
     def _malformed_behind(self, exchange: Exchange) -> None:
         """What came after the head of *exchange* is no HTTP."""
         if exchange.body_ended:
@@ -332,7 +354,20 @@ def _reason(status: int) -> bytes:
 
 
 def _wants_websocket(fields: dict[bytes, bytes]) -> bool:
-    """Whether a request asks for a websocket; an Upgrade that Connection does not name is no wish of the client's."""
+    """Whether a request asks for a websocket as RFC 6455 has it.
+
+    An Upgrade that Connection does not name is no wish of the client's. One without a key, or of another version, is
+    left to the handler as the plain request that it is as well: most of what is served ignores it, as in Go.
+    """
     if fields.get(b"upgrade", b"").lower() != b"websocket":
         return False
-    return any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b","))
+    if not any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b",")):
+        return False
+    return fields.get(b"sec-websocket-version", b"").strip() == b"13" and _is_key(fields.get(b"sec-websocket-key", b""))
+
+
+def _is_key(text: bytes) -> bool:
+    try:
+        return len(base64.b64decode(text.strip(), validate=True)) == 16
+    except binascii.Error:
+        return False

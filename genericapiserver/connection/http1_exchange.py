@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from genericapiserver.asgi import Message, RawHeaders, Scope
+from genericapiserver.connection.served_request import ServedRequest
 
 if TYPE_CHECKING:
     from genericapiserver.connection.http1 import HTTP1Driver
@@ -14,41 +15,19 @@ _INTERNAL_ERROR_BODY = b"Internal Server Error"
 _FRAMING = frozenset([b"content-length", b"transfer-encoding"])
 
 
-class Exchange:
+class Exchange(ServedRequest):
     """`receive` and `send` are the handler's two callables; every body message goes out at once.
 
     The head waits for the first body message, or the end of this turn of the loop, so that a small response is one
     write, and one whose first message is its last has a Content-Length.
     """
 
-    __slots__ = (
-        "_body",
-        "_body_delivered",
-        "_driver",
-        "_head",
-        "_waiter",
-        "body_ended",
-        "complete",
-        "disconnected",
-        "scope",
-        "started",
-        "task",
-        "unread",
-    )
+    __slots__ = ("_driver", "_head")
 
     def __init__(self, driver: HTTP1Driver, scope: Scope) -> None:
+        super().__init__(driver.loop, scope, body_ended=False)
         self._driver = driver
-        self.scope = scope
-        self.body_ended = False
-        self.complete = False
-        self.disconnected = False
-        self.unread = 0
-        self.task: asyncio.Task[None]
-        self._body: list[bytes] = []
-        self._body_delivered = False
-        self.started = False
         self._head: tuple[int, RawHeaders] | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     # From the driver
 
@@ -57,15 +36,6 @@ class Exchange:
             return
         self._body.append(data)
         self.unread += len(data)
-        self.wake()
-
-    def body_complete(self) -> None:
-        self.body_ended = True
-        self.wake()
-
-    def disconnect(self) -> None:
-        self.disconnected = True
-        self._body.clear()
         self.wake()
 
     async def run(self) -> None:
@@ -81,24 +51,6 @@ class Exchange:
             driver.finished()
 
     # For the handler
-
-    async def receive(self) -> Message:
-        while True:
-            if self.disconnected or self.complete:
-                return {"type": "http.disconnect"}
-            if self._body:
-                body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-                self._body.clear()
-                self.unread = 0
-                self._driver.body_read()
-                self._body_delivered = self.body_ended
-                return {"type": "http.request", "body": body, "more_body": not self.body_ended}
-            if self.body_ended and not self._body_delivered:
-                self._body_delivered = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            if not self.started:
-                self._driver.write_continue()
-            await self._wait()
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
@@ -119,11 +71,6 @@ class Exchange:
             self._driver.loop.call_soon(self._write_head)
         else:
             raise ValueError(f"an HTTP response has no message of type {kind!r}")
-
-    def wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def _write(self, body: bytes, end: bool) -> None:
         head = b""
@@ -156,8 +103,9 @@ class Exchange:
         self._head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
         self._write(_INTERNAL_ERROR_BODY, True)
 
-    async def _wait(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = self._driver.loop.create_future()
-        await asyncio.shield(waiter)
+    def _body_taken(self) -> None:
+        self.unread = 0
+        self._driver.body_read()
+
+    def _ask_for_body(self) -> None:
+        self._driver.write_continue()

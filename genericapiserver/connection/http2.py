@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from h2.errors import ErrorCodes
@@ -43,6 +44,7 @@ from genericapiserver.asgi import RawHeaders, Scope
 from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.http2_codec import ServerCodec, goaway, preface
 from genericapiserver.connection.http2_stream import Stream
+from genericapiserver.connection.request_head import has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
 
 if TYPE_CHECKING:
@@ -81,7 +83,9 @@ class HTTP2Driver:
         self._lost = False
         self._last_stream_id = _MAX_STREAM_ID
         self._budget = Budget(service.limits.abuse_budget, service.limits.abuse_refill, self.loop.time())
-        self._extensions: dict[str, Any] = {"genericapiserver.close_connection": self.close_after_response}
+        self._last_answers: set[int] = set()
+        """Streams whose answer is the last thing but GOAWAY."""
+        self._extensions: dict[str, Any] = {}
         if link.tls is not None:
             self._extensions["tls"] = link.tls.extension()
         self._scheme = "http" if link.tls is None else "https"
@@ -149,9 +153,12 @@ class HTTP2Driver:
 
     # For streams
 
-    def close_after_response(self) -> None:
-        """Take no more requests on this connection; it closes when those that run are answered."""
-        self.loop.call_soon(self.begin_shutdown)
+    def close_after_response(self, stream_id: int) -> None:
+        """Take no more requests once this stream is answered; the connection closes when all that run are.
+
+        Not before: clients take a GOAWAY for the end of what they have not seen the end of (httpcore does).
+        """
+        self._last_answers.add(stream_id)
 
     def write_headers(self, stream: Stream, headers: RawHeaders) -> None:
         self._codec.send_response(stream.id, headers)
@@ -222,6 +229,10 @@ class HTTP2Driver:
         stream.disconnected = True
         self._service.tasks.discard(stream.task)
         del self._streams[stream.id]
+        if stream.id in self._last_answers:
+            self._last_answers.discard(stream.id)
+            self.begin_shutdown()
+            return
         if not self._streams:
             if self._closing:
                 self._close_if_done()
@@ -267,6 +278,8 @@ class HTTP2Driver:
                 if name == b"host":
                     hosted = True
                 headers.append((name, value))
+        if has_controls([value for _, value in headers]):
+            return None
         if authority and not hosted:
             headers.insert(0, (b"host", authority))
         try:
@@ -287,7 +300,10 @@ class HTTP2Driver:
             "headers": headers,
             "client": link.client,
             "server": link.server,
-            "extensions": self._extensions.copy(),
+            "extensions": {
+                **self._extensions,
+                "genericapiserver.close_connection": partial(self.close_after_response, event.stream_id),
+            },
         }
 
     def _data_received(self, event: DataReceived) -> None:

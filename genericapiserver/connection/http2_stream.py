@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from genericapiserver.asgi import Message, RawHeaders, Scope
+from genericapiserver.connection.served_request import ServedRequest
 
 if TYPE_CHECKING:
     from genericapiserver.connection.http2 import HTTP2Driver
@@ -16,56 +17,27 @@ _STATUS: dict[int, tuple[bytes, bytes]] = {code: (b":status", b"%d" % code) for 
 _BODILESS = frozenset([204, 304])
 
 
-class Stream:
-    """`receive` and `send` are the handler's two callables. There is no lock: all of it happens on one loop.
+class Stream(ServedRequest):
+    """`receive` and `send` are the handler's two callables.
 
     `send` returns at once while the client's windows and the socket have room, and waits otherwise; after the client
-    has gone it does nothing. `receive` answers `http.disconnect` as soon as the client has gone.
+    has gone it does nothing. `unread` are the bytes of flow control that hang on the body.
     """
 
-    __slots__ = (
-        "_body",
-        "_body_delivered",
-        "_driver",
-        "_expects_continue",
-        "_send_body",
-        "_started",
-        "_waiter",
-        "body_ended",
-        "complete",
-        "disconnected",
-        "drained",
-        "id",
-        "scope",
-        "task",
-        "unacknowledged",
-        "unread",
-    )
+    __slots__ = ("_driver", "_expects_continue", "_send_body", "drained", "id", "unacknowledged")
 
     def __init__(
         self, driver: HTTP2Driver, stream_id: int, scope: Scope, body_ended: bool, expects_continue: bool
     ) -> None:
+        super().__init__(driver.loop, scope, body_ended=body_ended)
         self._driver = driver
         self._expects_continue = expects_continue
+        self._send_body = True
         self.id = stream_id
-        self.scope = scope
-        self.body_ended = body_ended
-        self.complete = False
-        """The response is sent to its end."""
-        self.disconnected = False
-        """The client reset the stream, or the connection is gone."""
-        self.unread = 0
-        """Bytes of flow control that hang on `_body`."""
         self.unacknowledged = 0
         """Bytes read, not yet given back to the client's window of this stream."""
         self.drained = 0
         """Bytes of body that came after the response was complete."""
-        self.task: asyncio.Task[None]
-        self._body: list[bytes] = []
-        self._body_delivered = False
-        self._started = False
-        self._send_body = True
-        self._waiter: asyncio.Future[None] | None = None
 
     # From the driver
 
@@ -73,16 +45,7 @@ class Stream:
         if data:
             self._body.append(data)
         self.unread += flow_controlled_length
-        self._wake()
-
-    def body_complete(self) -> None:
-        self.body_ended = True
-        self._wake()
-
-    def disconnect(self) -> None:
-        self.disconnected = True
-        self._body.clear()
-        self._wake()
+        self.wake()
 
     async def run(self) -> None:
         """The task of this request."""
@@ -92,35 +55,16 @@ class Stream:
         except Exception as error:  # noqa: BLE001 the last place that can log it; the connection carries other requests
             driver.handler_failed(self, error)
         finally:
-            driver.finished(self, self._started)
+            driver.finished(self, self.started)
 
     # For the handler
-
-    async def receive(self) -> Message:
-        while True:
-            if self.disconnected or self.complete:
-                return {"type": "http.disconnect"}
-            if self._body:
-                body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-                self._body.clear()
-                self._driver.body_read(self)
-                self._body_delivered = self.body_ended
-                return {"type": "http.request", "body": body, "more_body": not self.body_ended}
-            if self.body_ended and not self._body_delivered:
-                self._body_delivered = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            if self._expects_continue:
-                self._expects_continue = False
-                if not self._started:
-                    self._driver.write_continue(self)
-            await self._wait()
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if self.disconnected:
             await asyncio.sleep(0)  # a handler that only sends meets its cancellation here
         elif kind == "http.response.body":
-            if not self._started or self.complete:
+            if not self.started or self.complete:
                 raise RuntimeError("a response body was sent before the response start, or after its end")
             body = message.get("body", b"") if self._send_body else b""
             end = not message.get("more_body", False)
@@ -133,7 +77,7 @@ class Stream:
             raise ValueError(f"an HTTP response has no message of type {kind!r}")
 
     def _start(self, message: Message) -> None:
-        if self._started:
+        if self.started:
             raise RuntimeError("the response was started already")
         status: int = message["status"]
         driver = self._driver
@@ -144,7 +88,7 @@ class Stream:
             name, value = header
             if name in _CONNECTION_FIELDS:
                 if name == b"connection" and value.lower() == b"close":
-                    driver.close_after_response()
+                    driver.close_after_response(self.id)
                 continue
             if name == b"date":
                 dated = True
@@ -153,7 +97,7 @@ class Stream:
         if not dated:
             headers.append((b"date", driver.date()))
         self._send_body = status not in _BODILESS and self.scope["method"] != "HEAD"
-        self._started = True
+        self.started = True
         driver.write_headers(self, headers)
 
     async def _write(self, body: bytes, end: bool) -> None:
@@ -175,16 +119,10 @@ class Stream:
                 return
             view = rest
 
-    async def _wait(self) -> None:
-        # One waiter is enough: a handler that reads and writes at once from two tasks gets both woken by turns.
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = self._driver.loop.create_future()
-        await asyncio.shield(waiter)
+    def _body_taken(self) -> None:
+        self._driver.body_read(self)
 
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    wake = _wake
+    def _ask_for_body(self) -> None:
+        if self._expects_continue:
+            self._expects_continue = False
+            self._driver.write_continue(self)

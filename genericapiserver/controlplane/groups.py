@@ -46,6 +46,7 @@ CORE: Final = ControlPlaneGroup(name="", module="core")
 GROUPS: Final[Sequence[ControlPlaneGroup]] = (
     ControlPlaneGroup(name="authentication.k8s.io", module="authentication", stored=False),
     ControlPlaneGroup(name="authorization.k8s.io", module="authorization", stored=False),
+    ControlPlaneGroup(name="rbac.authorization.k8s.io", module="rbac"),
     ControlPlaneGroup(name="admissionregistration.k8s.io", module="admissionregistration"),
 )
 """Every other group that is built, in the order in which they are installed."""

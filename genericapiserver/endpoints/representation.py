@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from genericapiserver.apimachinery.meta import ListMeta, Status
+from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
-from genericapiserver.endpoints.responses import STATUS_KIND
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 
 if TYPE_CHECKING:
@@ -181,22 +180,8 @@ def whole_frame(event_type: EventType, encoded: bytes) -> bytes:
     return b'{"type":"%s","object":%s}\n' % (event_type.value.encode(), encoded.rstrip(b"\n"))
 
 
-def status_frame(scope: "RequestScope", status: Status) -> bytes:
-    """The frame of an ERROR event, which is a Status whatever representation was asked for."""
-    return whole_frame(EventType.ERROR, scope.codec.encode(status, STATUS_KIND))
-
-
-def list_meta_of(stored: StoredList[Any]) -> ListMeta:
-    """The metadata of a stored list."""
-    return ListMeta(
-        resource_version=str(stored.resource_version) if stored.resource_version else "",
-        continue_token=stored.continue_token,
-        remaining_item_count=stored.remaining_item_count,
-    )
-
-
 def list_meta_json(stored: StoredList[Any]) -> bytes:
-    """The same as JSON."""
+    """The metadata of a stored list, as JSON."""
     meta: dict[str, Any] = {}
     if stored.resource_version:
         meta["resourceVersion"] = str(stored.resource_version)

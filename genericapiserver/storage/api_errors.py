@@ -10,7 +10,6 @@ from genericapiserver.apimachinery.errors import (
     ResourceExpiredError,
     StatusError,
     TooLargeResourceVersionError,
-    TooManyRequestsError,
 )
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage.continue_token import LATEST, ContinueTokenError, encode_continue
@@ -57,12 +56,6 @@ def continue_too_old(start: str, prefix: str) -> ResourceExpiredError:
 def too_large(requested: int, current: int, *, retry_after_seconds: int) -> TooLargeResourceVersionError:
     """504 for a revision from the future."""
     return TooLargeResourceVersionError(requested, current, retry_after_seconds=retry_after_seconds)
-
-
-def not_ready(problem: str = "", *, retry_after_seconds: int = 1) -> TooManyRequestsError:
-    """429 while the cache has no state to serve."""
-    text = "storage is (re)initializing" + (f": {problem}" if problem else "")
-    return TooManyRequestsError(text, retry_after_seconds)
 
 
 def deleted_but_corrupt(error: BaseException) -> StatusError:

@@ -148,13 +148,6 @@ class CacheState(Generic[T]):
         first = bisect_right(self._events, revision, self._head, key=_revision)
         return islice(self._events, first, None)
 
-    def get_at(self, key: str, revision: int) -> StoredObject[T] | None:
-        """What was under *key* at *revision*, which is not below `start_rev`."""
-        for event in self.events_after(revision):
-            if event.key == key:
-                return event.previous
-        return self.by_key.get(key)
-
     def items_at(self, prefix: str, start: str, revision: int, limit: int = 0) -> tuple[list[StoredObject[T]], int]:
         """The first *limit* objects (0: all) under *prefix* from *start* on as they were at *revision*, and how many
         there were from *start* on. *revision* is not below `start_rev`."""

@@ -10,7 +10,7 @@ import pytest
 
 from genericapiserver.config import ConfigError
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions, RequestHeaderOptions
-from tests.support.fake_cluster import CONFIG_MAP, CONFIG_MAP_PATH, FakeCluster, fake_cluster
+from tests.support.fake_cluster import CONFIG_MAP, CONFIG_MAP_PATH, Answer, FakeCluster, fake_cluster
 from tests.support.identity_server import (
     PROXY_NAME,
     IdentityServer,
@@ -117,12 +117,12 @@ async def test_a_change_counts_for_open_connections(cluster: FakeCluster, tmp_pa
         ({"requestheader_allowed_names": "[1]"}, "no JSON array of strings"),
         ({"requestheader_username_headers": '{"a": 1}'}, "no JSON array of strings"),
         ({"requestheader_extra_headers_prefix": [""]}, "empty header"),
-        (None, None),
+        (None, ""),
     ],
 )
 async def test_what_breaks_later_leaves_the_last_good_one(
     changes: dict[str, Any] | None,
-    complaint: str | None,
+    complaint: str,
     cluster: FakeCluster,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -165,8 +165,8 @@ async def test_a_cluster_without_a_front_proxy(cluster: FakeCluster, tmp_path: P
         assert await who(server, certificate("proxy"), BOB) == "401"  # the client CA did not sign it
 
 
-FORBIDDEN = (403, {"kind": "Status", "message": f'configmaps "{CONFIG_MAP}" is forbidden: no'}, [])
-BROKEN = (500, {"kind": "Status", "message": "etcd is down"}, [])
+FORBIDDEN: Answer = (403, {"kind": "Status", "message": f'configmaps "{CONFIG_MAP}" is forbidden: no'}, [])
+BROKEN: Answer = (500, {"kind": "Status", "message": "etcd is down"}, [])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ BROKEN = (500, {"kind": "Status", "message": "etcd is down"}, [])
     ],
 )
 async def test_a_lookup_that_fails_ends_the_start_unless_tolerated(
-    answer: tuple[int, dict[str, Any], list[tuple[bytes, bytes]]],
+    answer: Answer,
     problem: str,
     cluster: FakeCluster,
     tmp_path: Path,

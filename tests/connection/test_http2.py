@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, StreamEnded
 from h2.settings import SettingCodes
 
 from genericapiserver.asgi import Receive, Scope, Send, read_body, send_response
@@ -437,6 +438,25 @@ async def test_the_extension_closes_the_connection_after_what_runs(serve: Serve,
         gate.go.set()
         await client.until_closed()
         assert client.responses[held].body == b"held"
+
+
+async def test_goaway_waits_for_the_end_of_a_slow_answer(serve: Serve, client_context: Contexts) -> None:
+    """A client that has not seen the end of its answer takes a GOAWAY for the loss of it."""
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"]["genericapiserver.close_connection"]()
+        for turn in range(3):
+            await asyncio.sleep(0.01)  # as for a question to another server
+            if not turn:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"part", "more_body": turn < 2})
+
+    async with serve(slow) as running, h2_client(running.port, client_context()) as client:
+        assert (await client.request("/")).body == b"part" * 3
+        await client.until(lambda: client.goaway is not None)
+        kinds = [type(event) for event in client.events]
+        assert kinds.index(StreamEnded) < kinds.index(ConnectionTerminated)
+        await client.until_closed()
 
 
 async def test_a_clients_goaway_lets_its_requests_end(serve: Serve, client_context: Contexts) -> None:

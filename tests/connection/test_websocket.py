@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 
+import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -158,18 +159,6 @@ async def test_stop_tells_a_websocket_that_the_server_goes_away(serve: Serve, cl
         assert await stopping
 
 
-async def test_a_handshake_that_is_none_is_refused_and_the_connection_closed(
-    serve: Serve, client_context: Contexts
-) -> None:
-    async with serve(echo) as running:
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
-        )
-        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
-        writer.transport.abort()
-
-
 async def test_the_status_line_of_a_handshake_has_its_reason(serve: Serve, client_context: Contexts) -> None:
     async with serve(echo) as running:
         reader, writer = await asyncio.open_connection(
@@ -183,7 +172,25 @@ async def test_the_status_line_of_a_handshake_has_its_reason(serve: Serve, clien
         writer.transport.abort()
 
 
-async def test_an_upgrade_that_connection_does_not_name_is_no_websocket(serve: Serve, client_context: Contexts) -> None:
+KEY, VERSION = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"Sec-WebSocket-Version: 13\r\n"
+UPGRADE = b"Connection: close, Upgrade\r\nUpgrade: websocket\r\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Connection: close\r\nUpgrade: websocket\r\n" + KEY + VERSION,  # Connection does not name it
+        UPGRADE,
+        UPGRADE + KEY,
+        UPGRADE + VERSION,
+        UPGRADE + KEY + b"Sec-WebSocket-Version: 8\r\n",
+        UPGRADE + b"Sec-WebSocket-Key: c2hvcnQ=\r\n" + VERSION,
+        UPGRADE + b"Sec-WebSocket-Key: ?\r\n" + VERSION,
+    ],
+)
+async def test_what_is_no_whole_handshake_is_a_plain_request(
+    lines: bytes, serve: Serve, client_context: Contexts
+) -> None:
     async def say_what_it_is(scope: Scope, receive: Receive, send: Send) -> None:
         await send_response(send, 200, scope["type"].encode(), b"text/plain")
 
@@ -191,6 +198,6 @@ async def test_an_upgrade_that_connection_does_not_name_is_no_websocket(serve: S
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
         )
-        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\nhttp")
         writer.transport.abort()

@@ -439,10 +439,6 @@ NO_HTTP = {
     "an unknown expectation": (head(HOST, TYPE, LENGTH, b"Expect: the-unexpected") + BODY, 417),
     "a head of two megabytes": (head(HOST, b"X: " + b"a" * 2**21, line=b"GET / HTTP/1.1"), 431),
     "a path of two megabytes": (head(HOST, line=b"GET /" + b"a" * 2**21 + b" HTTP/1.1"), 431),
-    "an upgrade without a key": (
-        head(HOST, b"Connection: Upgrade", b"Upgrade: websocket", line=b"GET /healthz HTTP/1.1"),
-        400,
-    ),
     "an unknown method": (head(HOST, CLOSE, line=b"BREW " + FLUNDERS.encode() + b" HTTP/1.1"), 405),
 }
 

@@ -74,7 +74,7 @@ def test_everybody_may_ask_about_themselves(admin: HTTPSClient) -> None:
 
 def test_a_local_review_asks_about_its_own_namespace(admin: HTTPSClient) -> None:
     path = f"{AUTHORIZATION}/namespaces/a/localsubjectaccessreviews"
-    spec = {"resourceAttributes": GET_PODS | {"namespace": "a"}, "user": "bob"}
+    spec: dict[str, Any] = {"resourceAttributes": GET_PODS | {"namespace": "a"}, "user": "bob"}
     document = admin.request("POST", path, review("LocalSubjectAccessReview", spec)).json()
     assert document["status"] == {"allowed": False}
     assert document["metadata"]["namespace"] == "a"
@@ -214,6 +214,8 @@ def test_a_token_that_nobody_gave_out_is_that_of_nobody(admin: HTTPSClient) -> N
     status = ask(admin, "TokenReview", {"token": "x"})["status"]
     assert "authenticated" not in status
     assert status["user"] == {}
+    for odd in ("x y", "x\ny", " x"):
+        assert ask(admin, "TokenReview", {"token": odd})["status"] == {"user": {}, "error": "invalid bearer token"}
     refused = admin.request("POST", f"{AUTHENTICATION}/tokenreviews", review("TokenReview", {}))
     assert refused.status == 400
     assert refused.json()["message"] == "token is required for TokenReview in authentication"

@@ -144,7 +144,7 @@ def test_a_mutating_webhook_changes_what_is_stored(server: Standalone, pair: Iss
     def labelled(name: str) -> bool:
         status, body = create(server, name)
         assert status == 201
-        return body["metadata"].get("labels", {}).get("hooked") == "yes"
+        return bool(body["metadata"].get("labels", {}).get("hooked") == "yes")
 
     names = (f"mutated-{number}" for number in range(10_000))
     with webhook(decide, pair) as url, registered(server, configuration("MutatingWebhookConfiguration", url)):

@@ -25,7 +25,9 @@ from tests.support.pki import SERVER, issue
 CONFIG_MAP_PATH = "/api/v1/namespaces/kube-system/configmaps"
 CONFIG_MAP = "extension-apiserver-authentication"
 
-Fails = Callable[[str], "tuple[int, dict[str, Any], list[tuple[bytes, bytes]]] | None"]
+Answer = tuple[int, dict[str, Any], list[tuple[bytes, bytes]]]
+"""Status, body and headers."""
+Fails = Callable[[str], Answer | None]
 
 
 @attrs.define(eq=False)
@@ -145,10 +147,10 @@ async def fake_cluster(**settings: Any) -> AsyncIterator[FakeCluster]:
 
 
 async def _body(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return body
 

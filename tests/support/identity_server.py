@@ -177,6 +177,7 @@ async def identity_server(
     authorizer: Authorizer | None = None,
     api_audiences: tuple[str, ...] = (),
     extend: Callable[[GenericAPIServer], None] = lambda _: None,
+    sni_cert_keys: Sequence[str] = (),
 ) -> AsyncIterator[IdentityServer]:
     """Serve; everything is allowed without an *authorizer*. *extend* may add handlers."""
     certificate, key = write_pair(folder, serving_pair())
@@ -184,7 +185,10 @@ async def identity_server(
     config.authentication.api_audiences = api_audiences
     async with config.closed_on_error():
         SecureServingOptions(
-            listener=create_listener("127.0.0.1", 0), cert_file=str(certificate), key_file=str(key)
+            listener=create_listener("127.0.0.1", 0),
+            cert_file=str(certificate),
+            key_file=str(key),
+            sni_cert_keys=list(sni_cert_keys),
         ).apply_to(config)
         await (authentication or options(folder)).apply_to(config, config.secure_serving)
         config.authorization.authorizer = authorizer or AlwaysAllowAuthorizer()

@@ -72,6 +72,8 @@ class WebhookServer:
     authority: Issued = AUTHORITY
     asked: list[Asked] = attrs.field(factory=list)
     protocols: list[str | None] = attrs.field(factory=list)
+    closes: bool = False
+    """Whether it hangs up after each answer."""
     _tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
 
     @property
@@ -98,6 +100,8 @@ class WebhookServer:
                     return
                 writer.write(answer if isinstance(answer, bytes) else http_response(json.dumps(answer).encode()))
                 await writer.drain()
+                if self.closes:
+                    return
         except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass  # the client has gone, or the test is over: asyncio logs a task that ends otherwise
         finally:
@@ -121,11 +125,16 @@ def http_response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 @contextlib.asynccontextmanager
 async def webhook_server(
-    answer: Answering = allow, *, issuer: Issued = AUTHORITY, dns: tuple[str, ...] = (), **certificate: Any
+    answer: Answering = allow,
+    *,
+    issuer: Issued = AUTHORITY,
+    dns: tuple[str, ...] = (),
+    ips: tuple[str, ...] = ("127.0.0.1",),
+    **certificate: Any,
 ) -> AsyncIterator[WebhookServer]:
-    """Serve *answer* with a certificate of *issuer* for 127.0.0.1 and *dns*."""
+    """Serve *answer* with a certificate of *issuer* for *ips* and *dns*."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    issue("webhook", issuer, dns=dns, ips=("127.0.0.1",), **certificate).load_into(context)
+    issue("webhook", issuer, dns=dns, ips=ips, **certificate).load_into(context)
     context.set_alpn_protocols(["http/1.1"])
     server = WebhookServer(0, answer)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)

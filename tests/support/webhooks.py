@@ -153,7 +153,7 @@ def write(operation: Operation = Operation.CREATE, **more: Any) -> Attributes:
     return Attributes(**arguments)
 
 
-def annotations(attributes: Attributes) -> dict[str, str]:
+def audit_annotations(attributes: Attributes) -> dict[str, str]:
     """What the audit log is told, of every level."""
     found: Mapping[str, Annotation] = attributes.annotations
     return {key: annotation.value for key, annotation in found.items()}

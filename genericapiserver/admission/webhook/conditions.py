@@ -12,11 +12,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genericapiserver.admission.attributes import Attributes
-from genericapiserver.admission.expressions import OBJECT, OLD_OBJECT, REQUEST, match_environment, request_values
+from genericapiserver.admission.expressions import (
+    OBJECT,
+    OLD_OBJECT,
+    REQUEST,
+    ExpressionAuthorizer,
+    authorizer_values,
+    match_environment,
+    request_values,
+)
 from genericapiserver.admission.matching import Match
 from genericapiserver.admission.versioned import VersionedObjects
 from genericapiserver.admission.webhook.metrics import MatchConditionMetrics
 from genericapiserver.apis.admissionregistration_v1 import MatchCondition
+from genericapiserver.authorization import Authorizer
 
 if TYPE_CHECKING:
     from genericapiserver.cel import Program
@@ -56,10 +65,12 @@ class MatchConditions:
         kind: str,
         step: str,
         fails: bool,
+        authorizer: Authorizer | None = None,
         metrics: MatchConditionMetrics | None = None,
     ) -> None:
         self._name, self._kind, self._step = name, kind, step
         self._fails = fails
+        self._authorizer = authorizer
         self._metrics = metrics
         self._programs: list[Program | ConditionError] = []
         for condition in conditions:
@@ -68,10 +79,10 @@ class MatchConditions:
             except ConditionError as error:
                 self._programs.append(error)
 
-    def hold(self, attributes: Attributes, match: Match, objects: VersionedObjects) -> bool:
+    async def hold(self, attributes: Attributes, match: Match, objects: VersionedObjects) -> bool:
         """Whether the write fulfils all of them. Raises ConditionError."""
         started = time.perf_counter()
-        false, failures = self._evaluate(attributes, match, objects)
+        false, failures = await self._evaluate(attributes, match, objects)
         failed = bool(failures) and not false
         if (metrics := self._metrics) is not None:
             labels = (self._name, self._kind, self._step, attributes.operation)
@@ -84,7 +95,9 @@ class MatchConditions:
             raise ConditionError(failures[0] if len(failures) == 1 else f"[{', '.join(failures)}]")
         return not false and not failed
 
-    def _evaluate(self, attributes: Attributes, match: Match, objects: VersionedObjects) -> tuple[bool, list[str]]:
+    async def _evaluate(
+        self, attributes: Attributes, match: Match, objects: VersionedObjects
+    ) -> tuple[bool, list[str]]:
         """Whether a condition is false, and what is wrong with those before it that cannot be decided."""
         from genericapiserver.cel import MATCH_CONDITIONS_BUDGET, Budget, BudgetExceededError, EvaluationError
 
@@ -92,7 +105,9 @@ class MatchConditions:
             OBJECT: objects.object,
             OLD_OBJECT: objects.old_object,
             REQUEST: request_values(attributes, match.kind, match.resource),
+            **authorizer_values(attributes),
         }
+        authorize = ExpressionAuthorizer(self._authorizer, attributes.user)
         activation = None
         budget = Budget(MATCH_CONDITIONS_BUDGET)
         failures: list[str] = []
@@ -102,10 +117,12 @@ class MatchConditions:
                 continue
             activation = activation or program.environment.activation(values)
             try:
-                result = program.evaluate(activation, budget)
+                result = await program.evaluate_async(activation, budget, authorize)
             except BudgetExceededError as error:
-                failures.append(str(error))
-                break  # nothing is left for the others
+                failures.append(f"expression '{program.expression}' resulted in error: {error}")
+                if not budget.remaining:
+                    break  # nothing is left for the others
+                continue
             except EvaluationError as error:
                 failures.append(f"expression '{program.expression}' resulted in error: {error}")
                 continue

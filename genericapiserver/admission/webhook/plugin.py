@@ -19,6 +19,7 @@ from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apis.admissionregistration_v1 import GROUP_VERSION, IGNORE, set_configuration_defaults
+from genericapiserver.authorization import Authorizer
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.metrics import MetricsRegistry
 
@@ -37,6 +38,7 @@ class WebhookPlugin(ReadyHandler):
         super().__init__(*Operation)
         self._clients = clients or WebhookClients()
         self._metrics: MetricsRegistry | None = None
+        self._authorizer: Authorizer | None = None
         self._informers: InformerFactory | None = None
         self._namespaces: Namespaces | None = None
         self._source: WebhookSource | None = None
@@ -53,6 +55,9 @@ class WebhookPlugin(ReadyHandler):
     def set_metrics(self, metrics: MetricsRegistry) -> None:
         self._caller = WebhookCaller(self._clients, WebhookMetrics(metrics))
         self._condition_metrics = MatchConditionMetrics(metrics)
+
+    def set_authorizer(self, authorizer: Authorizer | None) -> None:
+        self._authorizer = authorizer
 
     def set_informers(self, informers: InformerFactory) -> None:
         self._informers = informers
@@ -83,6 +88,7 @@ class WebhookPlugin(ReadyHandler):
             kind="webhook",
             step=self.step,
             fails=webhook.failure_policy != IGNORE,
+            authorizer=self._authorizer,
             metrics=self._condition_metrics,
         )
 
@@ -112,7 +118,7 @@ class WebhookPlugin(ReadyHandler):
         if match is None or hook.conditions is None:
             return match
         try:
-            return match if hook.conditions.hold(attributes, match, versioned.at(match.kind)) else None
+            return match if await hook.conditions.hold(attributes, match, versioned.at(match.kind)) else None
         except ConditionError as error:
             # Under the policy Ignore such an error has been taken for false already.
             raise ForbiddenError(attributes.resource.group_resource, attributes.name, error) from error

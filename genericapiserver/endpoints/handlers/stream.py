@@ -7,7 +7,9 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from genericapiserver.asgi import asks_for_websocket
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
+from genericapiserver.endpoints.handlers.watch_websocket import refuse_handshake
 from genericapiserver.endpoints.request_scope import RequestScope
 
 DEFAULT_MEDIA_TYPE: Final = "application/octet-stream"
@@ -31,6 +33,8 @@ async def stream_resource(request: APIRequest, scope: RequestScope, streamer: An
         return APIResponse(204)
     if request.scope["type"] == "websocket":
         return await _send_to_websocket(request, streamed.body)
+    if asks_for_websocket(request.scope):
+        return await refuse_handshake(request)
     media_type = streamed.media_type or DEFAULT_MEDIA_TYPE
     headers = [(b"content-type", media_type.encode())]
     await request.send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 from genericapiserver.aio import Signal
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.watch import EventType
-from genericapiserver.asgi import Receive
+from genericapiserver.asgi import Receive, asks_for_websocket
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
-from genericapiserver.endpoints.handlers.watch_websocket import open_websocket
+from genericapiserver.endpoints.handlers.watch_websocket import open_websocket, refuse_handshake
 from genericapiserver.endpoints.metrics import WatchMetrics
 from genericapiserver.endpoints.representation import CHUNK_BYTES
 from genericapiserver.endpoints.request_scope import RequestScope
@@ -58,6 +58,8 @@ class WatchServer:
                 sender = await open_websocket(request)
                 if sender is None:
                     return APIResponse(request.context.response_status, streamed=True)
+            elif asks_for_websocket(request.scope):
+                return await refuse_handshake(request)
             else:
                 sender = await _open_http(request, representation.content_type)
             return await self._serve_until_end(

@@ -7,7 +7,7 @@ required, and at most one subprotocol may be offered, which is then agreed on.
 from collections.abc import Sequence
 
 from genericapiserver.asgi import header_value
-from genericapiserver.endpoints.api_request import APIRequest
+from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 
 NORMAL_CLOSURE = 1000
 
@@ -27,6 +27,16 @@ class WebsocketSender:
 
     async def end(self) -> None:
         await self._send({"type": "websocket.close", "code": NORMAL_CLOSURE})
+
+
+async def refuse_handshake(request: APIRequest) -> APIResponse:
+    """Answer a handshake without a key, or of another version than 13."""
+    request.context.response_headers.clear()
+    version = header_value(request.scope, b"sec-websocket-version")
+    headers = [] if version is not None and version.strip() == "13" else [(b"sec-websocket-version", b"13")]
+    await request.send({"type": "http.response.start", "status": 400, "headers": headers})
+    await request.send({"type": "http.response.body", "body": b""})
+    return APIResponse(400, streamed=True)
 
 
 async def open_websocket(request: APIRequest) -> WebsocketSender | None:

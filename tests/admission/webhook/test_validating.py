@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from genericapiserver.admission import Operation
+from genericapiserver.admission.webhook import ValidatingWebhooks
 from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.errors import BadRequestError, InternalError, StatusError
+from genericapiserver.authorization import AuthorizationAttributes, AuthorizationResult, Decision
+from genericapiserver.authorization.interfaces import FunctionAuthorizer
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.demo_api import V1, V1BETA1
 from tests.support.webhook_server import Answer, Asked, reviewed, webhook_server
-from tests.support.webhooks import annotations, configure, hook, samples, validating, write
+from tests.support.webhooks import audit_annotations, configure, hook, samples, validating, write
 
 NOWHERE = {"url": "https://127.0.0.1:1/hook"}
 
@@ -112,7 +115,7 @@ async def test_a_yes_carries_annotations_and_warnings() -> None:
     ) as server:
         attributes = write()
         assert await outcome(validating(hook("allow.example.com", server.client_config())), attributes) is None
-    assert annotations(attributes) == {"allow.example.com/key1": "value1"}
+    assert audit_annotations(attributes) == {"allow.example.com/key1": "value1"}
     assert attributes.context.warnings is not None
     assert attributes.context.warnings.headers == [(b"warning", b'299 - "mind the gap"')]
 
@@ -166,7 +169,7 @@ async def test_ignored_failures_are_written_down() -> None:
     attributes = write()
     assert await outcome(validating(unmatched, *hooks, registry=registry), attributes) is None
     prefix = "failed-open.validating.webhook.admission.k8s.io/round_0_index_"
-    assert annotations(attributes) == {f"{prefix}{index}": f"w{index}.example.com" for index in range(3)}
+    assert audit_annotations(attributes) == {f"{prefix}{index}": f"w{index}.example.com" for index in range(3)}
     assert sum(samples(registry, "apiserver_admission_webhook_fail_open_count").values()) == 3
     assert samples(registry, "apiserver_admission_webhook_rejection_count") == {}
 
@@ -355,7 +358,7 @@ async def test_what_fails_in_an_unforeseen_way_follows_the_policy(
     if error is not None:
         assert error.message == "Internal error occurred: ValidatingAdmissionWebhook/w.example.com has panicked: burst"
     else:
-        assert list(annotations(attributes).values()) == ["w.example.com"]
+        assert list(audit_annotations(attributes).values()) == ["w.example.com"]
 
 
 @pytest.mark.parametrize(
@@ -386,6 +389,24 @@ async def test_match_conditions(expressions: list[str], policy: str, asked: bool
     assert bool(server.asked) is asked
     if error is not None:
         assert error.code == 403
+
+
+@pytest.mark.parametrize(("allowed", "asked"), [("alice", True), ("bob", False)])
+async def test_conditions_may_ask_the_authorizer(allowed: str, asked: bool) -> None:
+    def authorize(attributes: AuthorizationAttributes) -> AuthorizationResult:
+        assert (attributes.verb, attributes.resource, attributes.name) == ("break-glass", "gadgets", "a")
+        assert attributes.user is not None
+        decision = Decision.ALLOW if attributes.user.name == allowed else Decision.NO_OPINION
+        return AuthorizationResult(decision)
+
+    expression = "authorizer.requestResource.check('break-glass').allowed()"
+    async with webhook_server() as server:
+        plugin = ValidatingWebhooks()
+        plugin.set_authorizer(FunctionAuthorizer(authorize))
+        conditions = [{"name": "c", "expression": expression}]
+        configure(plugin, ("c", [hook("w.example.com", server.client_config(), matchConditions=conditions)]))
+        assert await outcome(plugin, write()) is None
+    assert bool(server.asked) is asked
 
 
 async def test_a_condition_that_does_not_compile_lets_nothing_pass() -> None:

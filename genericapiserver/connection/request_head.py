@@ -1,0 +1,51 @@
+"""What the parsers of requests forgive and a server behind an authenticating proxy must not.
+
+A proxy that reads a request differently from the server behind it can be made to pass on headers that it would have
+removed, such as the name of a user (CVE-2019-16276 and its kin). So what two parsers may read in two ways is refused:
+folded header lines, lines that end without a CR, control characters in values.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_END: Final = re.compile(rb"\n\r?\n")
+_FORGIVEN: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
+_CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
+"""All but the tab (Go httpguts.ValidHeaderFieldValue)."""
+
+
+def has_controls(values: Iterable[bytes]) -> bool:
+    """Whether a header value holds what no value may hold."""
+    joined = b"".join(values)
+    return len(joined.translate(None, _CONTROLS)) != len(joined)
+
+
+class HeadScanner:
+    """Looks at the bytes of one HTTP/1.1 request head after the other, in whatever pieces they come."""
+
+    __slots__ = ("_ended", "_tail")
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self._ended = False
+
+    def start(self, data: bytes = b"") -> bool:
+        """Begin the next head, of which *data* is there already; like `scan`."""
+        self._tail = b""
+        self._ended = False
+        return self.scan(data)
+
+    def scan(self, data: bytes) -> bool:
+        """Take more bytes; false once the head has a folded line, or one without a CR. What follows it is not looked at."""
+        if self._ended:
+            return True
+        tail = self._tail
+        text = tail + data
+        end = _END.search(text)
+        if end is not None:
+            self._ended = True
+            text = text[: end.end()]
+        self._tail = text[-3:]
+        # The last byte before this piece may be the start of what is looked for; the ones before it have been judged.
+        return _FORGIVEN.search(text, max(0, len(tail) - 1)) is None

@@ -1,0 +1,55 @@
+"""The command line of `genericapiserver serve`, as far as it is not a sample's too."""
+
+import pytest
+
+from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
+from genericapiserver.builder import Resource, ResourceServerOptions
+from genericapiserver.builder.program import _is_plugin
+from genericapiserver.component import FeatureGateError
+from genericapiserver.config import ConfigError
+from genericapiserver.options.flags import FlagSet
+from tests.support.demo_api import Gadget
+
+
+def parsed(*arguments: str) -> ResourceServerOptions:
+    options = ResourceServerOptions([Resource(Gadget, group="things.example.com", version="v1")], name="things")
+    flags = FlagSet("things")
+    options.add_flags(flags)
+    flags.parse(list(arguments))
+    options.complete()
+    return options
+
+
+def test_feature_gates_are_set_by_a_flag() -> None:
+    assert not parsed().feature_gate.enabled("ConstrainedImpersonation")
+    assert parsed("--feature-gates=ConstrainedImpersonation=true").feature_gate.enabled("ConstrainedImpersonation")
+    assert parsed().validate() == []
+
+
+def test_a_gate_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(FeatureGateError, match="unrecognized feature gate: Nope"):
+        parsed("--feature-gates=Nope=true")
+
+
+def test_plugins_have_names_of_their_own() -> None:
+    @validating_plugin(Operation.CREATE)
+    def check(attributes: Attributes) -> None: ...
+
+    resources = [Resource(Gadget, group="things.example.com", version="v1")]
+    options = ResourceServerOptions(resources, name="things", plugins=[check])
+    assert options.recommended.admission is not None
+    assert options.recommended.admission.plugins.order[-1] == "check"
+    with pytest.raises(
+        ConfigError, match='admission plugin "check" was registered twice: give one of them another name'
+    ):
+        ResourceServerOptions(resources, name="things", plugins=[check, check])
+
+
+def test_objects_of_a_module_are_plugins_and_classes_are_not() -> None:
+    @mutating_plugin()
+    def change(attributes: Attributes) -> None: ...
+
+    assert _is_plugin(change)
+    assert not _is_plugin(type(change))
+    assert not _is_plugin(AdmissionChain)
+    assert not _is_plugin(Operation.CREATE)
