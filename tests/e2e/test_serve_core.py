@@ -24,6 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HTTPSClient]:
     with standalone(folder, free_port(), "--serve-core") as running:
+        for name in ("a", "c"):
+            assert running.admin.request("POST", NAMESPACES, namespace(name)).status == 201
         yield running.admin
         running.process.stop()
 
@@ -43,7 +45,9 @@ def test_discovery_lists_both(server: HTTPSClient) -> None:
     assert {name: found[name]["namespaced"] for name in found} == {"events": True, "namespaces": False}
 
 
-def test_the_default_namespace_is_there_from_the_start(server: HTTPSClient) -> None:
+def test_the_systems_namespaces_are_there_from_the_start(server: HTTPSClient) -> None:
+    for name in ("kube-system", "kube-public", "kube-node-lease"):
+        assert server.get(f"{NAMESPACES}/{name}").status == 200
     found = server.get(f"{NAMESPACES}/default").json()
     assert found["status"] == {"phase": "Active"}
     assert found["metadata"]["labels"] == {"kubernetes.io/metadata.name": "default"}
@@ -86,13 +90,18 @@ def test_events_are_selected_by_what_they_are_about(server: HTTPSClient) -> None
 
 
 def test_an_event_elsewhere_than_its_object_is_refused(server: HTTPSClient) -> None:
-    refused = server.request("POST", f"{NAMESPACES}/b/events", an_event("three", "f"))
+    refused = server.request("POST", f"{NAMESPACES}/c/events", an_event("three", "f"))
     assert refused.status == 422, refused.body
 
 
 def test_an_event_may_be_reported_by_an_update(server: HTTPSClient) -> None:
     assert server.request("PUT", f"{EVENTS}/four", an_event("four", "f")).status == 201
     assert server.request("PUT", f"{EVENTS}/four", an_event("four", "f")).status == 200
+
+
+def test_events_of_a_namespace_that_does_not_exist_are_refused(server: HTTPSClient) -> None:
+    refused = server.request("POST", f"{NAMESPACES}/nowhere/events", an_event("five", "f"))
+    assert (refused.status, refused.json()["message"]) == (404, 'namespaces "nowhere" not found')
 
 
 def test_a_second_start_finds_the_namespaces_of_the_first(tmp_path: Path) -> None:
