@@ -66,6 +66,7 @@ def with_authentication(
             logger.exception("Unable to authenticate the request")
             failure = ""
         seconds = perf_counter() - start
+        context.add_latency("authentication", seconds)
         if response is None or failure is not None:
             if failure:
                 logger.warning("Unable to authenticate the request: %s", failure)
@@ -81,6 +82,10 @@ def with_authentication(
             close_connection(scope, context.response_headers)
         context.user = user
         context.audiences = response.audiences
+        for key, value in response.audit_annotations:
+            context.add_audit_annotation(key, value)
+        for text in response.warnings:
+            context.add_warning(text)
         if metrics is not None:
             metrics.success(user.name, seconds)
         if observe_latency is not None:

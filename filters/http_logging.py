@@ -8,6 +8,7 @@ from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value
 from genericapiserver.audit import shortened_audit_id
 from genericapiserver.request import RequestContext, request_context
+from genericapiserver.request.redact import without_secrets
 from genericapiserver.request.reporting import normalized_verb
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def _line(scope: Scope, context: RequestContext, seconds: float) -> str:
     client = scope.get("client")
     pairs: list[tuple[str, str | int]] = [
         ("verb", normalized_verb(context.method, context.request_info, scope["query_string"])),
-        ("URI", context.request_uri),
+        ("URI", without_secrets(context.request_uri)),
         ("latency", f"{seconds * 1000:.6g}ms"),
         ("userAgent", header_value(scope, b"user-agent") or ""),
         ("audit-ID", shortened_audit_id(context.audit_id)),

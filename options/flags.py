@@ -110,6 +110,8 @@ class FlagSet:
         self._flags: dict[str, _Flag] = {}
         self._defaults: dict[str, Any] = {}
         self._aliases: dict[str, str] = {}
+        self.given: set[str] = set()
+        """The names of flags that were parsed, whatever their values."""
 
     def add(
         self, name: str, type: FlagType, target: object, attribute: str, help: str, *, aliases: Iterable[str] = ()
@@ -132,11 +134,11 @@ class FlagSet:
 
     def parse(self, arguments: Sequence[str]) -> None:
         """Set what *arguments* say, in their order. Raises FlagError at the first that is wrong, HelpRequested at -h."""
-        seen: set[str] = set()
+        self.given.clear()
         for option, text in self._given(arguments):
             name = self._aliases.get(option, option)
-            self._flags[name].set(text, again=name in seen)
-            seen.add(name)
+            self._flags[name].set(text, again=name in self.given)
+            self.given.add(name)
 
     def _given(self, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The options among *arguments* with their values as text."""

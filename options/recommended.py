@@ -7,7 +7,7 @@ flags themselves.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genericapiserver.admission import PluginInitializer
 from genericapiserver.apimachinery.schema import GroupVersion
@@ -24,6 +24,9 @@ from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+
+if TYPE_CHECKING:
+    from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 
 HTTP2_MAX_STREAMS = 1000
 """One HTTP/2 connection of an aggregator carries the watches of every user."""
@@ -43,7 +46,10 @@ class RecommendedOptions:
         self.secure_serving: SecureServingOptions | None = SecureServingOptions(
             http2_max_streams_per_connection=HTTP2_MAX_STREAMS
         )
-        self.authentication: DelegatingAuthenticationOptions | None = DelegatingAuthenticationOptions()
+        self.authentication: DelegatingAuthenticationOptions | BuiltInAuthenticationOptions | None = (
+            DelegatingAuthenticationOptions()
+        )
+        """Another server decides who somebody is, or this one."""
         self.authorization: DelegatingAuthorizationOptions | BuiltInAuthorizationOptions | None = (
             DelegatingAuthorizationOptions()
         )

@@ -296,7 +296,7 @@ class StorageFactory:
             backend = new_backend(
                 self._engine,
                 self._storage,
-                codec=self._options.serializer.storage_codec(version, object_type),
+                codec=self._options.serializer.storage_codec(self._version_with(object_type, version), object_type),
                 object_type=object_type,
                 resource_prefix=resource_prefix,
                 attributes=attributes,
@@ -312,6 +312,13 @@ class StorageFactory:
             delete_collection_workers=self._options.delete_collection_workers,
             storage_version=version,
         )
+
+    def _version_with(self, object_type: type[Any], version: GroupVersion) -> GroupVersion:
+        """*version*, or for a kind that it does not have the preferred one of those that do: a beta in a stable group."""
+        scheme = self._options.serializer.scheme
+        name = object_type.__name__
+        versions = (version, *scheme.prioritized_versions_for_group(version.group))
+        return next((each for each in versions if scheme.recognizes(each.with_kind(name))), version)
 
     def storage_version(self, group: str) -> GroupVersion:
         """Raises ConfigError for a group that the scheme does not have."""

@@ -48,6 +48,8 @@ def delete_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
     async def validate(old: Any) -> None:
         final = _final(attributes, object=None, old_object=_copy(old))
         await chain.admit(final)
+        # What a mutating plugin did to the old object is not what is stored, and only that is to be judged.
+        final.old_object = _copy(old)
         await chain.validate(final)
 
     return validate

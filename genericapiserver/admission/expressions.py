@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from genericapiserver.admission.attributes import Attributes
-from genericapiserver.admission.webhook.review import options_document
 from genericapiserver.apimachinery.schema import GroupVersionKind, GroupVersionResource
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.authorization import AuthorizationAttributes, Authorizer, Decision
@@ -82,6 +81,9 @@ def match_environment() -> "Environment":
 
 def request_values(attributes: Attributes, kind: GroupVersionKind, resource: GroupVersionResource) -> dict[str, Any]:
     """`request` for a write that was matched as *kind* and *resource*."""
+    # The package of webhooks imports this module, so its documents can be asked for when it is complete.
+    from genericapiserver.admission.webhook.review import options_document
+
     user = attributes.user
     return {
         "kind": _kind(kind),

@@ -4,6 +4,9 @@ from typing import Final
 
 from genericapiserver.admission import lifecycle
 from genericapiserver.admission.lifecycle import NamespaceLifecycle
+from genericapiserver.admission.policy import MutatingPolicies, ValidatingPolicies
+from genericapiserver.admission.policy import mutating as mutating_policies
+from genericapiserver.admission.policy import validating as validating_policies
 from genericapiserver.admission.registry import PluginRegistry
 from genericapiserver.admission.webhook import (
     MutatingWebhooks,
@@ -26,6 +29,8 @@ def register_all(registry: PluginRegistry, *, services: ServiceResolver | None =
         lambda configuration: MutatingWebhooks.from_configuration(configuration, services),
         reads=(REGISTRATION,),
     )
+    registry.register(mutating_policies.NAME, lambda configuration: MutatingPolicies(), reads=(REGISTRATION,))
+    registry.register(validating_policies.NAME, lambda configuration: ValidatingPolicies(), reads=(REGISTRATION,))
     registry.register(
         validating.NAME,
         lambda configuration: ValidatingWebhooks.from_configuration(configuration, services),

@@ -3,10 +3,11 @@
 Mirrors pkg/authentication/authenticator/{audiences,audagnostic}.go.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import attrs
 
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.authentication.interfaces import (
     AuthenticationError,
     AuthenticationRequest,
@@ -19,6 +20,11 @@ from genericapiserver.authentication.interfaces import (
 def intersect(wanted: Collection[str], given: Collection[str]) -> tuple[str, ...]:
     """What both hold, in the order of *wanted*."""
     return tuple(audience for audience in wanted if audience in given)
+
+
+def quoted(audiences: Iterable[str]) -> str:
+    """A list as messages show it, Go's %q: `["a" "b"]`."""
+    return "[" + " ".join(quote(audience) for audience in audiences) + "]"
 
 
 @attrs.frozen

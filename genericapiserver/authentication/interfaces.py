@@ -31,10 +31,16 @@ class AggregateAuthenticationError(AuthenticationError):
 
 @attrs.frozen
 class AuthenticationResponse:
-    """A user, and the audiences the credentials were good for (empty: the authenticator knows no audiences)."""
+    """A user, and the audiences the credentials were good for (empty: the authenticator knows no audiences).
+
+    *audit_annotations* and *warnings* belong to every request with these credentials, also when the response was
+    remembered from an earlier one: that is why they stand here.
+    """
 
     user: UserInfo
     audiences: tuple[str, ...] = ()
+    audit_annotations: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def _ignore_warning(text: str) -> None:
@@ -45,7 +51,7 @@ def _ignore_warning(text: str) -> None:
 class AuthenticationRequest:
     """A request as authenticators see it: its ASGI scope, the audiences it must be good for, and where to warn."""
 
-    scope: Scope
+    scope: Scope = attrs.field(repr=False)  # it has credentials, which must not get into a log
     audiences: tuple[str, ...] = ()
     add_warning: Callable[[str], None] = _ignore_warning
 

@@ -165,3 +165,27 @@ class DelegationMetrics:
     def observe(self, code: str, seconds: float) -> None:
         self._requests.labels(code).inc()
         self._durations.labels(code).observe(seconds)
+
+
+class ServiceAccountTokenMetrics:
+    """Observed by the authenticator of service account tokens (pkg/serviceaccount/metrics.go of k8s.io/kubernetes)."""
+
+    def __init__(self, registry: MetricsRegistry) -> None:
+        self._legacy = registry.counter(
+            "serviceaccount_legacy_tokens_total", "[ALPHA] Cumulative legacy service account tokens used"
+        )
+        self._stale = registry.counter(
+            "serviceaccount_stale_tokens_total", "[ALPHA] Cumulative stale projected service account tokens used"
+        )
+        self._valid = registry.counter(
+            "serviceaccount_valid_tokens_total", "[ALPHA] Cumulative valid projected service account tokens used"
+        )
+
+    def legacy(self) -> None:
+        self._legacy.inc()
+
+    def stale(self) -> None:
+        self._stale.inc()
+
+    def valid(self) -> None:
+        self._valid.inc()

@@ -5,7 +5,9 @@ Mirrors pkg/authentication/token/tokenfile/tokenfile.go.
 
 import csv
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from genericapiserver.authentication.static_token import StaticTokenAuthenticator
 from genericapiserver.authentication.user import UserInfo
@@ -25,13 +27,13 @@ def load_token_file(path: Path) -> StaticTokenAuthenticator:
     """
     users: dict[str, UserInfo] = {}
     with path.open(newline="", encoding="utf-8") as file:
-        for number, record in enumerate(csv.reader(file), start=1):
+        for number, (line, record) in enumerate(_records(file), start=1):
             if not record:
                 continue
             if len(record) < 3:
                 raise TokenFileError(
                     f"token file '{path}' must have at least 3 columns (token, user name, user uid), "
-                    f"found {len(record)}"
+                    f"found {len(record)} (line {line})"
                 )
             token, name, uid, *rest = record
             if not token:
@@ -46,3 +48,13 @@ def load_token_file(path: Path) -> StaticTokenAuthenticator:
             groups = tuple(rest[0].split(",")) if rest and rest[0] else ()
             users[token] = UserInfo(name=name, uid=uid, groups=groups)
     return StaticTokenAuthenticator(users)
+
+
+def _records(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line that it ends in. Raises TokenFileError, without the text, for what is no CSV."""
+    reader = csv.reader(file)
+    try:
+        for record in reader:
+            yield reader.line_num, record
+    except csv.Error as error:
+        raise TokenFileError(f"not valid CSV: {error} (line {reader.line_num})") from error

@@ -1,4 +1,4 @@
-"""Several authenticators as one. Mirrors pkg/authentication/request/union."""
+"""Several authenticators as one. Mirrors pkg/authentication/request/union and pkg/authentication/token/union."""
 
 from genericapiserver.authentication.interfaces import (
     AggregateAuthenticationError,
@@ -6,6 +6,7 @@ from genericapiserver.authentication.interfaces import (
     AuthenticationRequest,
     AuthenticationResponse,
     RequestAuthenticator,
+    TokenAuthenticator,
 )
 
 
@@ -36,5 +37,26 @@ class UnionAuthenticator:
             if response is not None:
                 return response
         if errors is not None:
+            raise AggregateAuthenticationError(errors)
+        return None
+
+
+class UnionTokenAuthenticator:
+    """Asks each about a token, in turn, and takes the first user; errors are raised only if none knows one."""
+
+    def __init__(self, *authenticators: TokenAuthenticator) -> None:
+        self._authenticators = authenticators
+
+    async def authenticate_token(self, token: str, audiences: tuple[str, ...] = ()) -> AuthenticationResponse | None:
+        errors: list[AuthenticationError] = []
+        for authenticator in self._authenticators:
+            try:
+                response = await authenticator.authenticate_token(token, audiences)
+            except AuthenticationError as error:
+                errors.append(error)
+                continue
+            if response is not None:
+                return response
+        if errors:
             raise AggregateAuthenticationError(errors)
         return None

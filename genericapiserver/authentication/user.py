@@ -24,6 +24,12 @@ KUBE_SCHEDULER: Final = "system:kube-scheduler"
 CREDENTIAL_ID_KEY: Final = "authentication.kubernetes.io/credential-id"
 """The extra key that says which credential was used, for example `X509SHA256=...` or `JTI=...`."""
 
+
+def credential_id_of_jti(token_id: str) -> str:
+    """The credential ID of a token with the `jti` *token_id*; "" without one."""
+    return f"JTI={token_id}" if token_id else ""
+
+
 _NO_EXTRA: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 

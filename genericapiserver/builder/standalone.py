@@ -1,7 +1,8 @@
 """A server that needs no other cluster: certificates, a kubeconfig and its objects in one folder.
 
-Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. What others may
-do is up to roles and bindings, which the server keeps itself; no other API server is asked.
+Who holds a certificate of the folder's authority is who it says; the administrator's is in the kubeconfig. Other ways to
+prove who one is are off until flags turn them on (docs/authentication.md). What others may do is up to roles and bindings,
+which the server keeps itself; no other API server is asked.
 """
 
 import sys
@@ -17,11 +18,13 @@ from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP, Authority
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
+from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
+from genericapiserver.options.token_options import ServiceAccountOptions
 from genericapiserver.server import GenericAPIServer
 
 GROUPS_FLAG = "control-plane-groups"
@@ -67,6 +70,11 @@ class StandaloneOptions:
             "control_plane_groups",
             "The groups of Kubernetes' own API to serve; an empty list serves none.",
         )
+        if recommended.authentication is not None:
+            recommended.authentication = BuiltInAuthenticationOptions(
+                remote_kubeconfig_file="",
+                service_accounts=ServiceAccountOptions(lookup=False),  # there are none to look up
+            )
         recommended.core_api = None
         recommended.watch_itself = True
         if recommended.authorization is not None:
@@ -100,8 +108,6 @@ class StandaloneOptions:
             serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
         if recommended.authentication is not None:
             recommended.authentication.client_ca_file = str(authority.files.certificate)
-            recommended.authentication.skip_in_cluster_lookup = True
-            recommended.authentication.remote_kubeconfig_file_optional = True
         if self.authorization is not None:
             self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:

@@ -61,7 +61,10 @@ class RESTClient:
         )
 
     async def post(self, path: str, body: bytes, *, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """POST a JSON *body*; the status and body of the answer, whatever it says. Raises UnreachableError."""
+        """POST a JSON *body* to *path*, or without one to the very address of the configuration.
+
+        The status and body of the answer, whatever it says. Raises UnreachableError.
+        """
         response = await self.request("POST", path, query=query, headers=JSON, body=body)
         return response.status, response.body
 
@@ -118,7 +121,7 @@ class RESTClient:
         extensions = {"sni_hostname": self._config.tls_server_name} if self._config.tls_server_name else None
         return self._client.build_request(
             method,
-            path,
+            path or self._config.host,  # httpx would put a slash behind the address of the configuration
             content=body or None,
             headers=sent,
             params=query,

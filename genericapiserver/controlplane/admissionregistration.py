@@ -15,18 +15,20 @@ from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apimachinery.validation.object_meta import validate_dns_name
-from genericapiserver.apis import admissionregistration_v1
+from genericapiserver.apis import admissionregistration_policies_v1, admissionregistration_v1
 from genericapiserver.apis.admissionregistration_v1 import (
     GROUP_VERSION,
     MutatingWebhookConfiguration,
     ValidatingWebhookConfiguration,
 )
 from genericapiserver.config import ConfigError
+from genericapiserver.controlplane.admission_policies import policy_storages
 from genericapiserver.controlplane.webhook_validation import (
     Strictness,
     WebhookConfiguration,
     validate_configuration,
 )
+from genericapiserver.features import MUTATING_ADMISSION_POLICY
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.strategy import DefaultStrategy
@@ -72,16 +74,23 @@ class WebhookConfigurationStrategy(DefaultStrategy):
 def register(scheme: Scheme) -> None:
     """Add the kinds to *scheme*, with their defaults."""
     admissionregistration_v1.add_to_scheme(scheme)
+    admissionregistration_policies_v1.add_to_scheme(scheme)
 
 
-def api_group(getter: RESTOptionsGetter, serializer: CodecFactory) -> APIGroupInfo:
-    """The group, kept where *getter* says; the scheme of *serializer* has the kinds by `register`."""
+def api_group(getter: RESTOptionsGetter, serializer: CodecFactory, *, mutating_policies: bool = False) -> APIGroupInfo:
+    """The group, kept where *getter* says; the scheme of *serializer* has the kinds by `register`.
+
+    *mutating_policies* are a beta: their version of the group is there when they are.
+    """
     group = APIGroupInfo.for_group(GROUP_VERSION.group, scheme=serializer.scheme, serializer=serializer)
     storages: dict[str, Any] = {}
     for object_type in (MutatingWebhookConfiguration, ValidatingWebhookConfiguration):
         singular = object_type.__name__.lower()
         storages[f"{singular}s"] = _store(getter, object_type, singular, serializer.scheme)
     group.versioned_resources_storage[GROUP_VERSION.version] = storages
+    policies = policy_storages(getter, serializer.scheme, mutating=mutating_policies)
+    for version, more in policies.items():
+        group.versioned_resources_storage.setdefault(version, {}).update(more)
     return group
 
 
@@ -90,7 +99,8 @@ def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
     getter = server.config.rest_options_getter
     if getter is None:
         raise ConfigError("there is no storage to keep webhook configurations in")
-    server.install_api_group(api_group(getter, serializer))
+    gate = server.config.feature_gate
+    server.install_api_group(api_group(getter, serializer, mutating_policies=gate.enabled(MUTATING_ADMISSION_POLICY)))
 
 
 def _store(getter: RESTOptionsGetter, object_type: type[Any], singular: str, scheme: Scheme) -> Store:

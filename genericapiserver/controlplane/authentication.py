@@ -19,13 +19,8 @@ from genericapiserver.apis.authentication_v1 import (
     UserInfo,
 )
 from genericapiserver.authentication import user
-from genericapiserver.authentication.audiences import intersect
-from genericapiserver.authentication.interfaces import (
-    AuthenticationError,
-    AuthenticationRequest,
-    AuthenticationResponse,
-    RequestAuthenticator,
-)
+from genericapiserver.authentication.interfaces import RequestAuthenticator
+from genericapiserver.authentication.token_review import AudienceMismatchError, review_token
 from genericapiserver.controlplane.review import ReviewStorage, install_reviews, requesting_user
 from genericapiserver.registry.rest import ValidateObject
 from genericapiserver.request import RequestContext
@@ -53,28 +48,15 @@ class TokenReviewStorage(ReviewStorage):
             return obj
         audiences = tuple(obj.spec.audiences) or self._api_audiences
         try:
-            response = await self._authenticator.authenticate_request(_request_with(obj.spec.token, audiences))
-        except AuthenticationError as error:
-            obj.status.error = str(error)
-            return obj
-        # The token says nothing of anonymous requests: who is let in without credentials has not shown any.
-        if response is not None and response.user.name != user.ANONYMOUS:
-            obj.status = _status(response, audiences)
+            result = await review_token(self._authenticator, obj.spec.token, audiences)
+        except AudienceMismatchError as error:
+            raise InternalError(str(error)) from error
+        obj.status.error = result.error
+        if result.user is not None:
+            obj.status = TokenReviewStatus(
+                authenticated=True, user=_user_info(result.user), audiences=list(result.audiences)
+            )
         return obj
-
-
-def _request_with(token: str, audiences: tuple[str, ...]) -> AuthenticationRequest:
-    """A request that carries nothing but *token*."""
-    headers = [(b"authorization", b"Bearer " + token.encode("utf-8", "surrogateescape"))]
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers, "extensions": {}}
-    return AuthenticationRequest(scope, audiences)
-
-
-def _status(response: AuthenticationResponse, audiences: tuple[str, ...]) -> TokenReviewStatus:
-    """What is said of a token that is good. Raises InternalError when it is good for others than those asked about."""
-    if audiences and not intersect(audiences, response.audiences):
-        raise InternalError("error validating audiences")
-    return TokenReviewStatus(authenticated=True, user=_user_info(response.user), audiences=list(response.audiences))
 
 
 def _user_info(info: user.UserInfo) -> UserInfo:

@@ -1,8 +1,7 @@
 """The part of Kubernetes' own API that operators cannot do without, for a server that stands alone.
 
 `v1` with namespaces and events, at /api: kopf waits for both before it does anything, other clients look a namespace up.
-The admission plugin
-NamespaceLifecycle lets nothing be made in a namespace that does not exist; deleting one deletes nothing else, as there is no
+The admission plugin NamespaceLifecycle asks whether a namespace exists; deleting it deletes nothing else, as there is no
 controller that would. Events are forgotten after an hour.
 
 Source: pkg/registry/core/{namespace,event} of k8s.io/kubernetes.
@@ -40,7 +39,7 @@ EVENT_LIFETIME: Final = 3600
 """Seconds; the reference's --event-ttl."""
 CREATED, ALREADY_THERE = 201, 409
 SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease", NAMESPACE_DEFAULT)
-"""As in the reference: the roles that every cluster has lie in the first."""
+"""Those of every cluster: the roles that a cluster begins with lie in the first two, clients begin in the last."""
 NAMESPACES_HOOK: Final = "start-system-namespaces-controller"
 
 NAMESPACE_FIELDS = fields_at("status.phase")
@@ -163,14 +162,14 @@ def api_group(getter: RESTOptionsGetter, serializer: CodecFactory) -> APIGroupIn
 
 
 def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
-    """Serve /api/v1 at *server*, and have the system's namespaces made at its start. Raises ConfigError, APIGroupError."""
+    """Serve /api/v1 at *server*, and have SYSTEM_NAMESPACES made at its start. Raises ConfigError, APIGroupError."""
     getter = server.config.rest_options_getter
     if getter is None:
         raise ConfigError("there is no storage to keep namespaces and events in")
     server.install_legacy_api_group(DEFAULT_LEGACY_API_PREFIX, api_group(getter, serializer.with_protobuf()))
     transport = server.config.new_loopback_transport()
 
-    async def make_system_namespaces(context: PostStartHookContext) -> None:
+    async def make_namespaces(context: PostStartHookContext) -> None:
         path = f"{DEFAULT_LEGACY_API_PREFIX}/v1/namespaces"
         for name in SYSTEM_NAMESPACES:
             body = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
@@ -178,4 +177,4 @@ def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
             if response.status not in (CREATED, ALREADY_THERE):
                 raise HookError(f"the namespace {name} could not be made: {response.body.decode(errors='replace')}")
 
-    server.add_post_start_hook(NAMESPACES_HOOK, make_system_namespaces)
+    server.add_post_start_hook(NAMESPACES_HOOK, make_namespaces)

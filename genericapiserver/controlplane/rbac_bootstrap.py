@@ -26,6 +26,7 @@ from genericapiserver.apis.rbac_v1 import (
 from genericapiserver.authorization.rbac_rules import uncovered
 from genericapiserver.client.rest import JSON
 from genericapiserver.client.transport import Transport
+from genericapiserver.config import DEFAULT_LEGACY_API_PREFIX
 from genericapiserver.controlplane.rbac_bootstrap_policy import bootstrap_objects
 from genericapiserver.hooks import HookError
 
@@ -103,8 +104,19 @@ async def _reconcile(transport: Transport, codec: CodecFactory, resource: str, w
         method, path = "PUT", item
     body = codec.encode(obj, GROUP_VERSION.with_kind(type(obj).__name__))
     response = await transport.request(method, path, headers=JSON, body=body)
+    if response.status == 404 and metadata.namespace:
+        # Where namespaces are kept, nothing is made in one that is not there.
+        await _make_namespace(transport, metadata.namespace)
+        response = await transport.request(method, path, headers=JSON, body=body)
     if response.status not in (200, 201):
         raise BootstrapError(f"{metadata.name}: {response.body.decode(errors='replace')}")
+
+
+async def _make_namespace(transport: Transport, name: str) -> None:
+    """Whatever comes of it: what is made in the namespace next tells whether it is there."""
+    namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
+    body = msgspec.json.encode(namespace)
+    await transport.request("POST", f"{DEFAULT_LEGACY_API_PREFIX}/v1/namespaces", headers=JSON, body=body)
 
 
 def _other_role(wanted: Any, existing: Any) -> bool:

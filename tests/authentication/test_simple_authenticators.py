@@ -181,7 +181,7 @@ class TestTokenFile:
         with pytest.raises(TokenFileError) as caught:
             await self.users(tmp_path, "token,user\n")
         assert str(caught.value) == (
-            f"token file '{tmp_path}/tokens.csv' must have at least 3 columns (token, user name, user uid), found 2"
+            f"token file '{tmp_path}/tokens.csv' must have at least 3 columns (token, user name, user uid), found 2 (line 1)"
         )
 
 

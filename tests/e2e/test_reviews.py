@@ -214,6 +214,8 @@ def test_a_token_that_nobody_gave_out_is_that_of_nobody(admin: HTTPSClient) -> N
     status = ask(admin, "TokenReview", {"token": "x"})["status"]
     assert "authenticated" not in status
     assert status["user"] == {}
+    for odd in ("x y", "x\ny", " x"):
+        assert ask(admin, "TokenReview", {"token": odd})["status"] == {"user": {}, "error": "invalid bearer token"}
     refused = admin.request("POST", f"{AUTHENTICATION}/tokenreviews", review("TokenReview", {}))
     assert refused.status == 400
     assert refused.json()["message"] == "token is required for TokenReview in authentication"

@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HTTPSClient]:
     with standalone(folder, free_port(), "--serve-core") as running:
-        for name in ("a", "c"):
+        for name in ("a", "elsewhere"):
             assert running.admin.request("POST", NAMESPACES, namespace(name)).status == 201
         yield running.admin
         running.process.stop()
@@ -45,12 +45,11 @@ def test_discovery_lists_both(server: HTTPSClient) -> None:
     assert {name: found[name]["namespaced"] for name in found} == {"events": True, "namespaces": False}
 
 
-def test_the_systems_namespaces_are_there_from_the_start(server: HTTPSClient) -> None:
-    for name in ("kube-system", "kube-public", "kube-node-lease"):
-        assert server.get(f"{NAMESPACES}/{name}").status == 200
-    found = server.get(f"{NAMESPACES}/default").json()
+@pytest.mark.parametrize("name", ["default", "kube-node-lease", "kube-public", "kube-system"])
+def test_the_namespaces_of_every_cluster_are_there_from_the_start(server: HTTPSClient, name: str) -> None:
+    found = server.get(f"{NAMESPACES}/{name}").json()
     assert found["status"] == {"phase": "Active"}
-    assert found["metadata"]["labels"] == {"kubernetes.io/metadata.name": "default"}
+    assert found["metadata"]["labels"] == {"kubernetes.io/metadata.name": name}
 
 
 def test_clients_change_only_the_metadata_of_a_namespace(server: HTTPSClient) -> None:
@@ -90,7 +89,7 @@ def test_events_are_selected_by_what_they_are_about(server: HTTPSClient) -> None
 
 
 def test_an_event_elsewhere_than_its_object_is_refused(server: HTTPSClient) -> None:
-    refused = server.request("POST", f"{NAMESPACES}/c/events", an_event("three", "f"))
+    refused = server.request("POST", f"{NAMESPACES}/elsewhere/events", an_event("three", "f"))
     assert refused.status == 422, refused.body
 
 
@@ -115,3 +114,15 @@ def test_without_the_flag_nothing_of_it_is_served(tmp_path: Path) -> None:
     with standalone(tmp_path / "data", free_port()) as running:
         assert running.admin.get("/api").status == 404
         assert running.admin.get(NAMESPACES).status == 404
+
+
+def test_nothing_is_made_in_a_namespace_that_does_not_exist(server: HTTPSClient) -> None:
+    refused = server.request("POST", f"{NAMESPACES}/nowhere/events", an_event("five", "f"))
+    assert (refused.status, refused.json()["message"]) == (404, 'namespaces "nowhere" not found')
+
+
+def test_the_default_roles_find_their_namespace(server: HTTPSClient) -> None:
+    """Where namespaces are kept, nothing can be made in one that is not there: not by the server itself either."""
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+    found = server.get(f"{roles}/extension-apiserver-authentication-reader")
+    assert found.status == 200, found.body

@@ -237,3 +237,26 @@ async def test_what_the_authenticator_warns_of_is_told() -> None:
     inner = with_authentication(ok, FunctionAuthenticator(function), failed=ok)
     response = await ASGIClient(in_context(with_warning_recorder(inner))).get("/")
     assert response.headers["warning"] == '299 - "careful"'
+
+
+async def test_what_belongs_to_a_remembered_response_is_told_each_time() -> None:
+    from genericapiserver.filters.warning import with_warning_recorder
+
+    response = AuthenticationResponse(
+        UserInfo(name="a"), audit_annotations=(("k", "v"), ("l", "w")), warnings=("careful", "very")
+    )
+    annotations: list[tuple[str, str]] = []
+
+    class Recorder:
+        def add_annotation(self, key: str, value: str) -> None:
+            annotations.append((key, value))
+
+    def prepare(context: RequestContext) -> None:
+        context.audit = Recorder()  # type: ignore[assignment]
+
+    inner = with_authentication(ok, FunctionAuthenticator(lambda _: response), failed=ok)
+    client = ASGIClient(in_context(with_warning_recorder(inner), prepare=prepare))
+    for _ in range(2):
+        answer = await client.get("/")
+        assert "careful" in answer.headers["warning"]
+    assert annotations == [("k", "v"), ("l", "w")] * 2

@@ -21,6 +21,7 @@ from genericapiserver.config import ConfigError
 from genericapiserver.features import KUBE_VERSION, default_feature_gate
 from genericapiserver.hooks import HookError
 from genericapiserver.options.admission import AdmissionOptions
+from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions
 from genericapiserver.options.flags import FlagSet
@@ -50,7 +51,7 @@ def recommended(folder: Path, port: int, **settings: Any) -> RecommendedOptions:
     """Options of a server that works, with what *settings* say instead of members."""
     options = RecommendedOptions(prefix="/registry", serializer=CodecFactory(Scheme("test")))
     assert options.storage is not None
-    assert options.authentication is not None
+    assert isinstance(options.authentication, DelegatingAuthenticationOptions)
     assert isinstance(options.authorization, DelegatingAuthorizationOptions)
     options.storage.path = str(folder / "objects.db")
     options.secure_serving = serving_options(folder, port)

@@ -79,15 +79,23 @@ class CurrentObject:
 
     def patch(self, patch: JSONPatch) -> bool:
         """Change the object by *patch*; whether that made a difference, defaults apart."""
-        assert self._kind is not None
-        codec = CodecFactory(self._scheme)
         try:
             result = apply_operations(parse_literals(self._encode(self.object)), patch.operations)
-            decoded = codec.decode(encode_with_literals(result), default_gvk=self._kind, defaults=False)
-        except (JSONPatchError, DecodeError) as error:
+        except JSONPatchError as error:
+            raise InternalError(error) from error
+        return self.replace(result)
+
+    def replace(self, document: Any) -> bool:
+        """Have *document*, with literals for numbers, as the object; whether that made a difference, defaults apart."""
+        assert self._kind is not None
+        try:
+            decoded = CodecFactory(self._scheme).decode(
+                encode_with_literals(document), default_gvk=self._kind, defaults=False
+            )
+        except DecodeError as error:
             raise InternalError(error) from error
         if type(decoded.object) is not type(self.object):
-            raise InternalError(f"a webhook changed the kind of the object from {self._kind} to {decoded.gvk}")
+            raise InternalError(f"the kind of the object was changed from {self._kind} to {decoded.gvk}")
         changed: bool = decoded.object != self.object
         self._scheme.default(decoded.object)
         self.object, self._dirty, self._bytes = decoded.object, True, None

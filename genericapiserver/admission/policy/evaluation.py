@@ -1,0 +1,149 @@
+"""Evaluating the expressions of one policy on one write, with one set of parameters.
+
+Values are handed to the engine once. A variable is evaluated when an expression that reads it is, and once; one that fails
+fails what depends on its value, in the reference's words.
+
+Go: pkg/admission/plugin/cel/{condition,activation,composition}.go.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from genericapiserver.admission.attributes import Attributes
+from genericapiserver.admission.policy.expressions import (
+    AUTHORIZER,
+    REQUEST_RESOURCE,
+    VARIABLES,
+    Compiled,
+    ExpressionError,
+    PolicyExpressions,
+)
+from genericapiserver.authentication.user import UserInfo
+from genericapiserver.authorization import AuthorizationAttributes, Authorizer, Decision
+
+if TYPE_CHECKING:
+    from genericapiserver.cel import Budget, Check, CheckResult, Program
+
+
+class BudgetExhaustedError(ExpressionError):
+    """The budget of all the expressions together is spent: none of them is evaluated any more."""
+
+
+class PolicyAuthorizer:
+    """Answers the checks of expressions, each once per write."""
+
+    def __init__(self, authorizer: Authorizer | None, user: UserInfo | None) -> None:
+        self._authorizer = authorizer
+        self._user = user
+        self.answers: dict[Check, CheckResult] = {}
+
+    async def __call__(self, check: "Check") -> "CheckResult":
+        from genericapiserver.cel import CheckResult
+
+        if self._authorizer is None:
+            return CheckResult(False, error="this server has no authorizer")
+        result = await self._authorizer.authorize(self._attributes(check))
+        error = "" if result.error is None else str(result.error)
+        return CheckResult(result.decision is Decision.ALLOW, result.reason, error)
+
+    def _attributes(self, check: "Check") -> AuthorizationAttributes:
+        user = self._user if check.service_account is None else service_account(*check.service_account)
+        if check.path:
+            return AuthorizationAttributes(user=user, verb=check.verb, path=check.path)
+        return AuthorizationAttributes(
+            user=user,
+            verb=check.verb,
+            is_resource_request=True,
+            api_group=check.group,
+            api_version="*",
+            resource=check.resource,
+            subresource=check.subresource,
+            namespace=check.namespace,
+            name=check.name,
+            field_selector=check.field_selector,
+            label_selector=check.label_selector,
+        )
+
+
+def service_account(namespace: str, name: str) -> UserInfo:
+    """A service account as a user."""
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
+    return UserInfo(name=f"system:serviceaccount:{namespace}:{name}", groups=groups)
+
+
+def authorizer_values(attributes: Attributes) -> dict[str, Any]:
+    """The values of `authorizer` and `authorizer.requestResource`."""
+    from genericapiserver.cel import authorizer_value, request_resource_value
+
+    resource = attributes.resource
+    return {
+        AUTHORIZER: authorizer_value(),
+        REQUEST_RESOURCE: request_resource_value(
+            resource.group, resource.resource, attributes.subresource, attributes.namespace, attributes.name
+        ),
+    }
+
+
+class Evaluation:
+    """One policy on one write. Raises ExpressionError where the library for expressions is missing."""
+
+    def __init__(self, expressions: PolicyExpressions, values: Mapping[str, Any], authorizer: PolicyAuthorizer) -> None:
+        self._expressions = expressions
+        self._authorizer = authorizer
+        from genericapiserver.cel import CelError
+
+        try:
+            self._activation = expressions.environment().activation(values)
+        except CelError as error:
+            raise ExpressionError(str(error)) from None
+        self._activation.checks.answers = authorizer.answers
+        self._failed: dict[str, str] = {}
+        self._done: set[str] = set()
+
+    async def run(self, compiled: Compiled, budget: "Budget") -> object:
+        """The value of an expression.
+
+        Raises ExpressionError when it has none, and BudgetExhaustedError when *budget* does not suffice.
+        """
+        if isinstance(compiled, ExpressionError):
+            raise ExpressionError(f"compilation error: {compiled}")
+        try:
+            return await self._evaluate(compiled, budget)
+        except ExpressionError as error:
+            if isinstance(error, BudgetExhaustedError):
+                raise
+            raise ExpressionError(f"expression '{compiled.expression}' resulted in error: {error}") from None
+
+    async def _evaluate(self, program: "Program", budget: "Budget") -> object:
+        from genericapiserver.cel import BudgetExceededError, EvaluationError
+
+        for name in self._expressions.variables:
+            if VARIABLES + name in program.references and name not in self._done:
+                await self._evaluate_variable(name, budget)
+        remaining = budget.remaining
+        try:
+            return await program.evaluate_async(self._activation, budget, self._authorizer)
+        except BudgetExceededError as error:
+            if budget.remaining == 0 and remaining:
+                raise BudgetExhaustedError(str(error)) from None
+            raise ExpressionError(str(error)) from None
+        except EvaluationError as error:
+            raise ExpressionError(self._explained(str(error))) from None
+
+    async def _evaluate_variable(self, name: str, budget: "Budget") -> None:
+        """A variable that fails has no value: what reads it fails, unless it does not depend on it (`true || it`)."""
+        self._done.add(name)
+        compiled = self._expressions.variables[name]
+        if isinstance(compiled, ExpressionError):
+            self._failed[name] = f'composited variable "{name}" fails to compile: {compiled}'
+            return
+        try:
+            self._activation.values[VARIABLES + name] = await self._evaluate(compiled, budget)
+        except BudgetExhaustedError:
+            raise
+        except ExpressionError as error:
+            self._failed[name] = f'composited variable "{name}" fails to evaluate: {error}'
+
+    def _explained(self, text: str) -> str:
+        missing = text.removeprefix("no such key: ")
+        return self._failed.get(missing, text) if missing != text else text

@@ -1,0 +1,54 @@
+"""What is counted of configuration files that are read again while a server runs.
+
+Source: pkg/server/options/{authentication,authorization}config/metrics of k8s.io/apiserver.
+"""
+
+from genericapiserver.aio import Clock
+from genericapiserver.authentication.oidc.metrics import hash_label
+from genericapiserver.metrics import MetricsRegistry
+
+
+class ConfigReloadMetrics:
+    """The metrics of one file; *kind* is `authentication` or `authorization`."""
+
+    def __init__(self, registry: MetricsRegistry, kind: str, api_server_id: str, clock: Clock) -> None:
+        prefix = f"apiserver_{kind}_config_controller"
+        self._clock = clock
+        self._server = hash_label(api_server_id)
+        self._reloads = registry.counter(
+            f"{prefix}_automatic_reloads_total",
+            f"[BETA] How often the {kind} configuration was read again, by result and server.",
+            ["status", "apiserver_id_hash"],
+        )
+        self._timestamps = registry.gauge(
+            f"{prefix}_automatic_reload_last_timestamp_seconds",
+            f"[BETA] When the {kind} configuration was last read again, by result and server.",
+            ["status", "apiserver_id_hash"],
+        )
+        self._info = registry.gauge(
+            f"{prefix}_last_config_info",
+            f"[ALPHA] The {kind} configuration in use, as a hash.",
+            ["apiserver_id_hash", "hash"],
+        )
+        self._hash = ""
+
+    def applied(self, data: bytes) -> None:
+        """*data* is in use."""
+        new = hash_label(data)
+        if self._hash and self._hash != new:
+            self._info.remove(self._server, self._hash)
+        self._hash = new
+        self._info.labels(self._server, new).set(1)
+
+    def reloaded(self, data: bytes) -> None:
+        """*data* was read and is in use."""
+        self._count("success")
+        self.applied(data)
+
+    def failed(self) -> None:
+        """The file was read, or could not be, and is not in use."""
+        self._count("failure")
+
+    def _count(self, status: str) -> None:
+        self._reloads.labels(status, self._server).inc()
+        self._timestamps.labels(status, self._server).set(self._clock.now().timestamp())
