@@ -66,6 +66,7 @@ def with_authentication(
             logger.exception("Unable to authenticate the request")
             failure = ""
         seconds = perf_counter() - start
+        context.add_latency("authentication", seconds)
         if response is None or failure is not None:
             if failure:
                 logger.warning("Unable to authenticate the request: %s", failure)

@@ -62,6 +62,7 @@ def with_authorization(
         except Exception as error:  # noqa: BLE001 whatever it is, it is no permission
             result = AuthorizationResult(Decision.NO_OPINION, error=error)
         seconds = perf_counter() - start
+        context.add_parallel_latency("authorization", seconds)
         if metrics is not None:
             metrics.observe(_label(result), seconds)
         if result.decision is Decision.ALLOW:

@@ -8,6 +8,7 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_erro
 from genericapiserver.audit import shortened_audit_id
 from genericapiserver.filters.metrics import RequestMetrics
 from genericapiserver.request import RequestContext, request_context
+from genericapiserver.request.redact import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -45,4 +46,4 @@ def with_exception_recovery(handler: Handler, *, metrics: RequestMetrics | None 
 def _describe(context: RequestContext) -> str:
     # Quoted, because a client chooses both texts, and must not be able to write a line of its own.
     audit_id = shortened_audit_id(context.audit_id)
-    return f"method={context.method} URI={quote(context.request_uri)} auditID={quote(audit_id)}"
+    return f"method={context.method} URI={quote(without_secrets(context.request_uri))} auditID={quote(audit_id)}"

@@ -2,19 +2,16 @@
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value
 from genericapiserver.audit import shortened_audit_id
 from genericapiserver.request import RequestContext, request_context
+from genericapiserver.request.redact import without_secrets
 from genericapiserver.request.reporting import normalized_verb
 
 logger = logging.getLogger(__name__)
-
-_ACCESS_TOKEN: Final = re.compile(r"([?&]access(?:_|%5[fF])token=)[^&]*")
 
 
 def _debug_enabled() -> bool:
@@ -44,7 +41,7 @@ def _line(scope: Scope, context: RequestContext, seconds: float) -> str:
     client = scope.get("client")
     pairs: list[tuple[str, str | int]] = [
         ("verb", normalized_verb(context.method, context.request_info, scope["query_string"])),
-        ("URI", _without_token(context.request_uri)),
+        ("URI", without_secrets(context.request_uri)),
         ("latency", f"{seconds * 1000:.6g}ms"),
         ("userAgent", header_value(scope, b"user-agent") or ""),
         ("audit-ID", shortened_audit_id(context.audit_id)),
@@ -53,11 +50,3 @@ def _line(scope: Scope, context: RequestContext, seconds: float) -> str:
     ]
     # Quoted as JSON: what a client sends must not look like another line of the log.
     return "HTTP " + " ".join(f"{key}={json.dumps(value)}" for key, value in pairs)
-
-
-def _without_token(uri: str) -> str:
-    """*uri* without a credential that some clients put there; nobody here takes it for one, but it may be good elsewhere.
-
-    Deviation: the reference logs it.
-    """
-    return _ACCESS_TOKEN.sub(r"\1<masked>", uri) if "access" in uri else uri

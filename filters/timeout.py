@@ -14,6 +14,7 @@ import attrs
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_response
 from genericapiserver.filters.exception_recovery import AbortRequestError
 from genericapiserver.filters.metrics import RequestMetrics
+from genericapiserver.filters.request_deadline import FailureFilter
 from genericapiserver.request import RequestContext, request_context
 
 # As the reference sends it: a Status without kind and apiVersion, and no word of JSON in the content type.
@@ -33,11 +34,22 @@ class _Expiry:
         self.task.cancel()
 
 
-def with_timeout(handler: Handler, *, metrics: RequestMetrics | None = None) -> Handler:
+def with_timeout(
+    handler: Handler,
+    *,
+    metrics: RequestMetrics | None = None,
+    failure_filter: FailureFilter = lambda handler: handler,
+) -> Handler:
     """Cancel *handler* at `context.deadline`.
 
-    Nothing sent yet: a 504 without the headers that inner filters prepared. Otherwise the response is broken off.
+    Nothing sent yet: a 504 without the headers that inner filters prepared. Otherwise the response is broken off. The
+    *failure_filter* wraps the answer to a request whose time is up before it begins, which no inner filter sees.
     """
+
+    def too_late(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return send_response(send, 504, _BODY, b"text/plain; charset=utf-8")
+
+    refused = failure_filter(too_late)
 
     def timeout(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = request_context(scope)
@@ -46,7 +58,7 @@ def with_timeout(handler: Handler, *, metrics: RequestMetrics | None = None) -> 
         if context.deadline <= asyncio.get_running_loop().time():  # a limit like `timeout=1ns` is over at once
             if metrics is not None:
                 metrics.terminated(context, scope, 504)
-            return send_response(send, 504, _BODY, b"text/plain; charset=utf-8")
+            return refused(scope, receive, send)
         return serve_until(context.deadline, context, scope, receive, send)
 
     async def serve_until(deadline: float, context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:

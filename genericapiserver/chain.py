@@ -7,12 +7,15 @@ rows for what makes no difference here: audit initialisation and the received ti
 
 from collections.abc import Callable, Sequence
 
-from genericapiserver.asgi import Handler
+from genericapiserver.apimachinery.meta import STATUS_FAILURE, Status
+from genericapiserver.asgi import Handler, Scope
+from genericapiserver.audit.metrics import AuditMetrics
 from genericapiserver.authentication.metrics import AuthenticationMetrics
 from genericapiserver.authorization.metrics import AuthorizationMetrics
-from genericapiserver.config import CompletedConfig
+from genericapiserver.config import CompletedConfig, Config
 from genericapiserver.features import CONSTRAINED_IMPERSONATION, UNAUTHENTICATED_HTTP2_DOS_MITIGATION
-from genericapiserver.filters.authentication import unauthorized, with_authentication
+from genericapiserver.filters.audit import TIMED_OUT, AuditSink, with_audit, with_failed_request_audit
+from genericapiserver.filters.authentication import attempted_methods, unauthorized, with_authentication
 from genericapiserver.filters.authorization import with_authorization
 from genericapiserver.filters.cache_control import with_cache_control
 from genericapiserver.filters.constrained_impersonation import with_constrained_impersonation
@@ -33,6 +36,7 @@ from genericapiserver.filters.retry_after import with_retry_after
 from genericapiserver.filters.timeout import with_timeout
 from genericapiserver.filters.warning import with_warning_recorder
 from genericapiserver.filters.watch_termination import with_watch_termination
+from genericapiserver.request import RequestContext
 
 Filter = Callable[[Handler], Handler]
 
@@ -52,6 +56,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
     requests, latency = RequestMetrics(config.metrics), FilterMetrics(config.metrics)
     close_http2 = config.feature_gate.enabled(UNAUTHENTICATED_HTTP2_DOS_MITIGATION)
     grace = config.shutdown_watch_termination_grace_period
+    sink = _audit_sink(config)
     return [
         (
             "request_info",
@@ -94,9 +99,21 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
         ),
         (
             "request_deadline",
-            lambda handler: with_request_deadline(handler, maximum=config.request_timeout, send_error=send_error),
+            lambda handler: with_request_deadline(
+                handler,
+                maximum=config.request_timeout,
+                send_error=send_error,
+                failure_filter=lambda failed: with_failed_request_audit(failed, sink, status=_bad_request),
+            ),
         ),
-        ("timeout", lambda handler: with_timeout(handler, metrics=requests)),
+        (
+            "timeout",
+            lambda handler: with_timeout(
+                handler,
+                metrics=requests,
+                failure_filter=lambda failed: with_failed_request_audit(failed, sink, status=_timed_out),
+            ),
+        ),
         ("warning_recorder", with_warning_recorder),
         ("cors", lambda handler: with_cors(handler, allowed_origins=config.cors_allowed_origins)),
         (
@@ -104,13 +121,21 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
             lambda handler: with_authentication(
                 handler,
                 authentication.authenticator,
-                failed=unauthorized(send_error=send_error, close_unauthenticated_http2=close_http2),
+                failed=with_failed_request_audit(
+                    unauthorized(send_error=send_error, close_unauthenticated_http2=close_http2),
+                    sink,
+                    status=_unauthenticated,
+                ),
                 api_audiences=authentication.api_audiences,
                 request_header_config=authentication.request_header_config,
                 close_unauthenticated_http2=close_http2,
                 metrics=AuthenticationMetrics(config.metrics),
                 observe_latency=latency.observe("authentication"),
             ),
+        ),
+        (
+            "audit",
+            lambda handler: with_audit(handler, sink, clock=config.clock, observe_latency=latency.observe("audit")),
         ),
         ("impersonation", lambda handler: _with_impersonation(handler, completed, latency)),
         (
@@ -147,3 +172,24 @@ def _with_impersonation(handler: Handler, completed: CompletedConfig, latency: F
         clock=config.clock,
         observe_latency=latency.observe("constrainedimpersonation"),
     )
+
+
+def _audit_sink(config: Config) -> AuditSink | None:
+    if config.audit_backend is None or config.audit_policy is None:
+        return None
+    return AuditSink(
+        config.audit_backend, config.audit_policy, metrics=AuditMetrics(config.metrics), clock=config.clock
+    )
+
+
+def _bad_request(context: RequestContext, scope: Scope) -> Status:
+    return Status(status=STATUS_FAILURE, message="invalid timeout specified in the request URL", code=400)
+
+
+def _timed_out(context: RequestContext, scope: Scope) -> Status:
+    return TIMED_OUT
+
+
+def _unauthenticated(context: RequestContext, scope: Scope) -> Status:
+    # The text shows only if the failure handler answers without a Status.
+    return Status(message=attempted_methods(context, scope))

@@ -25,6 +25,7 @@ from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_meta_to_scheme, add_to_group_version
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Handler, Scope, Send
+from genericapiserver.audit import AuditBackend, PolicyRuleEvaluator
 from genericapiserver.authentication import RequestAuthenticator
 from genericapiserver.authentication.delegating import with_loopback_token
 from genericapiserver.authentication.request_header import RequestHeaderConfig
@@ -131,6 +132,9 @@ class Config:
     secure_serving: SecureServingInfo | None = None
     authentication: AuthenticationInfo = attrs.field(factory=AuthenticationInfo)
     authorization: AuthorizationInfo = attrs.field(factory=AuthorizationInfo)
+    audit_backend: AuditBackend | None = None
+    """Where audit events go. Without it, or without a policy, nothing is recorded."""
+    audit_policy: PolicyRuleEvaluator | None = None
     loopback_client_config: LoopbackClientConfig | None = None
     admission_control: AdmissionChain | None = None
     rest_options_getter: RESTOptionsGetter | None = None

@@ -11,9 +11,11 @@
              +-- when both have fired --> not_accepting_new_request
                     |
                     +--> requests in flight drain      \\
-                    +--> watches are told and drain     +--> in_flight_requests_drained --> audit backend is flushed
+                    +--> watches are told and drain     +--> in_flight_requests_drained
                     |
                     +--> the listener closes --> http_server_stopped_listening --> connections end
+                         |
+                         +-- when both are done: the audit backend takes the last events and is flushed
                          (with shutdown_send_retry_after only once the requests have drained; until then new
                           requests are answered 429 with Retry-After)
 

@@ -28,6 +28,10 @@ RETRY_AFTER_SHUTDOWN_TIMEOUT: Final = 2.0
 """Seconds that connections get to end in retry-after mode, where all requests have drained before."""
 
 
+class AuditBackendError(RuntimeError):
+    """The audit backend does not start, so the server does not either."""
+
+
 class PreparedAPIServer:
     """A server that can run, once."""
 
@@ -37,8 +41,9 @@ class PreparedAPIServer:
     async def run(self, *, shutdown_trigger: ShutdownTrigger) -> None:
         """Serve until *shutdown_trigger* returns, then stop in order.
 
-        Raises OSError when the listener cannot be served, HookError with the hook's name when one fails (a post-start
-        hook ends the server at once; a failed pre-shutdown hook ends it without draining, as in the reference).
+        Raises OSError when the listener cannot be served, AuditBackendError when events cannot be stored, HookError with
+        the hook's name when one fails (a post-start hook ends the server at once; a failed pre-shutdown hook ends it
+        without draining, as in the reference).
         Requests that are being served are cut off then.
         """
         async with self.serving():
@@ -51,6 +56,7 @@ class PreparedAPIServer:
         try:
             async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as stack:
                 background = Background(tasks)
+                await self._start_auditing(stack)
                 serving = await server.start_serving(stack)
                 signals_task = tasks.create_task(self._fire_mux_and_discovery_complete())
                 try:
@@ -67,6 +73,21 @@ class PreparedAPIServer:
             raise _only(group) from group
         finally:
             await server.aclose()
+
+    async def _start_auditing(self, stack: contextlib.AsyncExitStack) -> None:
+        """Have the audit backend run before there is a request, and until the last one has ended.
+
+        The reference stops it when the requests in flight have drained, and loses the last events of watches that it did
+        not wait for. Here it ends after the connections, so that they are recorded and flushed as well.
+        """
+        backend = self.server.config.audit_backend
+        if backend is None:
+            return
+        try:
+            await backend.start()
+        except Exception as error:
+            raise AuditBackendError(f"failed to run the audit backend: {error}") from error
+        stack.push_async_callback(backend.aclose)
 
     async def _fire_mux_and_discovery_complete(self) -> None:
         for signal in self.server.mux_and_discovery_complete_signals.values():

@@ -1,12 +1,21 @@
-"""AuditOptions: the reference's flags for audit logs and webhooks, and their rules.
+"""AuditOptions: the reference's flags for audit logs and webhooks, their rules, and the backends they stand for.
 
-Source: pkg/server/options/audit.go of k8s.io/apiserver. Audit backends come with a later version: a policy file together
-with a backend is refused here, because a server that says it audits and does not would be worse than one that stops.
+Source: pkg/server/options/audit.go of k8s.io/apiserver.
 """
 
 import attrs
 
-from genericapiserver.config import Config
+from genericapiserver.audit import AuditBackend, PolicyError, PolicyRuleEvaluator, load_policy, union
+from genericapiserver.audit.backend import IgnoreErrors
+from genericapiserver.audit.buffered import BatchConfig, Buffered
+from genericapiserver.audit.log import LogBackend, LogTarget
+from genericapiserver.audit.log_file import MEGABYTE, LogFile, StandardOut, ensure_log_file
+from genericapiserver.audit.metrics import AuditMetrics
+from genericapiserver.audit.truncate import Truncate
+from genericapiserver.audit.webhook import TIMEOUT, WebhookBackend, webhook_url
+from genericapiserver.client.kubeconfig import KubeconfigError, load_kubeconfig
+from genericapiserver.client.rest import RESTClient
+from genericapiserver.config import Config, ConfigError
 from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, STRING, FlagSet
 
 MODES = ("batch", "blocking", "blocking-strict")
@@ -69,6 +78,29 @@ class AuditBatchOptions:
         if self.version != VERSION:
             problems.append(f'invalid group version, allowed versions are ["{VERSION}"]')
         return problems
+
+    def wrap(self, backend: AuditBackend, metrics: AuditMetrics, *, concurrent: bool) -> AuditBackend:
+        """*backend* as the mode wants it fed, with events of the size that is wanted."""
+        if self.mode == "batch":
+            batch = BatchConfig(
+                buffer_size=self.buffer_size,
+                max_size=self.max_size,
+                max_wait=self.max_wait,
+                throttle_qps=self.throttle_qps if self.throttle_enable else 0.0,
+                throttle_burst=self.throttle_burst,
+                concurrent=concurrent,
+            )
+            backend = Buffered(backend, batch, metrics=metrics)
+        elif self.mode == "blocking":
+            backend = IgnoreErrors(backend)
+        if self.truncate_enabled:
+            backend = Truncate(
+                backend,
+                max_event_size=self.truncate_max_event_size,
+                max_batch_size=self.truncate_max_batch_size,
+                metrics=metrics,
+            )
+        return backend
 
 
 @attrs.define(kw_only=True)
@@ -147,9 +179,63 @@ class AuditOptions:
             ]
         if self.webhook_config_file:
             problems += self.webhook.validate("webhook")
-        if self.policy_file and (self.log_path or self.webhook_config_file):
-            problems.append("--audit-policy-file is not available in this version: leave it out")
         return problems
 
     def apply_to(self, config: Config) -> None:
-        """A backend without a policy is dropped silently, as in the reference; there is nothing else to do yet."""
+        """Fill `audit_backend` and `audit_policy`. Raises ConfigError.
+
+        A backend without a policy is dropped silently, as in the reference, and so is a policy without a backend. The log
+        file is made at once, so that a path that cannot work is found before anything is served.
+        """
+        policy = None
+        if self.policy_file:
+            try:
+                policy = load_policy(self.policy_file)
+            except PolicyError as error:
+                raise ConfigError(f"loading audit policy file: {error}") from error
+        metrics = AuditMetrics(config.metrics)
+        backends = []
+        if self.log_path and (backend := self._log_backend(metrics, unused=policy is None)) is not None:
+            backends.append(backend)
+        if self.webhook_config_file and (backend := self._webhook_backend(metrics, unused=policy is None)) is not None:
+            backends.append(backend)
+        if policy is not None:
+            config.audit_policy = PolicyRuleEvaluator(policy)
+            config.audit_backend = union(*backends)
+
+    def _log_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+        target: LogTarget = StandardOut()
+        file: LogFile | None = None
+        if self.log_path != "-":
+            try:
+                ensure_log_file(self.log_path)
+            except OSError as error:
+                raise ConfigError(f"ensureLogFile: {error.strerror or error}") from error
+            target = file = LogFile(
+                self.log_path,
+                max_size=self.log_max_size * MEGABYTE,
+                max_age_days=self.log_max_age,
+                max_backups=self.log_max_backup,
+                compress=self.log_compress,
+            )
+        if unused:
+            return None
+        backend = LogBackend(target, format="legacy" if self.log_format == "legacy" else "json", metrics=metrics)
+        if file is not None:
+            file.on_rotated = backend.tidy
+        return self.log.wrap(backend, metrics, concurrent=False)
+
+    def _webhook_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+        try:
+            client_config = load_kubeconfig(self.webhook_config_file)
+            if unused:
+                return None
+            backend = WebhookBackend(
+                RESTClient(client_config, timeout=TIMEOUT),
+                webhook_url(client_config.host),
+                initial_backoff=self.webhook_initial_backoff,
+                metrics=metrics,
+            )
+        except (KubeconfigError, OSError, ValueError) as error:
+            raise ConfigError(f"initializing audit webhook: {error}") from error
+        return self.webhook.wrap(backend, metrics, concurrent=True)

@@ -1,6 +1,5 @@
 """What a plugin is told about the write it is asked about. Go: pkg/admission/attributes.go."""
 
-import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,15 +12,8 @@ from genericapiserver.apimachinery.schema import GroupVersionKind, GroupVersionR
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.validation.names import qualified_name
 from genericapiserver.authentication.user import UserInfo
+from genericapiserver.request.audit_recorder import AuditLevel as AuditLevel
 from genericapiserver.request.context import RequestContext
-
-
-class AuditLevel(enum.IntEnum):
-    """From which audit level on an annotation is written. The names are those of an audit policy."""
-
-    METADATA = 1
-    REQUEST = 2
-    REQUEST_RESPONSE = 3
 
 
 @attrs.frozen
@@ -90,8 +82,7 @@ class Attributes:
                 f"key:{quote(key)}, old value: {_show(existing)}, new value: {_show(annotation)}"
             )
         self._annotations[key] = annotation
-        if level is AuditLevel.METADATA:
-            self.context.add_audit_annotation(key, value)
+        self.context.add_audit_annotation(key, value, level)
 
     def request_reinvocation(self) -> None:
         """Ask for the mutating chain to run once more, because of what this plugin changed."""
@@ -113,9 +104,4 @@ def _check_key(key: str) -> None:
 
 
 def _show(annotation: Annotation) -> str:
-    names = {
-        AuditLevel.METADATA: "Metadata",
-        AuditLevel.REQUEST: "Request",
-        AuditLevel.REQUEST_RESPONSE: "RequestResponse",
-    }
-    return f"{{{names[annotation.level]} {annotation.value}}}"
+    return f"{{{annotation.level.text} {annotation.value}}}"

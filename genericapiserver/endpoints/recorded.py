@@ -11,6 +11,7 @@ import msgspec
 
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
+from genericapiserver.apimachinery.serializer.json import encode_json
 from genericapiserver.apimachinery.serializer.yaml import parse_yaml
 
 
@@ -38,5 +39,5 @@ class RecordedBody:
         """Compact JSON, whatever form was sent."""
         data = self.body if isinstance(self.body, bytes) else b"".join(self.body)
         if self.media_type == YAML_MEDIA_TYPE:
-            return msgspec.json.encode(parse_yaml(data).value)
+            return encode_json(parse_yaml(data).value)
         return msgspec.json.format(data, indent=-1)

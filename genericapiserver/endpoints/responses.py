@@ -21,6 +21,8 @@ from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Scope, Send
 from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse
 from genericapiserver.endpoints.negotiation import Negotiator, NoTransforms, wants_pretty
+from genericapiserver.endpoints.recorded import RecordedBody
+from genericapiserver.request import AuditLevel, AuditRecorder
 from genericapiserver.storage.errors import ResourceVersionConflictsError, StorageError
 
 STATUS_KIND: Final = GroupVersionKind("", "v1", "Status")
@@ -106,6 +108,8 @@ class ResponseWriter:
         """Send *response*. The request's context adds its headers, warnings among them, on the way out."""
         if response.streamed:
             return
+        if request.context.audit is not None:
+            _record(request.context.audit, response)
         body, headers = response.body, response.headers
         if response.length > GZIP_THRESHOLD and self.compress and accepts_gzip(request.accept_encoding):
             body = await asyncio.to_thread(_gzip, body)
@@ -121,6 +125,20 @@ class ResponseWriter:
             await request.send({"type": "http.response.body", "body": chunk, "more_body": True})
             await asyncio.sleep(0)
         await request.send({"type": "http.response.body", "body": b""})
+
+
+def _record(audit: AuditRecorder, response: APIResponse) -> None:
+    if response.shown_status is not None:
+        audit.record_response_status(response.shown_status)
+    if audit.level >= AuditLevel.REQUEST_RESPONSE and response.length:
+        audit.record_response_object(RecordedBody(response.body, _media_type(response.headers)))
+
+
+def _media_type(headers: list[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == CONTENT_TYPE:
+            return value.decode("latin-1").partition(";")[0]
+    return ""
 
 
 def _gzip(body: bytes | list[bytes]) -> bytes:

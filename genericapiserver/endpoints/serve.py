@@ -5,7 +5,6 @@ from typing import Final
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.endpoints.api_request import APIRequest, VerbHandler
 from genericapiserver.endpoints.metrics import RouteMetrics
-from genericapiserver.endpoints.recorded import RecordedBody
 from genericapiserver.endpoints.responses import CLIENT_ERRORS, ResponseWriter
 
 DEPRECATED: Final = "k8s.io/deprecated"
@@ -45,10 +44,6 @@ def serve(
             if running is not None:
                 running.dec()
         if not response.streamed:
-            if context.audit is not None:
-                context.audit.record_response_object(
-                    response.shown_status or RecordedBody(response.body, _media_type(response.headers))
-                )
             await writer.send(request, response)
         if warning:
             context.add_audit_annotation(DEPRECATED, "true")
@@ -58,10 +53,3 @@ def serve(
             metrics.observe(request, response.status, response.length)
 
     return route
-
-
-def _media_type(headers: list[tuple[bytes, bytes]]) -> str:
-    for name, value in headers:
-        if name == b"content-type":
-            return value.decode("latin-1").partition(";")[0]
-    return ""

@@ -5,19 +5,15 @@ long-running requests, and deadlines. Not here: anything that reads a body or wr
 Go keeps this in pkg/endpoints/request. May import rooms of rows 0 to 4.
 """
 
-from genericapiserver.request.context import (
-    CONTEXT_KEY,
-    AuditRecorder,
-    MissingRequestContextError,
-    RequestContext,
-    request_context,
-)
+from genericapiserver.request.audit_recorder import AuditLevel, AuditRecorder
+from genericapiserver.request.context import CONTEXT_KEY, MissingRequestContextError, RequestContext, request_context
 from genericapiserver.request.long_running import LongRunningCheck, long_running_check
 from genericapiserver.request.request_info import RequestInfo, RequestInfoError, RequestInfoFactory
 from genericapiserver.request.warnings import WarningRecorder
 
 __all__ = [
     "CONTEXT_KEY",
+    "AuditLevel",
     "AuditRecorder",
     "LongRunningCheck",
     "MissingRequestContextError",

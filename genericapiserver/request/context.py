@@ -5,18 +5,21 @@ makes one RequestContext; inner filters fill it; handlers, admission and the reg
 """
 
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 
 from genericapiserver.aio import Signal
 from genericapiserver.asgi import Scope
 from genericapiserver.authentication.user import UserInfo
+from genericapiserver.request.audit_recorder import AuditLevel, AuditRecorder
 from genericapiserver.request.request_info import RequestInfo
 from genericapiserver.request.warnings import WarningRecorder
 
 CONTEXT_KEY: Final = "genericapiserver.context"
 """The scope key under which the context travels."""
+
+_NOTABLE_LATENCY: Final = 0.001
 
 
 class MissingRequestContextError(RuntimeError):
@@ -24,35 +27,6 @@ class MissingRequestContextError(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("no RequestInfo found in the context")
-
-
-class AuditRecorder(Protocol):
-    """What the request path tells the audit event of a request; the audit room fills the slot.
-
-    Objects are handed over as they are and must not be changed afterwards; a recorder decides by its policy's level
-    whether to keep them.
-    """
-
-    def add_annotation(self, key: str, value: str) -> None:
-        """Add one annotation; a second value for a key is ignored."""
-
-    def record_impersonated_user(self, user: UserInfo) -> None:
-        """The request goes on as *user*; the event keeps the caller as its user."""
-
-    def record_impersonation_constraint(self, constraint: str) -> None:
-        """Which grant allowed the impersonation, for example `impersonate:user-info`; not called for the plain one.
-
-        Shown as `authenticationMetadata.impersonationConstraint` of the event.
-        """
-
-    def record_request_object(self, body: object) -> None:
-        """The decoded body of a write, before admission."""
-
-    def record_request_patch(self, patch: bytes) -> None:
-        """The body of a patch as sent."""
-
-    def record_response_object(self, body: object) -> None:
-        """What the response says, in the version it was asked for."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -77,6 +51,11 @@ class RequestContext:
     """When the request must be answered, on the event loop's clock; None for long-running requests."""
     warnings: WarningRecorder | None = None
     audit: AuditRecorder | None = None
+    """The audit event, once it is known that there is to be one."""
+    early_annotations: dict[str, str] | None = None
+    """What was annotated before that; whoever makes the event takes it over."""
+    latencies: dict[str, float] | None = None
+    """Seconds spent in parts of the way that were slow, by the name of the part in audit annotations."""
     shutdown: Signal | None = None
     """Set for watches: when it fires the watch must end, because the server stops."""
     paths_incomplete: bool = False
@@ -97,10 +76,29 @@ class RequestContext:
         if self.warnings is not None:
             self.warnings.add(text, agent)
 
-    def add_audit_annotation(self, key: str, value: str) -> None:
-        """Annotate the audit event, if one is being made."""
+    def add_audit_annotation(self, key: str, value: str, level: AuditLevel = AuditLevel.METADATA) -> None:
+        """Annotate the audit event if one of *level* or above is made; the first value of a key stays."""
         if self.audit is not None:
-            self.audit.add_annotation(key, value)
+            self.audit.add_annotation(key, value, level)
+        elif level <= AuditLevel.METADATA:
+            if self.early_annotations is None:
+                self.early_annotations = {}
+            self.early_annotations.setdefault(key, value)
+
+    def add_latency(self, part: str, seconds: float) -> None:
+        """Add *seconds* to what *part* took, for the audit event of a slow request.
+
+        Less than a millisecond is not worth the work: the annotations are made above half a second in all.
+        """
+        if seconds >= _NOTABLE_LATENCY:
+            latencies = self.latencies = self.latencies or {}
+            latencies[part] = latencies.get(part, 0.0) + seconds
+
+    def add_parallel_latency(self, part: str, seconds: float) -> None:
+        """The same for a *part* done several times at once, of which the slowest counts."""
+        if seconds >= _NOTABLE_LATENCY:
+            latencies = self.latencies = self.latencies or {}
+            latencies[part] = max(latencies.get(part, 0.0), seconds)
 
     def remaining(self, now: float) -> float | None:
         """Seconds until the deadline at loop time *now*, never negative; None without a deadline."""

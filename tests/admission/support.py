@@ -6,7 +6,7 @@ from genericapiserver.admission import Attributes, Operation
 from genericapiserver.apimachinery.meta import Object, ObjectMeta
 from genericapiserver.apimachinery.schema import GroupVersionKind, GroupVersionResource
 from genericapiserver.apimachinery.types import api_type
-from genericapiserver.request import RequestContext, RequestInfo
+from genericapiserver.request import AuditLevel, RequestContext, RequestInfo
 
 
 @api_type
@@ -15,13 +15,16 @@ class Gadget(Object):
 
 
 class Recorder:
-    """An audit recorder that keeps annotations."""
+    """An audit recorder at level Metadata that keeps annotations."""
+
+    level = AuditLevel.METADATA
 
     def __init__(self) -> None:
         self.annotations: list[tuple[str, str]] = []
 
-    def add_annotation(self, key: str, value: str) -> None:
-        self.annotations.append((key, value))
+    def add_annotation(self, key: str, value: str, level: AuditLevel = AuditLevel.METADATA) -> None:
+        if level <= self.level:
+            self.annotations.append((key, value))
 
     def record_impersonated_user(self, user: Any) -> None: ...
 
@@ -30,6 +33,8 @@ class Recorder:
     def record_request_object(self, body: object) -> None: ...
 
     def record_request_patch(self, patch: bytes) -> None: ...
+
+    def record_response_status(self, status: object) -> None: ...
 
     def record_response_object(self, body: object) -> None: ...
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from genericapiserver.apimachinery.meta import Status
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.filters.request_info import with_request_info
-from genericapiserver.request import RequestInfoFactory, long_running_check
+from genericapiserver.request import AuditLevel, RequestInfoFactory, long_running_check
 from tests.endpoints.test_get_and_list import create
 from tests.support.asgi_client import ASGIClient
 from tests.support.demo_api import DemoServer, context_of, gadget, gadgets
@@ -20,8 +21,11 @@ class Recorder:
         self.annotations: dict[str, str] = {}
         self.request: Any = None
         self.response: Any = None
+        self.status: Status | None = None
 
-    def add_annotation(self, key: str, value: str) -> None:
+    level = AuditLevel.REQUEST_RESPONSE
+
+    def add_annotation(self, key: str, value: str, level: AuditLevel = AuditLevel.METADATA) -> None:
         self.annotations[key] = value
 
     def record_impersonated_user(self, user: UserInfo) -> None: ...
@@ -35,7 +39,10 @@ class Recorder:
         self.request = patch
 
     def record_response_object(self, body: Any) -> None:
-        self.response = json.loads(body.json()) if hasattr(body, "json") else body
+        self.response = json.loads(body.json())
+
+    def record_response_status(self, status: Status) -> None:
+        self.status = status
 
 
 @pytest.fixture
@@ -73,7 +80,9 @@ async def test_a_patch_is_recorded_as_sent(audited: ASGIClient, recorder: Record
         "PATCH", gadgets(name="a"), body=b'{"a": 1}', headers={"content-type": "application/merge-patch+json"}
     )
     assert recorder.request == b'{"a": 1}'
-    assert (recorder.response.code, recorder.response.reason) == (404, "NotFound")
+    assert recorder.status is not None
+    assert (recorder.status.code, recorder.status.reason) == (404, "NotFound")
+    assert (recorder.response["kind"], recorder.response["reason"]) == ("Status", "NotFound")
 
 
 async def test_options_of_a_delete_are_recorded_only_as_a_body(audited: ASGIClient, recorder: Recorder) -> None:
@@ -86,7 +95,8 @@ async def test_options_of_a_delete_are_recorded_only_as_a_body(audited: ASGIClie
         "apiVersion": "meta.k8s.io/__internal",
         "propagationPolicy": "Background",
     }
-    assert (recorder.response.status, recorder.response.code) == ("Success", 0)
+    assert recorder.status is not None
+    assert (recorder.status.status, recorder.status.code) == ("Success", 0)
 
 
 async def test_a_response_in_yaml_is_recorded_as_json(audited: ASGIClient, recorder: Recorder) -> None:

@@ -6,7 +6,7 @@ from genericapiserver.authorization import AuthorizationAttributes, Authorizatio
 from genericapiserver.authorization.metrics import AuthorizationMetrics
 from genericapiserver.filters.authorization import with_authorization
 from genericapiserver.metrics import MetricsRegistry
-from genericapiserver.request import RequestContext
+from genericapiserver.request import AuditLevel, RequestContext
 from tests.support.asgi_client import ASGIClient
 from tests.support.filters import in_context, ok, send_error
 
@@ -14,7 +14,9 @@ from tests.support.filters import in_context, ok, send_error
 class Annotations(dict[str, str]):
     """An audit recorder that keeps annotations."""
 
-    def add_annotation(self, key: str, value: str) -> None:
+    level = AuditLevel.METADATA
+
+    def add_annotation(self, key: str, value: str, level: AuditLevel = AuditLevel.METADATA) -> None:
         self.setdefault(key, value)
 
     def record_impersonated_user(self, user: UserInfo) -> None:
@@ -26,6 +28,8 @@ class Annotations(dict[str, str]):
     def record_request_object(self, body: object) -> None: ...
 
     def record_request_patch(self, patch: bytes) -> None: ...
+
+    def record_response_status(self, status: object) -> None: ...
 
     def record_response_object(self, body: object) -> None: ...
 

@@ -32,12 +32,13 @@ REFERENCE = (
     "warning_recorder",
     "cors",
     "authentication",
+    "audit",
     "impersonation",
     "max_in_flight_limit",
     "authorization",
 )
-"""DefaultBuildHandlerChain, outermost first (filters reference, section 1), without the rows for audit and tracing, which
-this version has not, and those that are part of making the RequestContext."""
+"""DefaultBuildHandlerChain, outermost first (filters reference, section 1), without the row for tracing, which this
+version has not, and those that are part of making the RequestContext."""
 
 
 def names(completed: CompletedConfig) -> list[str]:
