@@ -83,11 +83,11 @@ class PreparedAPIServer:
         backend = self.server.config.audit_backend
         if backend is None:
             return
+        stack.push_async_callback(backend.aclose)
         try:
             await backend.start()
         except Exception as error:
             raise AuditBackendError(f"failed to run the audit backend: {error}") from error
-        stack.push_async_callback(backend.aclose)
 
     async def _fire_mux_and_discovery_complete(self) -> None:
         for signal in self.server.mux_and_discovery_complete_signals.values():

@@ -18,6 +18,7 @@ from genericapiserver.config import ConfigError
 from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
+from genericapiserver.prepared import AuditBackendError
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.signals import setup_signal_handler
@@ -31,6 +32,7 @@ SWITCH_INTERVAL = 0.001
 
 START_ERRORS = (
     APIGroupError,
+    AuditBackendError,
     CertificateError,
     ConfigError,
     FeatureGateError,

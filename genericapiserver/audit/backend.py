@@ -9,7 +9,7 @@ not cost a request a task. Source: pkg/audit/{types,union}.go and pkg/server/opt
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from genericapiserver.audit.event import AuditEvent
 from genericapiserver.audit.metrics import AuditMetrics
@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 Accepted: TypeAlias = "bool | Awaitable[bool]"
 """Whether the events are stored, or handed to whoever answers for them."""
+
+
+SHUT_DOWN: Final = "audit backend shut down"
+"""What there is to say of events that come after the end."""
 
 
 class AuditBackend(Protocol):
@@ -36,7 +40,7 @@ class AuditBackend(Protocol):
         """Called once, before the first event. Raises OSError or the like for what cannot work."""
 
     async def aclose(self) -> None:
-        """Called once, after the last event; returns when everything taken has been dealt with."""
+        """Called once, after the last event or a start that failed; returns when everything taken has been dealt with."""
 
 
 def report_error(metrics: AuditMetrics | None, plugin: str, error: object, events: Sequence[AuditEvent]) -> None:

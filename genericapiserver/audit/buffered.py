@@ -13,7 +13,7 @@ from time import monotonic
 
 import attrs
 
-from genericapiserver.audit.backend import Accepted, AuditBackend, report_error
+from genericapiserver.audit.backend import SHUT_DOWN, Accepted, AuditBackend, report_error
 from genericapiserver.audit.event import AuditEvent
 from genericapiserver.audit.metrics import AuditMetrics
 
@@ -82,7 +82,7 @@ class Buffered:
 
     def process_events(self, events: Sequence[AuditEvent]) -> Accepted:
         """Always accepted; what does not fit is reported."""
-        buffer, problem = self._buffer, "audit backend shut down"
+        buffer, problem = self._buffer, SHUT_DOWN
         for index, event in enumerate(events):
             # A batch that is being collected is not part of the buffer.
             if self._closed or len(buffer) >= self._config.buffer_size + self._collecting * self._config.max_size:

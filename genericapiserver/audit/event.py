@@ -23,7 +23,6 @@ from genericapiserver.apimachinery.serializer.encoder import encoder_for
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.json import encode_json, escape_html, parse_plain
 from genericapiserver.apimachinery.serializer.yaml import parse_yaml
-from genericapiserver.apimachinery.time import format_micro_time
 from genericapiserver.audit.managed_fields import without_managed_fields
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.request.audit_recorder import AuditLevel, RecordedJSON, RecordedRequest
@@ -37,7 +36,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _CONTROL: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
-class ObjectReference(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class ObjectReference(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """The object a request is about; what is not known is None."""
 
     resource: str | None = None
@@ -50,7 +49,7 @@ class ObjectReference(msgspec.Struct, frozen=True, omit_defaults=True, rename="c
     subresource: str | None = None
 
 
-class EventRecord(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
+class EventRecord(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True, gc=False):
     """An event as it stands on the wire, without `kind` and `apiVersion`. Raw fields hold finished JSON."""
 
     level: str
@@ -102,10 +101,7 @@ class AuditEvent:
                 data = _encode(record)
             except UnicodeEncodeError:
                 data = _encode(_cleaned(record))
-            data = escape_html(data)
-            if b"\x7f" in data or b"\xc2" in data:
-                data = _CONTROL.sub(lambda match: b"\\u%04x" % match.group()[-1], data)
-            self._json = data
+            self._json = data = _escaped(data)
         return data
 
     def line(self) -> bytes:
@@ -294,6 +290,15 @@ def _patch_json(patch: bytes) -> bytes:
         return encode_json(patch.decode("utf-8", "replace"))
 
 
+def _escaped(data: bytes) -> bytes:
+    """JSON that neither a browser nor a terminal takes for more than text."""
+    if data.isascii():
+        if b"<" in data or b">" in data or b"&" in data:
+            data = escape_html(data)
+        return data.replace(b"\x7f", b"\\u007f") if b"\x7f" in data else data
+    return _CONTROL.sub(lambda match: b"\\u%04x" % match.group()[-1], escape_html(data))
+
+
 def _quoted(texts: list[str]) -> str:
     return ",".join(map(quote, texts))
 
@@ -316,5 +321,7 @@ def _clean(value: Any) -> Any:
 
 
 def micro_time(at: datetime) -> str:
-    """RFC 3339 in UTC with exactly six digits behind the second."""
-    return format_micro_time(at) or "0001-01-01T00:00:00.000000Z"
+    """RFC 3339 with exactly six digits behind the second, of a time in UTC."""
+    # Half of what isoformat takes, twice a request.
+    date = f"{at.year:04d}-{at.month:02d}-{at.day:02d}"
+    return f"{date}T{at.hour:02d}:{at.minute:02d}:{at.second:02d}.{at.microsecond:06d}Z"

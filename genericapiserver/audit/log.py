@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Final, Literal, Protocol
 
-from genericapiserver.audit.backend import Accepted, report_error
+from genericapiserver.audit.backend import SHUT_DOWN, Accepted, report_error
 from genericapiserver.audit.event import AuditEvent
 from genericapiserver.audit.metrics import AuditMetrics
 
@@ -58,6 +58,7 @@ class LogBackend:
         self._housekeeping = ThreadPoolExecutor(1, "audit-log-tidy")
         self._pending: set[asyncio.Task[bool]] = set()
         self._slow_until = 0.0
+        self._closed = False
         self._poll: select.poll | None = None
 
     async def start(self) -> None:
@@ -73,6 +74,9 @@ class LogBackend:
         self._housekeeping.submit(self._tidy)
 
     def process_events(self, events: Sequence[AuditEvent]) -> Accepted:
+        if self._closed:
+            report_error(self._metrics, self.name, SHUT_DOWN, events)
+            return False
         data = self._line(events[0]) if len(events) == 1 else b"".join(map(self._line, events))
         if self._pending or not self._writes_at_once(len(data)):
             return self._write_later(data, events)
@@ -87,6 +91,7 @@ class LogBackend:
         return True
 
     async def aclose(self) -> None:
+        self._closed = True
         while self._pending:
             await asyncio.wait(self._pending)
         await asyncio.to_thread(self._shut_down)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from genericapiserver.apimachinery.go import quote
-from genericapiserver.audit.backend import Accepted, report_error
+from genericapiserver.audit.backend import SHUT_DOWN, Accepted, report_error
 from genericapiserver.audit.event import AuditEvent
 from genericapiserver.audit.metrics import AuditMetrics
 
@@ -67,17 +67,22 @@ class WebhookBackend:
         self._sleep = sleep
         self._jitter = jitter
         self._pending: set[asyncio.Task[bool]] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """The server need not be there yet."""
 
     def process_events(self, events: Sequence[AuditEvent]) -> Accepted:
+        if self._closed:
+            report_error(self._metrics, self.name, SHUT_DOWN, events)
+            return False
         task = asyncio.create_task(self._deliver([event.snapshot() for event in events]))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
         return asyncio.shield(task)
 
     async def aclose(self) -> None:
+        self._closed = True
         while self._pending:
             await asyncio.wait(self._pending)
         await self._client.aclose()
@@ -103,7 +108,7 @@ class WebhookBackend:
         """What went wrong, if anything did."""
         try:
             status, answer = await self._client.post(self._url, body)
-        except (OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the events are not where they belong
             return str(error) or type(error).__name__
         return None if 200 <= status < 300 else _refusal(status, answer)
 
