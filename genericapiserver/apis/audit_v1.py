@@ -8,6 +8,7 @@ from genericapiserver.apimachinery.meta import Object, Status
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.types import MicroTime, RawJSON, api_type, field, list_of
+from genericapiserver.apis.authentication_v1 import UserInfo
 
 GROUP_VERSION = GroupVersion("audit.k8s.io", "v1")
 INTERNAL_GROUP_VERSION = GroupVersion("audit.k8s.io", INTERNAL_VERSION)
@@ -20,16 +21,6 @@ STAGE_RESPONSE_STARTED = "ResponseStarted"
 STAGE_RESPONSE_COMPLETE = "ResponseComplete"
 STAGE_PANIC = "Panic"
 STAGES = (STAGE_REQUEST_RECEIVED, STAGE_RESPONSE_STARTED, STAGE_RESPONSE_COMPLETE, STAGE_PANIC)
-
-
-@api_type
-class UserInfo:
-    """UserInfo is who a request came from."""
-
-    username: str = field(default="", doc="The name of the user.")
-    uid: str = field(default="", doc="What tells the user from an earlier one of the same name.")
-    groups: list[str] = field(factory=list, list_type="atomic", doc="The groups that the user is in.")
-    extra: dict[str, list[str]] = field(factory=dict, doc="What else the authenticator knows.")
 
 
 @api_type

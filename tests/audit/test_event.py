@@ -19,9 +19,9 @@ from tests.support.audit import TIME, new_event
 from tests.support.clock import START
 
 KEYS = [
-    "kind", "apiVersion", "level", "auditID", "stage", "requestURI", "verb", "user", "impersonatedUser", "sourceIPs",
-    "userAgent", "objectRef", "responseStatus", "requestObject", "responseObject", "requestReceivedTimestamp",
-    "stageTimestamp", "annotations",
+    "kind", "apiVersion", "level", "auditID", "stage", "requestURI", "verb", "user", "impersonatedUser",
+    "authenticationMetadata", "sourceIPs", "userAgent", "objectRef", "responseStatus", "requestObject", "responseObject",
+    "requestReceivedTimestamp", "stageTimestamp", "annotations",
 ]  # fmt: skip
 
 
@@ -39,6 +39,7 @@ class Body:
 def full_event() -> AuditEvent:
     event = new_event(level=AuditLevel.REQUEST_RESPONSE)
     event.record_impersonated_user(UserInfo(name="bob", uid="1", groups=("b", "a"), extra={"z": ("1",), "a": ("2",)}))
+    event.record_impersonation_constraint("impersonate:user-info")
     event.record_request_object(Body(None))
     event.record_response_object(Body(None, b'{"kind":"Pod","metadata":{}}'))
     event.set_code(200)
@@ -59,6 +60,7 @@ def test_the_keys_stand_in_the_order_of_the_reference() -> None:
         "extra": {"a": ["2"], "z": ["1"]},
     }
     assert list(document["impersonatedUser"]["extra"]) == ["a", "z"]
+    assert document["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
 
 
 def test_the_bytes_are_those_of_the_declared_type() -> None:

@@ -151,6 +151,18 @@ async def test_no_secret_is_recorded(
     assert b"s3cr3t" not in b"".join(lines)
 
 
+async def test_the_log_of_a_panic_has_no_token(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("a bug")
+
+    server = Server(tmp_path / "audit.log", "json", UserInfo(name="alice"))
+    server.server.handler.non_api_mux.handle("/bug", fails)
+    with caplog.at_level(logging.DEBUG):
+        await server.get(b"/bug", b"access_token=s3cr3t")
+    assert "access_token=REDACTED" in caplog.text
+    assert "s3cr3t" not in caplog.text
+
+
 async def test_lengths_are_bounded(tmp_path: Path) -> None:
     server = Server(tmp_path / "audit.log", "json", UserInfo(name="alice"))
     lines = await server.get(b"/version", b"", (b"user-agent", b"x" * 100_000))
