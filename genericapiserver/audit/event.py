@@ -12,6 +12,7 @@ Source: pkg/audit/{request,format,types}.go and pkg/apis/audit/v1/types.go of k8
 import copy
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -202,21 +203,27 @@ class AuditEvent:
         if metadata is not None and record.object_ref is not None:
             record.object_ref = _completed(record.object_ref, metadata)
         if self.level >= AuditLevel.REQUEST:
-            record.request_object = self._kept(body.json())
+            record.request_object = self._kept(body.json)
 
     def record_request_patch(self, patch: bytes) -> None:
         if self.level >= AuditLevel.REQUEST:
-            self.record.request_object = self._kept(_patch_json(patch))
+            self.record.request_object = self._kept(lambda: _patch_json(patch))
 
     def record_response_status(self, status: Status) -> None:
         self.set_status(status)
 
     def record_response_object(self, body: RecordedJSON) -> None:
         if self.level >= AuditLevel.REQUEST_RESPONSE:
-            self.record.response_object = self._kept(body.json())
+            self.record.response_object = self._kept(body.json)
 
-    def _kept(self, data: bytes) -> msgspec.Raw:
-        return msgspec.Raw(without_managed_fields(data) if self.omit_managed_fields else data)
+    def _kept(self, encode: Callable[[], bytes]) -> msgspec.Raw | None:
+        """A body as it is kept; one that cannot be encoded is logged and left out, as in the reference."""
+        try:
+            data = encode()
+            return msgspec.Raw(without_managed_fields(data) if self.omit_managed_fields else data)
+        except Exception:
+            logger.exception("Encoding failed of the object for audit:%s", quote(self.record.audit_id[:64]))
+            return None
 
 
 _NOBODY: Final = msgspec.Raw(b"{}")
@@ -285,9 +292,12 @@ def _patch_json(patch: bytes) -> bytes:
     except DecodeError:
         pass
     try:
-        return encode_json(parse_yaml(patch).value)
+        # What looks like JSON is broken JSON, and not worth a second look by a slower reader.
+        if not patch.lstrip().startswith((b"{", b"[")):
+            return encode_json(parse_yaml(patch).value)
     except DecodeError:
-        return encode_json(patch.decode("utf-8", "replace"))
+        pass
+    return encode_json(patch.decode("utf-8", "replace"))
 
 
 def _escaped(data: bytes) -> bytes:

@@ -112,7 +112,7 @@ class LogBackend:
         try:
             # Tasks start in the order in which they were made, so the thread gets the lines in theirs.
             await asyncio.get_running_loop().run_in_executor(self._executor, self._target.write, data)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the events are not where they belong
             report_error(self._metrics, self.name, error, events)
             return False
         return True

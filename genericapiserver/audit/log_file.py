@@ -70,10 +70,7 @@ class LogFile:
 
     def open(self) -> None:
         """Open the file, or make it and its directories. Raises OSError with what was tried in its text."""
-        try:
-            self.path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-        except OSError as error:
-            raise _described(error, f"mkdir {self.path.parent}") from error
+        _make_directories(self.path.parent)
         self._open()
 
     def write(self, data: bytes) -> None:
@@ -211,6 +208,16 @@ def ensure_log_file(path: str) -> None:
     file = LogFile(path)
     file.open()
     file.close()
+
+
+def _make_directories(path: Path) -> None:
+    """Make *path* and what is missing above it, all for the owner alone: mkdir(parents=True) opens those above."""
+    missing = [path, *path.parents]
+    for directory in reversed(missing[: next(index for index, one in enumerate(missing) if one.exists())]):
+        try:
+            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        except OSError as error:
+            raise _described(error, f"mkdir {directory}") from error
 
 
 def _described(error: OSError, tried: str) -> OSError:

@@ -17,7 +17,7 @@ from genericapiserver.apimachinery.go import NumError
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import SchemeError
-from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apimachinery.serializer.codec import JSON_MEDIA_TYPE, YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.asgi import Scope, Send
 from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse
 from genericapiserver.endpoints.negotiation import Negotiator, NoTransforms, wants_pretty
@@ -131,7 +131,9 @@ def _record(audit: AuditRecorder, response: APIResponse) -> None:
     if response.shown_status is not None:
         audit.record_response_status(response.shown_status)
     if audit.level >= AuditLevel.REQUEST_RESPONSE and response.length:
-        audit.record_response_object(RecordedBody(response.body, _media_type(response.headers)))
+        media_type = _media_type(response.headers)
+        if media_type in (JSON_MEDIA_TYPE, YAML_MEDIA_TYPE):  # not what a storage sends as text or as bytes
+            audit.record_response_object(RecordedBody(response.body, media_type))
 
 
 def _media_type(headers: list[tuple[bytes, bytes]]) -> str:

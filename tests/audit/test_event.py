@@ -181,7 +181,9 @@ def test_the_body_completes_the_object_reference() -> None:
         (b'[{"op": "remove", "path": "/a"}]', [{"op": "remove", "path": "/a"}]),
         (b"a: 1\nb: [x]\n", {"a": 1, "b": ["x"]}),
         (b"{", "{"),
+        (b" [a: b", " [a: b"),
         (b"\x80{[", "\ufffd{["),
+        (b"[" * 1000, "[" * 1000),
     ],
 )
 def test_a_patch_is_recorded_as_json_whatever_it_is(patch: bytes, recorded: Any) -> None:
@@ -189,6 +191,20 @@ def test_a_patch_is_recorded_as_json_whatever_it_is(patch: bytes, recorded: Any)
     event.record_request_patch(patch)
     assert json.loads(event.line())["requestObject"] == recorded
     assert event.line().count(b"\n") == 1
+
+
+def test_a_body_that_cannot_be_encoded_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        object = None
+
+        def json(self) -> bytes:
+            raise ZeroDivisionError
+
+    event = new_event("the-id", level=AuditLevel.REQUEST_RESPONSE)
+    event.record_request_object(Broken())
+    event.record_response_object(Broken())
+    assert "requestObject" not in json.loads(event.json())
+    assert caplog.messages == ['Encoding failed of the object for audit:"the-id"'] * 2
 
 
 MANAGED: dict[str, Any] = {"metadata": {"name": "a", "managedFields": [{"manager": "m"}]}}
