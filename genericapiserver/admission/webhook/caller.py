@@ -102,7 +102,12 @@ class WebhookCaller:
         started: float,
         error: Exception | None,
     ) -> None:
-        """Count a call that began at *started* on the performance counter and ended with *error*, None for a yes."""
+        """Count and time a call that began at *started* (performance counter) and ended with *error*, None for a yes."""
+        seconds = time.perf_counter() - started
+        if type == "admit":
+            attributes.context.add_latency("mutating-webhook", seconds)
+        else:
+            attributes.context.add_parallel_latency("validating-webhook", seconds)
         if self._metrics is None:
             return
         error_type, code = _kind_of(error)
@@ -110,9 +115,7 @@ class WebhookCaller:
         operation = attributes.operation
         if rejected:
             self._metrics.observe_rejection(hook.name, type, operation, error_type=error_type, code=code)
-        self._metrics.observe(
-            hook.name, type, operation, seconds=time.perf_counter() - started, code=code, rejected=rejected
-        )
+        self._metrics.observe(hook.name, type, operation, seconds=seconds, code=code, rejected=rejected)
 
     def failed_open(
         self, hook: ConfiguredWebhook, type: WebhookType, attributes: Attributes, key: str, why: object
