@@ -213,10 +213,10 @@ class _Request:
             self.event.set_status(TIMED_OUT)
         else:
             self.event.set_status(_CLOSED_EARLY)
+            if context.long_running:
+                _not_waited(self.sink.reached(self.event, STAGE_RESPONSE_STARTED))
         _add_latencies(self.event, context, self.monotonic)
-        accepted = self.sink.reached(self.event, STAGE_RESPONSE_COMPLETE)
-        if inspect.iscoroutine(accepted):
-            accepted.close()
+        _not_waited(self.sink.reached(self.event, STAGE_RESPONSE_COMPLETE))
 
 
 def with_failed_request_audit(
@@ -254,6 +254,11 @@ async def _nothing() -> None:
 async def _waited(accepted: Accepted) -> None:
     if not isinstance(accepted, bool):
         await accepted
+
+
+def _not_waited(accepted: Accepted) -> None:
+    if inspect.iscoroutine(accepted):
+        accepted.close()
 
 
 def _add_latencies(event: AuditEvent, context: RequestContext, monotonic: Callable[[], float]) -> None:

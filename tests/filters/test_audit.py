@@ -312,7 +312,7 @@ async def test_annotations_made_before_the_event_are_kept_and_the_first_of_a_key
 
 
 async def test_a_request_that_times_out_is_recorded_as_that() -> None:
-    backend, clock = Backend(), HandClock()
+    backend = Backend()
 
     async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -332,22 +332,54 @@ async def test_a_request_that_times_out_is_recorded_as_that() -> None:
         "details": {},
         "code": 504,
     }
-    assert clock.seconds == 0.0
 
 
-async def test_a_request_whose_client_goes_away_is_recorded() -> None:
+@pytest.mark.parametrize(("target", "stages"), [(SHORT, [RECEIVED, COMPLETE]), (LONG, [RECEIVED, STARTED, COMPLETE])])
+async def test_a_request_whose_client_goes_away_is_recorded(target: str, stages: list[str]) -> None:
     backend, waiting = Backend(), asyncio.Event()
 
     async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
         waiting.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(call(audited(hangs, backend), SHORT))
+    task = asyncio.create_task(call(audited(hangs, backend), target))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert backend.events[-1]["responseStatus"] == CLOSED_EARLY
+    assert [event["stage"] for event in backend.events] == stages
+    assert all(event["responseStatus"] == CLOSED_EARLY for event in backend.events[1:])
+
+
+@pytest.mark.parametrize(
+    ("messages", "code_sent"),
+    [
+        ([{"type": "websocket.accept"}, {"type": "websocket.close"}], 101),
+        ([{"type": "http.response.start", "status": 403}, {"type": "http.response.body"}], 403),
+    ],
+)
+async def test_a_websocket_is_recorded_when_it_is_accepted_or_refused(messages: list[Any], code_sent: int) -> None:
+    backend = Backend()
+
+    async def handler(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+
+    client = audited(handler, backend)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope = client.scope("GET", LONG, {})
+    scope["type"] = "websocket"
+    await client.app(scope, nothing, send)  # type: ignore[arg-type]
+    assert len(sent) == 2
+    assert [(event["stage"], event.get("responseStatus")) for event in backend.events] == [
+        (RECEIVED, None),
+        (STARTED, code(code_sent)),
+        (COMPLETE, code(code_sent)),
+    ]
 
 
 def test_without_a_sink_there_is_no_filter() -> None:
