@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from genericapiserver.asgi import Handler
 from genericapiserver.authentication.metrics import AuthenticationMetrics
+from genericapiserver.authentication.user import ALL_UNAUTHENTICATED, ANONYMOUS, UserInfo
 from genericapiserver.authorization.metrics import AuthorizationMetrics
 from genericapiserver.config import CompletedConfig
 from genericapiserver.features import CONSTRAINED_IMPERSONATION, UNAUTHENTICATED_HTTP2_DOS_MITIGATION
@@ -26,6 +27,7 @@ from genericapiserver.filters.in_flight_tracking import with_in_flight_tracking
 from genericapiserver.filters.max_in_flight import with_max_in_flight_limit
 from genericapiserver.filters.metrics import FilterMetrics, RequestMetrics
 from genericapiserver.filters.mux_and_discovery_complete import with_mux_and_discovery_complete
+from genericapiserver.filters.priority_and_fairness import with_priority_and_fairness
 from genericapiserver.filters.request_deadline import with_request_deadline
 from genericapiserver.filters.request_info import with_request_info
 from genericapiserver.filters.responses import SendStatusError
@@ -113,10 +115,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
             ),
         ),
         ("impersonation", lambda handler: _with_impersonation(handler, completed, latency)),
-        (
-            "max_in_flight_limit",
-            lambda handler: with_max_in_flight_limit(handler, limits=completed.in_flight_limits, metrics=requests),
-        ),
+        overload_protection(completed, requests, latency),
         (
             "authorization",
             lambda handler: with_authorization(
@@ -146,4 +145,31 @@ def _with_impersonation(handler: Handler, completed: CompletedConfig, latency: F
         send_error=completed.send_error,
         clock=config.clock,
         observe_latency=latency.observe("constrainedimpersonation"),
+    )
+
+
+def overload_protection(
+    completed: CompletedConfig, requests: RequestMetrics, latency: FilterMetrics
+) -> tuple[str, Filter]:
+    """Fair queuing where it is configured; else plain limits."""
+    config = completed.config
+    flow_control = config.flow_control
+    if flow_control is None:
+        return (
+            "max_in_flight_limit",
+            lambda handler: with_max_in_flight_limit(handler, limits=completed.in_flight_limits, metrics=requests),
+        )
+    asks_nobody = config.authentication.authenticator is None
+    return (
+        "priority_and_fairness",
+        lambda handler: with_priority_and_fairness(
+            handler,
+            flow_control=flow_control,
+            clock=config.clock,
+            request_timeout=config.request_timeout,
+            nobody=UserInfo(name=ANONYMOUS, groups=(ALL_UNAUTHENTICATED,)) if asks_nobody else None,
+            watermarks=completed.watermarks,
+            metrics=requests,
+            observe_latency=latency.observe("priorityandfairness"),
+        ),
     )

@@ -14,6 +14,7 @@ KUBE_FLOOR = Version(1, 32)
 API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
 CONSTRAINED_IMPERSONATION = "ConstrainedImpersonation"
+SIZE_BASED_LIST_COST_ESTIMATE = "SizeBasedListCostEstimate"
 UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
 
 _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
@@ -22,6 +23,7 @@ SPECS: dict[str, list[FeatureSpec]] = {
     API_RESPONSE_COMPRESSION: [_ON],
     API_SERVER_IDENTITY: [_ON],
     CONSTRAINED_IMPERSONATION: [FeatureSpec(version=Version(1, 35), default=False, stage=Stage.ALPHA)],
+    SIZE_BASED_LIST_COST_ESTIMATE: [FeatureSpec(version=Version(1, 34), default=True, stage=Stage.BETA)],
     UNAUTHENTICATED_HTTP2_DOS_MITIGATION: [_ON],
 }
 
