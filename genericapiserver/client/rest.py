@@ -4,9 +4,10 @@ No redirect is followed and no environment proxy is used: a TokenReview carries 
 """
 
 import contextlib
+import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -139,4 +140,30 @@ async def _lines(request: httpx.Request, response: httpx.Response) -> AsyncItera
 
 
 def _unreachable(request: httpx.Request, error: httpx.HTTPError) -> UnreachableError:
-    return UnreachableError(f'{request.method.capitalize()} "{request.url}": {error or type(error).__name__}')
+    return UnreachableError(f'{request.method.capitalize()} "{request.url}": {_cause(request, error)}')
+
+
+def _cause(request: httpx.Request, error: httpx.HTTPError) -> str:
+    """What went wrong in the words of Go's net package, which operators search for; else in httpx's."""
+    url = request.url
+    dial = f"dial tcp {url.netloc.decode('ascii') if url.port else f'{url.host}:443'}"
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"tls: failed to verify certificate: {cause.verify_message}"
+        if isinstance(cause, socket.gaierror):
+            return f"dial tcp: lookup {url.host}: no such host"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"{dial}: connect: connection refused"
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"{dial}: i/o timeout"
+    if isinstance(error, httpx.TimeoutException):
+        return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+    return str(error) or type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """*error* and what it came from; of several attempts, the first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
