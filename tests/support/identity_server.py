@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -178,11 +178,13 @@ async def identity_server(
     api_audiences: tuple[str, ...] = (),
     extend: Callable[[GenericAPIServer], None] = lambda _: None,
     sni_cert_keys: Sequence[str] = (),
+    feature_gates: Mapping[str, bool] | None = None,
 ) -> AsyncIterator[IdentityServer]:
     """Serve; everything is allowed without an *authorizer*. *extend* may add handlers."""
     certificate, key = write_pair(folder, serving_pair())
     config = RecommendedConfig(effective_version=EffectiveVersion.parse("1.35"))
     config.authentication.api_audiences = api_audiences
+    config.feature_gate.set_from_map(feature_gates or {})
     async with config.closed_on_error():
         SecureServingOptions(
             listener=create_listener("127.0.0.1", 0),
