@@ -24,7 +24,7 @@ from genericapiserver.authorization.builtin import (
 )
 from genericapiserver.authorization.configuration import ConfiguredAuthorizer, Webhook
 from genericapiserver.authorization.match_conditions import MatchConditions
-from genericapiserver.authorization.metrics import AuthorizationConfigMetrics, WebhookMetrics
+from genericapiserver.authorization.metrics import WebhookMetrics
 from genericapiserver.authorization.path import PathAuthorizer
 from genericapiserver.authorization.rbac import RBACAuthorizer, RBACSource
 from genericapiserver.authorization.rbac_sources import RBACFileError, RBACFiles, RBACInformers
@@ -33,6 +33,7 @@ from genericapiserver.authorization.union import UnionAuthorizer
 from genericapiserver.authorization.webhook import WebhookAuthorizer, subject_access_review_path
 from genericapiserver.client import RESTClient
 from genericapiserver.config import ConfigError, RecommendedConfig
+from genericapiserver.options.config_metrics import ConfigReloadMetrics
 from genericapiserver.options.remote import client_config, rest_client
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class AuthorizerChain:
         self._in_use = 0
         self._reloadable: ReloadableAuthorizer | None = None
         self._file: ConfiguredFile | None = None
-        self._file_metrics: AuthorizationConfigMetrics | None = None
+        self._file_metrics: ConfigReloadMetrics | None = None
 
     @staticmethod
     def _read_rbac_files(paths: Sequence[str]) -> RBACFiles | None:
@@ -90,8 +91,8 @@ class AuthorizerChain:
         if file is None:
             return made
         self._file = file
-        self._file_metrics = AuthorizationConfigMetrics(
-            self._config.metrics, self._config.api_server_id, self._config.clock
+        self._file_metrics = ConfigReloadMetrics(
+            self._config.metrics, "authorization", self._config.api_server_id, self._config.clock
         )
         self._file_metrics.applied(file.data)
         self._reloadable = ReloadableAuthorizer(made)

@@ -1,12 +1,10 @@
-"""What authorization counts: the filter (pkg/endpoints/filters/metrics.go), webhooks (plugin/pkg/authorizer/webhook), their
-match conditions (pkg/authorization/metrics) and the configuration file (pkg/server/options/authorizationconfig)."""
+"""What authorization counts: the filter (pkg/endpoints/filters/metrics.go), webhooks (plugin/pkg/authorizer/webhook), and
+their match conditions (pkg/authorization/metrics)."""
 
-import hashlib
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from genericapiserver.aio import Clock
 from genericapiserver.metrics import MetricsRegistry
 
 _DURATION_BUCKETS: Final = tuple(0.001 * 2**exponent for exponent in range(15))
@@ -92,53 +90,3 @@ class WebhookMetrics:
             self._exclusions.labels(_WEBHOOK, name).inc()
         if failed:
             self._match_errors.labels(_WEBHOOK, name).inc()
-
-
-class AuthorizationConfigMetrics:
-    """Observed by who reads the file of --authorization-config."""
-
-    def __init__(self, registry: MetricsRegistry, api_server_id: str, clock: Clock) -> None:
-        prefix = "apiserver_authorization_config_controller"
-        self._clock = clock
-        self._server = _hash(api_server_id.encode()) if api_server_id else ""
-        self._reloads = registry.counter(
-            f"{prefix}_automatic_reloads_total",
-            "[BETA] How often the authorization configuration was read again, by result and server.",
-            ["status", "apiserver_id_hash"],
-        )
-        self._timestamps = registry.gauge(
-            f"{prefix}_automatic_reload_last_timestamp_seconds",
-            "[BETA] When the authorization configuration was last read again, by result and server.",
-            ["status", "apiserver_id_hash"],
-        )
-        self._info = registry.gauge(
-            f"{prefix}_last_config_info",
-            "[ALPHA] The authorization configuration in use, as a hash.",
-            ["apiserver_id_hash", "hash"],
-        )
-        self._hash = ""
-
-    def applied(self, data: bytes) -> None:
-        """*data* is in use."""
-        new = _hash(data)
-        if self._hash and self._hash != new:
-            self._info.remove(self._server, self._hash)
-        self._hash = new
-        self._info.labels(self._server, new).set(1)
-
-    def reloaded(self, data: bytes) -> None:
-        """The file was read again, and *data* is in use."""
-        self._count("success")
-        self.applied(data)
-
-    def failed(self) -> None:
-        """The file was read again, or could not be, and is not in use."""
-        self._count("failure")
-
-    def _count(self, status: str) -> None:
-        self._reloads.labels(status, self._server).inc()
-        self._timestamps.labels(status, self._server).set(self._clock.now().timestamp())
-
-
-def _hash(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
