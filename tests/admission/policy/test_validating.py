@@ -10,7 +10,7 @@ from genericapiserver.admission.policy import ValidatingPolicies
 from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.policies import PARAM_KIND, Allows, Params, binding, policy, validating
-from tests.support.webhooks import annotations, new_gadget, samples, write
+from tests.support.webhooks import audit_annotations, new_gadget, samples, write
 
 FALSE: list[dict[str, Any]] = [{"expression": "object.spec.color == 'red'"}]
 
@@ -123,7 +123,7 @@ async def test_warnings_and_audit_do_not_refuse() -> None:
     assert list(attributes.context.warnings._recorded or ()) == [
         "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': not red"
     ]
-    value = annotations(attributes)["validation.policy.admission.k8s.io/validation_failure"]
+    value = audit_annotations(attributes)["validation.policy.admission.k8s.io/validation_failure"]
     assert json.loads(value) == [
         {
             "message": "not red",
@@ -142,7 +142,7 @@ async def test_only_the_first_failure_is_recorded() -> None:
     )
     attributes = write()
     await plugin.validate(attributes)
-    (value,) = annotations(attributes).values()
+    (value,) = audit_annotations(attributes).values()
     assert json.loads(value)[0]["message"] == "one"
 
 
@@ -362,7 +362,7 @@ async def test_audit_annotations() -> None:
     )
     attributes = write()
     await plugin.validate(attributes)
-    found = annotations(attributes)
+    found = audit_annotations(attributes)
     assert len(found.pop("p/long")) == 10 * 1024
     assert found == {"p/limit": "1, 2", "p/color": "green"}
 
