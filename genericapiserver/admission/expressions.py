@@ -127,6 +127,8 @@ class ExpressionAuthorizer:
     def __init__(self, authorizer: Authorizer | None, user: UserInfo | None) -> None:
         self._authorizer = authorizer
         self._user = user
+        self.answers: dict[Check, CheckResult] = {}
+        """May be shared by evaluations, so that a write asks each question once."""
 
     async def __call__(self, check: "Check") -> "CheckResult":
         from genericapiserver.cel import CheckResult

@@ -98,6 +98,11 @@ def test_an_event_may_be_reported_by_an_update(server: HTTPSClient) -> None:
     assert server.request("PUT", f"{EVENTS}/four", an_event("four", "f")).status == 200
 
 
+def test_events_of_a_namespace_that_does_not_exist_are_refused(server: HTTPSClient) -> None:
+    refused = server.request("POST", f"{NAMESPACES}/nowhere/events", an_event("five", "f"))
+    assert (refused.status, refused.json()["message"]) == (404, 'namespaces "nowhere" not found')
+
+
 def test_a_second_start_finds_the_namespaces_of_the_first(tmp_path: Path) -> None:
     for _ in range(2):
         with standalone(tmp_path / "data", free_port(), "--serve-core") as running:

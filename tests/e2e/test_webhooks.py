@@ -173,6 +173,60 @@ def test_an_unreachable_webhook_refuses_writes_and_never_its_own_removal(server:
     until(lambda: create(server, "let-in")[0] == 201)
 
 
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+def test_a_request_ends_when_its_time_is_over_whatever_the_policy(
+    server: Standalone, pair: Issued, policy: str
+) -> None:
+    over = threading.Event()
+
+    def decide(request: dict[str, Any]) -> dict[str, Any]:
+        if request["name"] == "late":
+            over.wait(SOON)
+        return {"allowed": True, "warnings": ["asked"]}
+
+    document = configuration("ValidatingWebhookConfiguration", "", failurePolicy=policy)
+    with webhook(decide, pair) as url:
+        document["webhooks"][0]["clientConfig"]["url"] = url
+        with registered(server, document):
+            dry = f"{FLUNDERS}?dryRun=All"
+            until(lambda: server.admin.request("POST", dry, {"metadata": {"name": "x"}}).header("warning") is not None)
+            late = server.admin.request("POST", f"{FLUNDERS}?timeout=300ms", {"metadata": {"name": "late"}})
+            over.set()
+    assert late.status == 504
+    assert server.admin.get(f"{FLUNDERS}/late").status == 404
+
+
+def test_namespaces_are_looked_after_where_they_are_served(tmp_path: Path, pair: Issued) -> None:
+    def decide(request: dict[str, Any]) -> dict[str, Any]:
+        return {"allowed": False}
+
+    namespaces = "/api/v1/namespaces"
+    flunders = FLUNDERS.replace("/default/", "/{}/")
+    with webhook(decide, pair) as url, standalone(tmp_path / "data", free_port(), "--serve-core") as running:
+        admin = running.admin
+        missing = admin.request("POST", flunders.format("nowhere"), {"metadata": {"name": "a"}})
+        assert (missing.status, missing.json()["message"]) == (404, 'namespaces "nowhere" not found')
+        assert (
+            admin.request("POST", namespaces, {"metadata": {"name": "here", "labels": {"hooked": "yes"}}}).status == 201
+        )
+        assert admin.request("POST", flunders.format("here"), {"metadata": {"name": "a"}}).status == 201
+        assert admin.request("DELETE", f"{namespaces}/default").json()["message"] == (
+            'namespaces "default" is forbidden: this namespace may not be deleted'
+        )
+        document = configuration(
+            "ValidatingWebhookConfiguration", url, namespaceSelector={"matchLabels": {"hooked": "yes"}}
+        )
+        with registered(running, document):
+            names = (f"a{number}" for number in range(10_000))
+
+            def refused() -> bool:
+                created = admin.request("POST", flunders.format("here"), {"metadata": {"name": next(names)}})
+                return created.status == 400
+
+            until(refused)
+            assert admin.request("POST", flunders.format("default"), {"metadata": {"name": "a"}}).status == 201
+
+
 def test_a_configuration_that_makes_no_sense_is_refused(server: Standalone) -> None:
     document = configuration("MutatingWebhookConfiguration", "http://localhost", timeoutSeconds=31, sideEffects="Some")
     document["webhooks"][0]["matchConditions"] = [{"name": "c", "expression": "object.x +"}]

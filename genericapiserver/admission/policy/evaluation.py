@@ -10,20 +10,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from genericapiserver.admission.attributes import Attributes
+from genericapiserver.admission.expressions import ExpressionAuthorizer
 from genericapiserver.admission.policy.expressions import (
-    AUTHORIZER,
-    REQUEST_RESOURCE,
     VARIABLES,
     Compiled,
     ExpressionError,
     PolicyExpressions,
 )
-from genericapiserver.authentication.user import UserInfo
-from genericapiserver.authorization import AuthorizationAttributes, Authorizer, Decision
 
 if TYPE_CHECKING:
-    from genericapiserver.cel import Budget, Check, CheckResult, Program
+    from genericapiserver.cel import Budget, Program
 
 
 TURN_COST: Final = 20_000
@@ -34,65 +30,12 @@ class BudgetExhaustedError(ExpressionError):
     """The budget of all the expressions together is spent: none of them is evaluated any more."""
 
 
-class PolicyAuthorizer:
-    """Answers the checks of expressions, each once per write."""
-
-    def __init__(self, authorizer: Authorizer | None, user: UserInfo | None) -> None:
-        self._authorizer = authorizer
-        self._user = user
-        self.answers: dict[Check, CheckResult] = {}
-
-    async def __call__(self, check: "Check") -> "CheckResult":
-        from genericapiserver.cel import CheckResult
-
-        if self._authorizer is None:
-            return CheckResult(False, error="this server has no authorizer")
-        result = await self._authorizer.authorize(self._attributes(check))
-        error = "" if result.error is None else str(result.error)
-        return CheckResult(result.decision is Decision.ALLOW, result.reason, error)
-
-    def _attributes(self, check: "Check") -> AuthorizationAttributes:
-        user = self._user if check.service_account is None else service_account(*check.service_account)
-        if check.path:
-            return AuthorizationAttributes(user=user, verb=check.verb, path=check.path)
-        return AuthorizationAttributes(
-            user=user,
-            verb=check.verb,
-            is_resource_request=True,
-            api_group=check.group,
-            api_version="*",
-            resource=check.resource,
-            subresource=check.subresource,
-            namespace=check.namespace,
-            name=check.name,
-            field_selector=check.field_selector,
-            label_selector=check.label_selector,
-        )
-
-
-def service_account(namespace: str, name: str) -> UserInfo:
-    """A service account as a user."""
-    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
-    return UserInfo(name=f"system:serviceaccount:{namespace}:{name}", groups=groups)
-
-
-def authorizer_values(attributes: Attributes) -> dict[str, Any]:
-    """The values of `authorizer` and `authorizer.requestResource`."""
-    from genericapiserver.cel import authorizer_value, request_resource_value
-
-    resource = attributes.resource
-    return {
-        AUTHORIZER: authorizer_value(),
-        REQUEST_RESOURCE: request_resource_value(
-            resource.group, resource.resource, attributes.subresource, attributes.namespace, attributes.name
-        ),
-    }
-
-
 class Evaluation:
     """One policy on one write. Raises ExpressionError where the library for expressions is missing."""
 
-    def __init__(self, expressions: PolicyExpressions, values: Mapping[str, Any], authorizer: PolicyAuthorizer) -> None:
+    def __init__(
+        self, expressions: PolicyExpressions, values: Mapping[str, Any], authorizer: ExpressionAuthorizer
+    ) -> None:
         self._expressions = expressions
         self._authorizer = authorizer
         from genericapiserver.cel import CelError

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from genericapiserver.admission.expressions import OBJECT, OLD_OBJECT, REQUEST, request_type
+from genericapiserver.admission.expressions import (
+    AUTHORIZER,
+    OBJECT,
+    OLD_OBJECT,
+    REQUEST,
+    REQUEST_RESOURCE,
+    request_type,
+)
 from genericapiserver.apis.admissionregistration_policies_v1 import Variable
 
 if TYPE_CHECKING:
@@ -15,8 +22,6 @@ if TYPE_CHECKING:
 
 PARAMS: Final = "params"
 NAMESPACE: Final = "namespaceObject"
-AUTHORIZER: Final = "authorizer"
-REQUEST_RESOURCE: Final = "authorizer.requestResource"
 VARIABLES: Final = "variables."
 
 

@@ -12,10 +12,11 @@ import attrs
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.errors import new_forbidden
+from genericapiserver.admission.expressions import ExpressionAuthorizer
 from genericapiserver.admission.matching import Match
 from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.policy.conditions import conditions_hold
-from genericapiserver.admission.policy.evaluation import Evaluation, PolicyAuthorizer
+from genericapiserver.admission.policy.evaluation import Evaluation
 from genericapiserver.admission.policy.expressions import Compiled, ExpressionError, PolicyExpressions
 from genericapiserver.admission.policy.literals import rewrite
 from genericapiserver.admission.policy.metrics import MutatingPolicyMetrics, error_type
@@ -109,7 +110,7 @@ class _Walk:
 
     attributes: Attributes
     current: CurrentObject
-    authorizer: PolicyAuthorizer
+    authorizer: ExpressionAuthorizer
     rounds: _Rounds
     namespace: dict[str, Any] | None = None
     failures: list[Failure] = attrs.Factory(list)

@@ -4,12 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from genericapiserver.admission.attributes import Attributes
-from genericapiserver.admission.expressions import OBJECT, OLD_OBJECT, REQUEST, request_values
+from genericapiserver.admission.expressions import (
+    OBJECT,
+    OLD_OBJECT,
+    REQUEST,
+    ExpressionAuthorizer,
+    authorizer_values,
+    request_values,
+)
 from genericapiserver.admission.matching import Match, Matcher, is_exempt
 from genericapiserver.admission.namespaces import Namespaces
 from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.plugin import ReadyHandler
-from genericapiserver.admission.policy.evaluation import PolicyAuthorizer, authorizer_values
 from genericapiserver.admission.policy.expressions import NAMESPACE, PARAMS
 from genericapiserver.admission.policy.params import ConfigurationProblem, ParamStore
 from genericapiserver.admission.policy.source import BoundPolicy, PolicyHook, PolicySource
@@ -169,8 +175,8 @@ class PolicyPlugin(ReadyHandler, Generic[P, B, C]):
         metadata = {key: value for key, value in document["metadata"].items() if key in NAMESPACE_METADATA}
         return {**document, "metadata": metadata}
 
-    def _authorizer_of(self, attributes: Attributes) -> PolicyAuthorizer:
-        return PolicyAuthorizer(self._authorizer, attributes.user)
+    def _authorizer_of(self, attributes: Attributes) -> ExpressionAuthorizer:
+        return ExpressionAuthorizer(self._authorizer, attributes.user)
 
 
 def policy_values(

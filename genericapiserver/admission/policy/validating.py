@@ -9,10 +9,11 @@ import attrs
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.errors import new_forbidden
+from genericapiserver.admission.expressions import ExpressionAuthorizer
 from genericapiserver.admission.matching import Match
 from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.policy.conditions import conditions_hold
-from genericapiserver.admission.policy.evaluation import BudgetExhaustedError, Evaluation, PolicyAuthorizer
+from genericapiserver.admission.policy.evaluation import BudgetExhaustedError, Evaluation
 from genericapiserver.admission.policy.expressions import Compiled, ExpressionError, PolicyExpressions
 from genericapiserver.admission.policy.metrics import Action, ValidatingPolicyMetrics, error_type
 from genericapiserver.admission.policy.params import ConfigurationProblem, UnknownKind
@@ -86,7 +87,7 @@ class _Walk:
 
     attributes: Attributes
     versioned: VersionedAttributes
-    authorizer: PolicyAuthorizer
+    authorizer: ExpressionAuthorizer
     denials: list[Denial] = attrs.Factory(list)
 
     def misconfigured(self, hook: Any, bound: Any, error: ConfigurationProblem) -> None:

@@ -225,7 +225,7 @@ async def test_patches_that_are_none_are_failures_of_the_call(hooks: Hooks, answ
         ),
         (
             [{"op": "replace", "path": "/kind", "value": "Rack"}],
-            "a webhook changed the kind of the object from demo.example.com/v1, Kind=Gadget to "
+            "the kind of the object was changed from demo.example.com/v1, Kind=Gadget to "
             "demo.example.com/v1, Kind=Rack",
         ),
         (
