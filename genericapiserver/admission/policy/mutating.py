@@ -277,8 +277,8 @@ class MutatingPolicies(PolicyPlugin[MutatingAdmissionPolicy, MutatingAdmissionPo
         data = encode_versioned(walk.attributes, obj, kind) or b"null"
         if mutation.patch_type == JSON_PATCH:
             patched = json_patched(parse_literals(data), value)
-            return False if patched is None else walk.current.replace(patched, who="a policy")
-        return walk.current.replace(configured(parse_plain(data), type(obj), value), who="a policy")
+            return False if patched is None else walk.current.replace(patched)
+        return walk.current.replace(configured(parse_plain(data), type(obj), value))
 
     def _evaluation(self, invocation: Invocation, walk: _Walk) -> Evaluation:
         attributes, kind = walk.attributes, invocation.match.kind

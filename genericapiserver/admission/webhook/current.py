@@ -85,7 +85,7 @@ class CurrentObject:
             raise InternalError(error) from error
         return self.replace(result)
 
-    def replace(self, document: Any, *, who: str = "a webhook") -> bool:
+    def replace(self, document: Any) -> bool:
         """Have *document*, with literals for numbers, as the object; whether that made a difference, defaults apart."""
         assert self._kind is not None
         try:
@@ -95,7 +95,7 @@ class CurrentObject:
         except DecodeError as error:
             raise InternalError(error) from error
         if type(decoded.object) is not type(self.object):
-            raise InternalError(f"{who} changed the kind of the object from {self._kind} to {decoded.gvk}")
+            raise InternalError(f"the kind of the object was changed from {self._kind} to {decoded.gvk}")
         changed: bool = decoded.object != self.object
         self._scheme.default(decoded.object)
         self.object, self._dirty, self._bytes = decoded.object, True, None
