@@ -22,6 +22,7 @@ from genericapiserver.cel.ast import (
     Tree,
 )
 from genericapiserver.cel.library import NAMES
+from genericapiserver.cel.patterns import MOST, compile_cost
 from genericapiserver.cel.safety import accumulates
 from genericapiserver.cel.sizes import Effort, Size, has_parts, union
 
@@ -37,6 +38,8 @@ APPEND = 0.2
 """The cost of an element copied when a list grows by one."""
 CHECK_COST = 350_000
 """The cost of an authorization check: two fit into one expression."""
+
+MAX_TEXTS, MAX_TEXT = 64, 4096
 
 SCALARS = frozenset({"bool", "int", "uint", "double", "null_type", "duration", "timestamp"})
 CONSTANT_TIME = frozenset(
@@ -209,7 +212,9 @@ def _search(sizes: list[Size]) -> Estimate:
 
 def _match(sizes: list[Size]) -> Estimate:
     text, pattern = sizes[0].length(), sizes[1].length()
-    return ceil((text + 1) * TRAVERSAL) * ceil((pattern + 1) * PATTERN), sizes[0].made_size(text)
+    patterns = [value for value in sizes[1].values if isinstance(value, str)]
+    compiling = max(map(compile_cost, patterns)) if patterns else MOST
+    return compiling + ceil((text + 1) * TRAVERSAL) * ceil((pattern + 1) * PATTERN), sizes[0].made_size(text)
 
 
 def _find_all(sizes: list[Size]) -> Estimate:
@@ -220,9 +225,19 @@ def _find_all(sizes: list[Size]) -> Estimate:
 
 def _concatenate(sizes: list[Size]) -> Estimate:
     length = sizes[0].length() + sizes[1].length()
-    return 1 + ceil(length * TRAVERSAL), sizes[0].made_size(
-        length, union(sizes[0].effort, [size.element() for size in sizes])
-    )
+    cost = 1 + ceil(length * TRAVERSAL)
+    if found := _texts(sizes):
+        return cost, Size(sizes[0].effort, found)
+    element = union(sizes[0].effort, [size.element() for size in sizes])
+    return cost, sizes[0].made_size(length, element)
+
+
+def _texts(sizes: list[Size]) -> list[object]:
+    """The texts that two few and short texts make, which may be a pattern; none otherwise."""
+    first, second = ([value for value in size.values if isinstance(value, str)] for size in sizes)
+    few = len(first) * len(second) <= MAX_TEXTS and sizes[0].length() + sizes[1].length() <= MAX_TEXT
+    whole = len(first) == len(sizes[0].values) and len(second) == len(sizes[1].values)
+    return [one + other for one in first for other in second] if few and whole else []
 
 
 def _replace(sizes: list[Size]) -> Estimate:
