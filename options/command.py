@@ -133,5 +133,5 @@ def set_up_logging() -> None:
     """Log to stderr; GENERICAPISERVER_LOG_LEVEL names another level than INFO."""
     level = os.environ.get("GENERICAPISERVER_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpcore", "hpack"):
+    for noisy in ("httpx", "httpcore", "hpack", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

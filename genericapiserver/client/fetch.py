@@ -47,6 +47,8 @@ class DocumentFetcher:
         """The body of the document at *url*. Raises FetchError for anything but a 200 of bearable size, in time."""
         if not url.startswith("https://"):
             raise FetchError(f'Get "{url}": the address must begin with https://')
+        if self._client.is_closed:
+            raise FetchError(f'Get "{url}": the client is closed')
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._get(url, headers)

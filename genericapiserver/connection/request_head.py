@@ -5,12 +5,10 @@ removed, such as the name of a user (CVE-2019-16276 and its kin). So what two pa
 folded header lines, lines that end without a CR, control characters in values.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
-_END: Final = re.compile(rb"\n\r?\n")
-_FORGIVEN: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
+_END: Final = b"\r\n\r\n"
 _CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
 """All but the tab (Go httpguts.ValidHeaderFieldValue)."""
 
@@ -42,10 +40,14 @@ class HeadScanner:
             return True
         tail = self._tail
         text = tail + data
-        end = _END.search(text)
-        if end is not None:
+        end = text.find(_END)
+        if end >= 0:
             self._ended = True
-            text = text[: end.end()]
+            text = text[: end + len(_END)]
         self._tail = text[-3:]
-        # The last byte before this piece may be the start of what is looked for; the ones before it have been judged.
-        return _FORGIVEN.search(text, max(0, len(tail) - 1)) is None
+        # Searches for fixed bytes: a pattern that says the same takes twenty times as long. What came before has been
+        # judged, but for what its last byte may begin.
+        start = max(0, len(tail) - 1)
+        if text.count(b"\n", len(tail)) != text.count(b"\r\n", start):
+            return False
+        return text.find(b"\n ", start) < 0 and text.find(b"\n\t", start) < 0

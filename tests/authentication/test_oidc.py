@@ -309,6 +309,24 @@ async def test_rules_that_are_met(issuer: FakeIssuer) -> None:
         assert isinstance(await outcome(authenticator, token), UserInfo)
 
 
+async def test_numbers_are_doubles_as_in_go(issuer: FakeIssuer) -> None:
+    rules = [
+        ClaimValidationRule(expression=text) for text in ("claims.n == 5", "claims.list[0].n + 0.5 > 5.0", "claims.n < 6")
+    ]
+    config = configured(issuer, claim_validation_rules=rules)
+    async with running(made(config, issuer)) as authenticator:
+        assert isinstance(await outcome(authenticator, issuer.sign(claims(n=5, list=[{"n": 5}]))), UserInfo)
+        assert (
+            await outcome(authenticator, issuer.sign(claims(n=10**400)))
+            == "a number among the token's claims is too large"
+        )
+    config = configured(issuer, claim_validation_rules=[ClaimValidationRule(expression="claims.n + 1 == 6")])
+    async with running(made(config, issuer)) as authenticator:
+        message = await outcome(authenticator, issuer.sign(claims(n=5)))
+        assert isinstance(message, str)
+        assert message.startswith("oidc: error evaluating claim validation expression: expression 'claims.n + 1 == 6' ")
+
+
 # What is believed
 
 PUBLIC_PEM = RSA_KEYS[0].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -575,6 +593,22 @@ async def test_a_fetch_goes_on_when_who_began_it_goes_away(issuer: FakeIssuer) -
     assert await second is True
     assert issuer.requests[JWKS] == 1
     assert len(remote.keys("one")) == 1
+
+
+async def test_who_waits_for_keys_of_an_issuer_that_goes_gets_an_error_and_is_not_cancelled(issuer: FakeIssuer) -> None:
+    class StuckFetcher(DirectFetcher):
+        async def get(self, url: str, *, headers: Any = None) -> bytes:
+            if url.endswith(JWKS):
+                await asyncio.Event().wait()
+            return await super().get(url, headers=headers)
+
+    remote = RemoteIssuer(issuer.url, StuckFetcher((issuer,)))
+    await remote.discover()
+    waiting = asyncio.create_task(remote.keys_anew())
+    await asyncio.sleep(0)
+    await remote.aclose()
+    with pytest.raises(IssuerError, match="is gone from the configuration"):
+        await waiting
 
 
 def test_a_budget_is_spent_and_earned() -> None:

@@ -106,6 +106,13 @@ async def test_no_proxy_of_the_environment_is_used(
     assert await fetched(server, "/hello") == b"hello"
 
 
+async def test_a_closed_client_says_so() -> None:
+    fetcher = DocumentFetcher()
+    await fetcher.aclose()
+    with pytest.raises(FetchError, match="the client is closed"):
+        await fetcher.get("https://127.0.0.1:1/")
+
+
 async def test_errors_say_nothing_of_what_was_sent(server: tuple[FakeIssuer, Issued]) -> None:
     fetcher = DocumentFetcher(server[1].pem)
     with pytest.raises(FetchError) as raised:

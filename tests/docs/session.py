@@ -31,6 +31,7 @@ READY = "try:"
 
 _PORT = re.compile(r"(?:--(?:secure-)?port[= ]|\bPORT=)(\d+)")
 _STANDALONE = re.compile(r"examples\.\w+\.standalone")
+_COMMENT = re.compile(r"\s+#[^'\"]*$")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 
 
@@ -57,7 +58,7 @@ class Step:
             return []
         while words and re.fullmatch(r"\w+=.*", words[0], re.DOTALL):
             del words[0]
-        return words
+        return [words[0].removeprefix(".venv/bin/"), *words[1:]] if words else words
 
     @property
     def is_server(self) -> bool:
@@ -152,6 +153,8 @@ class Session:
         self._folder.mkdir(parents=True)
         (self._beside / "home").mkdir(parents=True)
         (self._beside / "bin").mkdir()
+        (self._folder / ".venv").mkdir()
+        (self._folder / ".venv" / "bin").symlink_to(self._beside / "bin")  # a page may name it, as in a checkout
         (self._beside / "path").mkdir()
         (self._beside / "path" / "examples").symlink_to(CHECKOUT / "examples")
         for name, module in (("genericapiserver", "-m genericapiserver"), ("python", ""), ("python3", "")):
@@ -224,14 +227,14 @@ class Session:
         return f"source {state}\ntrap {shlex.quote(keep)} EXIT\n{command}\n"
 
     def _start(self, block: Block, step: Step, command: str) -> None:
-        command = command.rstrip().removesuffix("&")
+        command = _COMMENT.sub("", command).rstrip().removesuffix("&").rstrip()
         if step.is_server:
             self._stop_server()
             if step.words[0] == "make":
-                settings = [shlex.quote(word) for word in shlex.split(command, comments=True) if "=" in word]
-                command = f"env {' '.join(settings)} bash -c {shlex.quote(_MAKE_SERVE % self._ports[DEFAULT_PORT])}"
+                settings = command.partition("serve")[2]
+                command = f"env {settings} bash -c {shlex.quote(_MAKE_SERVE % self._ports[DEFAULT_PORT])}"
             elif not _PORT.search(command):
-                command = f"{command.rstrip()} --port={self._ports[DEFAULT_PORT]}"
+                command = f"{command} --port={self._ports[DEFAULT_PORT]}"
         self._logs += 1
         log = self._beside / f"log{self._logs}"
         with log.open("wb") as output:

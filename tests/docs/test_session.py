@@ -116,8 +116,9 @@ def test_a_page_is_one_session(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "make serve DATA=.w PORT=6443 ARGS='--goaway-chance=0 --storage-backend=memory'   # starts",
+        "make serve DATA=$PWD/.w PORT=6443 ARGS='--goaway-chance=0 --storage-backend=memory'   # starts",
         "python -m examples.wardle.standalone --data .w",
+        ".venv/bin/python -m examples.wardle.standalone --data .w & # x",
     ],
 )
 def test_the_sample_is_a_server_too(tmp_path: Path, command: str) -> None:

@@ -248,7 +248,7 @@ async def test_what_belongs_to_a_remembered_response_is_told_each_time() -> None
     annotations: list[tuple[str, str]] = []
 
     class Recorder:
-        def add_annotation(self, key: str, value: str) -> None:
+        def add_annotation(self, key: str, value: str, level: object = None) -> None:
             annotations.append((key, value))
 
     def prepare(context: RequestContext) -> None:

@@ -32,23 +32,24 @@ class ClaimMapper:
 
     def user(self, claims: Claims) -> UserInfo:
         """The user, after every rule was looked at. Raises AuthenticationError."""
+        variable = claims_variable(claims) if self._expressions.over_claims else claims
         try:
             user = UserInfo(
-                name=self._username(claims),
-                groups=self._groups(claims),
-                uid=self._uid(claims),
-                extra=self._extra(claims),
+                name=self._username(claims, variable),
+                groups=self._groups(claims, variable),
+                uid=self._uid(claims, variable),
+                extra=self._extra(claims, variable),
             )
             self._check_required(claims)
         except (ClaimError, ExpressionError) as error:
             raise AuthenticationError(str(error)) from None
-        self._check_rules(claims, user)
+        self._check_rules(variable, user)
         return user
 
-    def _username(self, claims: Claims) -> str:
+    def _username(self, claims: Claims, variable: Claims) -> str:
         if self._expressions.username is not None:
             try:
-                name = self._expressions.username.text(claims, "username")
+                name = self._expressions.username.text(variable, "username")
             except ExpressionError as error:
                 raise ClaimError(f"oidc: error evaluating username claim expression: {error}") from None
             if not name:
@@ -63,7 +64,7 @@ class ClaimMapper:
             _check_email_verified(claims)
         return (mapping.prefix or "") + name
 
-    def _groups(self, claims: Claims) -> Sequence[str]:
+    def _groups(self, claims: Claims, variable: Claims) -> Sequence[str]:
         mapping = self._mappings.groups
         if mapping.claim and mapping.claim in claims:
             try:
@@ -75,11 +76,11 @@ class ClaimMapper:
         if self._expressions.groups is None:
             return ()
         try:
-            return string_list(self._expressions.groups.value(claims))
+            return string_list(self._expressions.groups.value(variable))
         except ExpressionError as error:
             raise ClaimError(f"oidc: error evaluating group claim expression: {error}") from None
 
-    def _uid(self, claims: Claims) -> str:
+    def _uid(self, claims: Claims, variable: Claims) -> str:
         claim = self._mappings.uid.claim
         if claim:
             try:
@@ -89,17 +90,17 @@ class ClaimMapper:
         if self._expressions.uid is None:
             return ""
         try:
-            return self._expressions.uid.text(claims, "uid")
+            return self._expressions.uid.text(variable, "uid")
         except ExpressionError as error:
             raise ClaimError(f"oidc: error evaluating uid claim expression: {error}") from None
 
-    def _extra(self, claims: Claims) -> dict[str, Sequence[str]]:
+    def _extra(self, claims: Claims, variable: Claims) -> dict[str, Sequence[str]]:
         extra: dict[str, Sequence[str]] = {}
         token_id = claims.get("jti")
         if isinstance(token_id, str) and token_id:
             extra[CREDENTIAL_ID_KEY] = (credential_id_of_jti(token_id),)
         for key, expression in self._expressions.extra:
-            value = expression.value(claims)  # its error has no prefix in the reference either
+            value = expression.value(variable)  # its error has no prefix in the reference either
             try:
                 values = string_list(value)
             except ExpressionError as error:
@@ -129,7 +130,7 @@ class ClaimMapper:
             raise AuthenticationError(f"oidc: error evaluating claim validation expression: {error}") from None
         if not self._expressions.user_rules:
             return
-        variable = {
+        info = {
             "username": user.name,
             "uid": user.uid,
             "groups": list(user.groups),
@@ -137,9 +138,23 @@ class ClaimMapper:
         }
         try:
             for rule in self._expressions.user_rules:
-                rule.check(variable)
+                rule.check(info)
         except ExpressionError as error:
             raise AuthenticationError(f"oidc: error evaluating user info validation rule: {error}") from None
+
+
+def claims_variable(value: Any) -> Any:
+    """Claims as expressions see them: every number is a double, since that is what Go reads JSON numbers as."""
+    if isinstance(value, dict):
+        return {key: claims_variable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [claims_variable(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise AuthenticationError("a number among the token's claims is too large") from None
+    return value
 
 
 def text_claim(claims: Claims, name: str) -> str:

@@ -105,6 +105,11 @@ class ClaimExpressions:
     claim_rules: Sequence[Rule] = ()
     user_rules: Sequence[Rule] = ()
 
+    @property
+    def over_claims(self) -> bool:
+        """Whether there is any over `claims`."""
+        return bool(self.username or self.groups or self.uid or self.extra or self.claim_rules)
+
 
 class Compiler:
     """Compiles expressions; the library that does it is only loaded for the first one."""

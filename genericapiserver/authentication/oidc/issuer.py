@@ -153,7 +153,15 @@ class RemoteIssuer:
             # A task of its own: the request that began it may go away while others wait for the same.
             self._fetch = asyncio.get_running_loop().create_task(self._fetch_keys(), name=f"keys of {self.url}")
             self._fetch.add_done_callback(self._fetched)
-        await asyncio.shield(self._fetch)
+        fetch = self._fetch
+        try:
+            await asyncio.shield(fetch)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if fetch.cancelled() and not (current is not None and current.cancelling()):
+                # `aclose`, not whoever waits here, was asked to end it.
+                raise IssuerError(f"issuer {quote(self.url)} is gone from the configuration") from None
+            raise
 
     async def aclose(self) -> None:
         """Stop a fetch that is under way."""
