@@ -31,12 +31,18 @@ BODY = {
 LIST_SIZE = 1000
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
 @contextmanager
 def sample(backend: str, folder: Path) -> Iterator[Target]:
     """The sample server alone, with its objects in *folder*, until the block ends."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "examples.wardle.standalone", f"--port={port}", f"--data={folder}"]
     process = subprocess.Popen(
         [*command, f"--storage-backend={backend}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -46,6 +46,7 @@ def _line(scope: Scope, context: RequestContext, seconds: float) -> str:
         ("userAgent", header_value(scope, b"user-agent") or ""),
         ("audit-ID", shortened_audit_id(context.audit_id)),
         ("srcIP", f"{client[0]}:{client[1]}" if client else ""),
+        *(context.flow_control.log_pairs() if context.flow_control is not None else ()),
         ("resp", context.response_status),
     ]
     # Quoted as JSON: what a client sends must not look like another line of the log.

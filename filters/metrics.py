@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
 from genericapiserver.asgi import Scope
 from genericapiserver.metrics import MetricsRegistry
@@ -93,10 +93,23 @@ class InFlightMetrics:
             ["request_kind"],
         )
         self._gauge = gauge
+        self._registry = registry
+        self._waiting: Gauge | None = None
 
     def publish(self, *, read_only: int, mutating: int) -> None:
         self._gauge.labels("readOnly").set(read_only)
         self._gauge.labels("mutating").set(mutating)
+
+    def publish_waiting(self, *, read_only: int, mutating: int) -> None:
+        """How many waited for their turn, where requests are queued."""
+        if self._waiting is None:
+            self._waiting = self._registry.gauge(
+                "apiserver_current_inqueue_requests",
+                "[ALPHA] Maximal number of queued requests in this apiserver per request kind in last second.",
+                ["request_kind"],
+            )
+        self._waiting.labels("readOnly").set(read_only)
+        self._waiting.labels("mutating").set(mutating)
 
 
 class FilterMetrics:

@@ -11,6 +11,7 @@ from genericapiserver.apimachinery.meta import STATUS_FAILURE, Status
 from genericapiserver.asgi import Handler, Scope
 from genericapiserver.audit.metrics import AuditMetrics
 from genericapiserver.authentication.metrics import AuthenticationMetrics
+from genericapiserver.authentication.user import ALL_UNAUTHENTICATED, ANONYMOUS, UserInfo
 from genericapiserver.authorization.metrics import AuthorizationMetrics
 from genericapiserver.config import CompletedConfig, Config
 from genericapiserver.features import CONSTRAINED_IMPERSONATION, UNAUTHENTICATED_HTTP2_DOS_MITIGATION
@@ -29,6 +30,7 @@ from genericapiserver.filters.in_flight_tracking import with_in_flight_tracking
 from genericapiserver.filters.max_in_flight import with_max_in_flight_limit
 from genericapiserver.filters.metrics import FilterMetrics, RequestMetrics
 from genericapiserver.filters.mux_and_discovery_complete import with_mux_and_discovery_complete
+from genericapiserver.filters.priority_and_fairness import with_priority_and_fairness
 from genericapiserver.filters.request_deadline import with_request_deadline
 from genericapiserver.filters.request_info import with_request_info
 from genericapiserver.filters.responses import SendStatusError
@@ -138,10 +140,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
             lambda handler: with_audit(handler, sink, clock=config.clock, observe_latency=latency.observe("audit")),
         ),
         ("impersonation", lambda handler: _with_impersonation(handler, completed, latency)),
-        (
-            "max_in_flight_limit",
-            lambda handler: with_max_in_flight_limit(handler, limits=completed.in_flight_limits, metrics=requests),
-        ),
+        overload_protection(completed, requests, latency),
         (
             "authorization",
             lambda handler: with_authorization(
@@ -193,3 +192,30 @@ def _timed_out(context: RequestContext, scope: Scope) -> Status:
 def _unauthenticated(context: RequestContext, scope: Scope) -> Status:
     # The text shows only if the failure handler answers without a Status.
     return Status(message=attempted_methods(context, scope))
+
+
+def overload_protection(
+    completed: CompletedConfig, requests: RequestMetrics, latency: FilterMetrics
+) -> tuple[str, Filter]:
+    """Fair queuing where it is configured; else plain limits."""
+    config = completed.config
+    flow_control = config.flow_control
+    if flow_control is None:
+        return (
+            "max_in_flight_limit",
+            lambda handler: with_max_in_flight_limit(handler, limits=completed.in_flight_limits, metrics=requests),
+        )
+    asks_nobody = config.authentication.authenticator is None
+    return (
+        "priority_and_fairness",
+        lambda handler: with_priority_and_fairness(
+            handler,
+            flow_control=flow_control,
+            clock=config.clock,
+            request_timeout=config.request_timeout,
+            nobody=UserInfo(name=ANONYMOUS, groups=(ALL_UNAUTHENTICATED,)) if asks_nobody else None,
+            watermarks=completed.watermarks,
+            metrics=requests,
+            observe_latency=latency.observe("priorityandfairness"),
+        ),
+    )

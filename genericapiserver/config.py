@@ -39,6 +39,8 @@ from genericapiserver.endpoints.responses import send_error
 from genericapiserver.features import API_SERVER_IDENTITY, default_feature_gate
 from genericapiserver.filters.max_in_flight import InFlightLimits
 from genericapiserver.filters.metrics import InFlightMetrics
+from genericapiserver.filters.priority_and_fairness import Watermarks
+from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.healthz import LOG, PING, HealthChecker
 from genericapiserver.hooks import PostStartHook, PostStartHookEntry, check_post_start_hook, where_registered
 from genericapiserver.lifecycle import LifecycleSignals
@@ -165,6 +167,8 @@ class Config:
     goaway_chance: float = 0.0
     max_requests_in_flight: int = 400
     max_mutating_requests_in_flight: int = 200
+    flow_control: FlowControl | None = None
+    """Fair queuing instead of the two limits above, whose sum it shares out."""
     request_timeout: float = 60.0
     min_request_timeout: float = 1800.0
     max_request_body_bytes: int = 3 * MEBIBYTE
@@ -185,7 +189,7 @@ class Config:
 
     loopback_handler: HandlerSlot = attrs.field(factory=HandlerSlot)
     object_counts: ObjectCounts = attrs.field(
-        default=attrs.Factory(lambda self: ObjectCounts(self.metrics), takes_self=True)
+        default=attrs.Factory(lambda self: ObjectCounts(self.metrics, clock=self.clock), takes_self=True)
     )
     object_count_period: float = 60.0
     """Seconds between two counts of stored objects for the metrics; 0 counts never."""
@@ -266,6 +270,7 @@ class Config:
                 self.max_mutating_requests_in_flight,
                 metrics=InFlightMetrics(self.metrics),
             ),
+            watermarks=Watermarks(InFlightMetrics(self.metrics)),
         )
 
 
@@ -285,6 +290,7 @@ class CompletedConfig:
     request_info_factory: RequestInfoFactory
     discovery_addresses: Addresses
     in_flight_limits: InFlightLimits
+    watermarks: Watermarks
 
     async def send_error(self, scope: Scope, send: Send, error: StatusError) -> None:
         """Answer with the Status of *error*, in the representation that the request asks for."""

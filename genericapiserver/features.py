@@ -15,6 +15,7 @@ API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
 CONSTRAINED_IMPERSONATION = "ConstrainedImpersonation"
 MUTATING_ADMISSION_POLICY = "MutatingAdmissionPolicy"
+SIZE_BASED_LIST_COST_ESTIMATE = "SizeBasedListCostEstimate"
 UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
 
 _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
@@ -27,6 +28,7 @@ SPECS: dict[str, list[FeatureSpec]] = {
         FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA),
         FeatureSpec(version=Version(1, 34), default=False, stage=Stage.BETA),
     ],
+    SIZE_BASED_LIST_COST_ESTIMATE: [FeatureSpec(version=Version(1, 34), default=True, stage=Stage.BETA)],
     UNAUTHENTICATED_HTTP2_DOS_MITIGATION: [_ON],
 }
 

@@ -34,6 +34,7 @@ from genericapiserver.hooks import (
 )
 from genericapiserver.prepared import PreparedAPIServer
 from genericapiserver.routes.flags import DebugFlags, verbosity_setter
+from genericapiserver.routes.flow_control import install_flow_control
 from genericapiserver.routes.index import index_not_found, install_index
 from genericapiserver.routes.metrics import install_metrics, install_slis
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 ALLOWED_MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 INFORMERS_HOOK = "generic-apiserver-start-informers"
 MAX_IN_FLIGHT_HOOK = "max-in-flight-filter"
+FLOW_CONTROL_FILTER_HOOK = "priority-and-fairness-filter"
+FLOW_CONTROL_HOOK = "priority-and-fairness-config-consumer"
 OBJECT_COUNT_HOOK = "storage-object-count-tracker-hook"
 
 
@@ -268,7 +271,11 @@ class GenericAPIServer:
                     raise RuntimeError(f"{len(waiting)} informers not started yet: [{' '.join(waiting)}]")
 
             built_in[INFORMERS_HOOK] = start_informers
-        built_in[MAX_IN_FLIGHT_HOOK] = self._publish_in_flight
+        if config.flow_control is not None:
+            built_in[FLOW_CONTROL_HOOK] = self._run_flow_control
+            built_in[FLOW_CONTROL_FILTER_HOOK] = self._publish_watermarks
+        else:
+            built_in[MAX_IN_FLIGHT_HOOK] = self._publish_in_flight
         built_in[OBJECT_COUNT_HOOK] = self._count_objects
         for name, hook in built_in.items():
             if name not in self._post_start_hooks and name not in config.disabled_post_start_hooks:
@@ -278,6 +285,13 @@ class GenericAPIServer:
 
     async def _publish_in_flight(self, context: PostStartHookContext) -> None:
         context.spawn(self.completed.in_flight_limits.keep_published())
+
+    async def _run_flow_control(self, context: PostStartHookContext) -> None:
+        if self.config.flow_control is not None:
+            context.spawn(self.config.flow_control.run())
+
+    async def _publish_watermarks(self, context: PostStartHookContext) -> None:
+        context.spawn(self.completed.watermarks.keep_published())
 
     async def _count_objects(self, context: PostStartHookContext) -> None:
         if self.config.object_count_period > 0:
@@ -296,6 +310,8 @@ class GenericAPIServer:
         if config.enable_metrics:
             install_metrics(mux, config.metrics, resettable=config.enable_profiling)
             install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
+        if config.flow_control is not None:
+            install_flow_control(mux, config.flow_control.controller)
         if (info := config.effective_version.info()) is not None:
             install_version(self.handler.api_container, info)
         if config.enable_discovery:

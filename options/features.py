@@ -10,7 +10,9 @@ import attrs
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.client import ClientConfig
 from genericapiserver.client.informer import InformerFactory
-from genericapiserver.config import Config, ConfigError, RecommendedConfig
+from genericapiserver.config import ConfigError, RecommendedConfig
+from genericapiserver.features import SIZE_BASED_LIST_COST_ESTIMATE
+from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.options.flags import BOOL, STRING, FlagSet
 from genericapiserver.options.remote import client_config, rest_client
 
@@ -43,8 +45,8 @@ class FeatureOptions:
                 "enable-priority-and-fairness",
                 BOOL,
                 "enable_priority_and_fairness",
-                "If true, requests are queued fairly by priority; if false, or where that is not available, the "
-                "max-requests-inflight limits apply.",
+                "If true, requests are queued fairly by priority, sharing the sum of the max-requests-inflight limits; if "
+                "false, each of the limits applies to its kind of requests.",
             ),
         ):
             flags.add(name, kind, self, attribute, text)
@@ -54,8 +56,38 @@ class FeatureOptions:
             return ["--debug-socket-path is not available in this version: profile through /debug instead"]
         return []
 
-    def apply_to(self, config: Config) -> None:
+    def apply_to(self, config: RecommendedConfig, *, follow: bool = True) -> None:
+        """Fill *config*. *follow*: its informers watch a core API server that has the objects of flow control.
+
+        Otherwise flow control starts with the objects that every server starts with. Raises ConfigError.
+        """
         config.enable_profiling = self.enable_profiling
+        if self.enable_priority_and_fairness:
+            config.flow_control = _flow_control(config, follow)
+
+
+def _flow_control(config: RecommendedConfig, follow: bool) -> FlowControl:
+    if config.shared_informers is None:
+        raise ConfigError("invalid configuration: priority and fairness requires a core Kubernetes client")
+    reads, writes = config.max_requests_in_flight, config.max_mutating_requests_in_flight
+    if reads + writes <= 0:
+        raise ConfigError(
+            f"invalid configuration: MaxRequestsInFlight={reads} and MaxMutatingRequestsInFlight={writes}; they must add "
+            "up to something positive"
+        )
+    flow_control = FlowControl.of(
+        reads + writes,
+        clock=config.clock,
+        metrics=config.metrics,
+        object_counts=config.object_counts,
+        by_size=config.feature_gate.enabled(SIZE_BASED_LIST_COST_ESTIMATE),
+    )
+    if follow:
+        # What is mandatory has to do until the core API server has answered.
+        flow_control.follow(config.shared_informers).begin.set()
+    else:
+        flow_control.use_bootstrap()
+    return flow_control
 
 
 @attrs.define(kw_only=True)

@@ -106,6 +106,6 @@ class RecommendedOptions:
         if self.core_api is not None:
             self.core_api.apply_to(config)
         if self.features is not None:
-            self.features.apply_to(config)
+            self.features.apply_to(config, follow=not self.watch_itself)
         if self.admission is not None:
             self.admission.apply_to(config, initializers)

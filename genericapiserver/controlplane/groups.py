@@ -48,6 +48,7 @@ GROUPS: Final[Sequence[ControlPlaneGroup]] = (
     ControlPlaneGroup(name="authorization.k8s.io", module="authorization", stored=False),
     ControlPlaneGroup(name="rbac.authorization.k8s.io", module="rbac"),
     ControlPlaneGroup(name="admissionregistration.k8s.io", module="admissionregistration"),
+    ControlPlaneGroup(name="flowcontrol.apiserver.k8s.io", module="flowcontrol"),
 )
 """Every other group that is built, in the order in which they are installed."""
 

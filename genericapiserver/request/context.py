@@ -4,8 +4,9 @@ Go spreads these facts over a dozen context keys (pkg/endpoints/request, pkg/aud
 makes one RequestContext; inner filters fill it; handlers, admission and the registry get it as their first argument.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -27,6 +28,13 @@ class MissingRequestContextError(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("no RequestInfo found in the context")
+
+
+class FlowControlled(Protocol):
+    """A request as flow control sees it."""
+
+    def log_pairs(self) -> Sequence[tuple[str, str | int]]:
+        """What the log says of it."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -64,6 +72,10 @@ class RequestContext:
     """Put on the response by the outermost filter, each only if the handler did not set that name itself."""
     response_status: int = 0
     """The status that was sent; 0 before the response starts."""
+    watch_initialized: Callable[[], None] | None = None
+    """Called by the handler of a watch, if it is set, once what the watch begins with has been sent."""
+    flow_control: "FlowControlled | None" = None
+    """Where flow control has put the request, for the log."""
     filter_started: float = 0.0
     """When the filter whose latency is being measured was entered, on the performance counter."""
 

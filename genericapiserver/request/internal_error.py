@@ -17,6 +17,12 @@ def request_uri(scope: Scope) -> str:
     return f"{path}?{query.decode('latin-1')}" if query else path
 
 
+async def send_chain_error(scope: Scope, send: Send) -> None:
+    """Answer 500 for what an outer filter should have found out, and has not."""
+    message = f"Internal Server Error: {quote(request_uri(scope))}"
+    await send_plain_error(send, 500, message.translate(_ENTITIES))
+
+
 async def send_internal_error(scope: Scope, send: Send, error: object) -> None:
     """Answer 500 with a text that names the request and *error*, safe to be shown by a browser."""
     message = f"Internal Server Error: {quote(request_uri(scope))}: {error}"

@@ -110,6 +110,10 @@ class CacheWatch(WatchStreamBase[T]):
         self.position = bucket.end
         self.last_rev = after_rev
 
+    @property
+    def initialized(self) -> bool:
+        return not self._initial and not self._backlog
+
     async def next_events(self) -> list[WatchEvent[T]]:
         while not self._closed:
             events = self._pending()

@@ -99,6 +99,10 @@ ValidateDeletion: TypeAlias = Callable[[StoredObject[T]], Awaitable[None]]
 class WatchStream(Protocol[T]):
     """An open watch. After the last event, or an ERROR event, `next_events` gives an empty list for ever."""
 
+    @property
+    def initialized(self) -> bool:
+        """Whether all that the watch begins with has been handed out."""
+
     async def next_events(self) -> list[WatchEvent[T]]:
         """Everything pending, at least one event; waits for one. [] means that the watch has ended."""
 
@@ -190,6 +194,10 @@ class StorageBackend(Protocol[T]):
 
 class WatchStreamBase(ABC, Generic[T]):
     """The half of a WatchStream that is the same for all; streams inherit it and add `next_events` and `close`."""
+
+    @property
+    def initialized(self) -> bool:
+        return True
 
     @abstractmethod
     async def next_events(self) -> list[WatchEvent[T]]:

@@ -51,6 +51,10 @@ class EngineWatchStream(WatchStreamBase[T]):
         self._initial = initial
         self._ended = False
 
+    @property
+    def initialized(self) -> bool:
+        return not self._initial
+
     async def next_events(self) -> list[WatchEvent[T]]:
         if self._initial and not self._ended:
             events, self._initial = self._initial, []

@@ -311,7 +311,8 @@ async def test_rules_that_are_met(issuer: FakeIssuer) -> None:
 
 async def test_numbers_are_doubles_as_in_go(issuer: FakeIssuer) -> None:
     rules = [
-        ClaimValidationRule(expression=text) for text in ("claims.n == 5", "claims.list[0].n + 0.5 > 5.0", "claims.n < 6")
+        ClaimValidationRule(expression=text)
+        for text in ("claims.n == 5", "claims.list[0].n + 0.5 > 5.0", "claims.n < 6")
     ]
     config = configured(issuer, claim_validation_rules=rules)
     async with running(made(config, issuer)) as authenticator:

@@ -78,7 +78,7 @@ class Recorder:
         self.done.append(f"validate {self.name}")
         return [f"{self.name} is wrong"]
 
-    def apply_to(self, *arguments: Any) -> Any:
+    def apply_to(self, *arguments: Any, **options: Any) -> Any:
         self.done.append(f"apply_to {self.name}")
         return self._nothing() if self.name in ("storage", "authentication") else None
 
@@ -120,9 +120,51 @@ async def test_every_member_may_be_none() -> None:
 @pytest.mark.parametrize("missing", MEMBERS)
 async def test_a_single_member_may_be_none(missing: str, tmp_path: Path, free_port: int) -> None:
     options = recommended(tmp_path, free_port, **{missing: None})
+    if missing == "core_api" and options.features is not None:
+        options.features.enable_priority_and_fairness = False
     assert options.validate() == []
     config = new_config()
     await options.apply_to(config)
+    await config.close()
+
+
+@pytest.mark.parametrize(
+    ("core", "limits", "problem"),
+    [
+        (False, (400, 200), "invalid configuration: priority and fairness requires a core Kubernetes client"),
+        (
+            True,
+            (0, 0),
+            "invalid configuration: MaxRequestsInFlight=0 and MaxMutatingRequestsInFlight=0; they must add up to "
+            "something positive",
+        ),
+    ],
+)
+async def test_what_flow_control_needs(
+    core: bool, limits: tuple[int, int], problem: str, tmp_path: Path, free_port: int
+) -> None:
+    options = recommended(tmp_path, free_port)
+    if not core:
+        options.core_api = None
+    config = new_config()
+    config.max_requests_in_flight, config.max_mutating_requests_in_flight = limits
+    with pytest.raises(ConfigError) as caught:
+        await options.apply_to(config)
+    assert str(caught.value) == problem
+    assert left_open(free_port) == []
+
+
+async def test_a_server_that_watches_itself_starts_with_what_every_server_starts_with(
+    tmp_path: Path, free_port: int
+) -> None:
+    options = recommended(tmp_path, free_port)
+    options.core_api = None
+    options.watch_itself = True
+    config = new_config()
+    await options.apply_to(config)
+    assert config.flow_control is not None
+    assert len(config.flow_control.controller.schemas) == 11
+    assert config.flow_control.consumer is None
     await config.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from examples.wardle.banflunder import NAME
 from examples.wardle.server import WardleServerOptions
 from genericapiserver.component import FeatureGateError, VersionError
-from genericapiserver.config import ConfigError
+from genericapiserver.config import ConfigError, RecommendedConfig
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.server import GenericAPIServer
 from tests.options.fakes import kubeconfig
@@ -175,6 +175,7 @@ PATHS = [
 
 async def test_paths_and_readiness_checks_are_those_of_the_reference(tmp_path: Path, free_port: int) -> None:
     flags = [*kubeconfig_flags(kubeconfig(tmp_path / "kubeconfig")), "--authentication-skip-lookup"]
+    flags.append("--enable-priority-and-fairness=false")
     async with wardle(tmp_path, f"--secure-port={free_port}", *flags) as server:
         server.prepare_run()
         assert server.listed_paths == PATHS
@@ -191,3 +192,25 @@ async def test_paths_and_readiness_checks_are_those_of_the_reference(tmp_path: P
             "poststarthook/start-sample-server-informers",
             "shutdown",
         ]
+
+
+async def test_flow_control_replaces_the_plain_limits_and_follows_the_core_api_server(
+    tmp_path: Path, free_port: int
+) -> None:
+    flags = [*kubeconfig_flags(kubeconfig(tmp_path / "kubeconfig")), "--authentication-skip-lookup"]
+    async with wardle(tmp_path, f"--secure-port={free_port}", *flags) as server:
+        checks = [check.name for check in server.health_checks.readyz.checks]
+        at = checks.index("informer-sync")
+        assert checks[at + 1 : at + 3] == [
+            "poststarthook/priority-and-fairness-config-consumer",
+            "poststarthook/priority-and-fairness-filter",
+        ]
+        assert "poststarthook/max-in-flight-filter" not in checks
+        flow_control = server.config.flow_control
+        assert flow_control is not None
+        assert sorted(flow_control.controller.levels) == ["catch-all", "exempt"]
+        assert flow_control.controller.server_limit == 600
+        assert isinstance(server.config, RecommendedConfig)
+        assert server.config.shared_informers is not None
+        waiting = server.config.shared_informers.not_synced()
+        assert "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas" in waiting

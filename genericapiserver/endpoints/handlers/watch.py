@@ -85,6 +85,7 @@ class WatchServer:
         sent = 0
         showable = True
         try:
+            initialized = stream.initialized and _signal_initialized(request)
             while showable and (events := await stream.next_events()):
                 if watch_list_scope is not None and self._metrics is not None and _end_initial_events(events):
                     self._metrics.observe_watch_list(watch_list_scope, request.context.received_monotonic)
@@ -106,6 +107,8 @@ class WatchServer:
                         await asyncio.sleep(0)
                 if frames:
                     sent += await self._send(sender, frames)
+                if not initialized and stream.initialized:
+                    initialized = _signal_initialized(request)
         finally:
             timer.cancel()
             disconnect.cancel()
@@ -118,6 +121,14 @@ class WatchServer:
         if self._metrics is not None:
             self._metrics.observe(frames)
         return await sender.send(frames)
+
+
+def _signal_initialized(request: APIRequest) -> bool:
+    """Tell whoever waits for it that from now on the watch costs only what happens; always True."""
+    initialized = request.context.watch_initialized
+    if initialized is not None:
+        initialized()
+    return True
 
 
 class Sender(Protocol):

@@ -10,9 +10,12 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+import attrs
+
+from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.metrics import MetricsRegistry
-from genericapiserver.storage.interface import StorageBackend
+from genericapiserver.storage.interface import Stats, StorageBackend
 
 JITTER: Final = 1.2
 """A period lasts up to so many times longer, so that many servers do not count in step."""
@@ -22,10 +25,20 @@ FAILED: Final = -1
 _log = logging.getLogger(__name__)
 
 
+@attrs.frozen
+class Counted:
+    """What the last count of a resource found, and when, on the monotonic clock."""
+
+    stats: Stats
+    at: float
+
+
 class ObjectCounts:
     """The counts of one server's resources."""
 
-    def __init__(self, metrics: MetricsRegistry) -> None:
+    def __init__(self, metrics: MetricsRegistry, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._last: dict[GroupResource, Counted] = {}
         self._objects = metrics.gauge(
             "apiserver_resource_objects",
             "[ALPHA] Number of stored objects at the time of last check split by kind. In case of a fetching error, the "
@@ -50,10 +63,15 @@ class ObjectCounts:
         """Count *resource* from the next round on."""
         self._backends[resource] = backend
 
+    def last(self, resource: GroupResource) -> Counted | None:
+        """The last count of *resource* that did not fail; None before there was one."""
+        return self._last.get(resource)
+
     def remove(self, resource: GroupResource) -> None:
         """Count it no more, and forget its gauges. Does nothing for a resource that was never added."""
         if self._backends.pop(resource, None) is None:
             return
+        self._last.pop(resource, None)
         for gauge, labels in (
             (self._objects, (resource.group, resource.resource)),
             (self._size, (resource.group, resource.resource)),
@@ -75,6 +93,8 @@ class ObjectCounts:
                 size = stats.object_count * stats.estimated_average_object_size_bytes
             if resource not in self._backends:  # removed while it was counted
                 continue
+            if count != FAILED:
+                self._last[resource] = Counted(stats, self._clock.monotonic())
             self._objects.labels(resource.group, resource.resource).set(count)
             self._size.labels(resource.group, resource.resource).set(size)
             self._deprecated.labels(str(resource)).set(count)

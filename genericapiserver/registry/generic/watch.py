@@ -14,6 +14,10 @@ class DecoratedWatchStream(WatchStreamBase[Any]):
         self._source = source
         self._decorate = decorate
 
+    @property
+    def initialized(self) -> bool:
+        return self._source.initialized
+
     async def next_events(self) -> list[WatchEvent[Any]]:
         return [self._decorated(event) for event in await self._source.next_events()]
 
