@@ -111,3 +111,26 @@ async def test_two_servers_may_share_the_metrics() -> None:
     for _ in range(2):
         await AdmissionChain([Validating()], metrics=AdmissionMetrics(metrics)).validate(new_attributes())
     assert sum(counts(metrics).values()) == 4.0
+
+
+class Resting(Validating):
+    """Has nothing to do as long as *rests*."""
+
+    rests = True
+
+    def is_idle(self) -> bool:
+        return self.rests
+
+
+def test_a_chain_of_idle_plugins_has_nothing_to_do_for_now() -> None:
+    one, other = Resting(), Resting()
+    chain = AdmissionChain([one, other])
+    assert not chain.validates(Operation.CREATE)
+    assert not chain.handles(Operation.DELETE)
+    other.rests = False
+    assert chain.validates(Operation.CREATE)
+    assert chain.handles(Operation.DELETE)
+
+
+def test_a_plugin_that_is_never_idle_keeps_the_chain_at_work() -> None:
+    assert AdmissionChain([Resting(), Validating()]).validates(Operation.CREATE)

@@ -94,7 +94,8 @@ class WebhookClient:
     async def post(self, body: bytes, *, query: str) -> bytes:
         """POST a JSON *body*; the body of an answer that is a success.
 
-        Raises StatusError for another answer, CallFailedError when none comes. Cancel it to set a limit of time.
+        Raises StatusError for another answer, ValueError for an empty one, CallFailedError when none comes. Cancel it to set
+        a limit of time.
         """
         url = f"{self.url}?{query}" if query else self.url
         try:
@@ -107,6 +108,11 @@ class WebhookClient:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise CallFailedError(url, failure_text(error)) from error
         if 200 <= response.status <= 206:
+            if not answer:
+                media_type = _header(response, b"content-type")
+                raise ValueError(
+                    f"0-length response with status code: {response.status} and content type: {media_type}"
+                )
             return answer
         raise _refused(response.status, answer)
 
@@ -227,6 +233,11 @@ def _url_target(url: str) -> _Target:
 
 def _without_query(parts: SplitResult) -> str:
     return parts._replace(query="", fragment="", path=parts.path or "/").geturl()
+
+
+def _header(response: httpcore.Response, wanted: bytes) -> str:
+    """The value of a header, "" without it; names come as they were sent."""
+    return next((value.decode("latin-1") for name, value in response.headers if name.lower() == wanted), "")
 
 
 async def _read(response: httpcore.Response, url: str) -> bytes:

@@ -60,7 +60,11 @@ BAD_RESPONSES: list[tuple[str, Any, str]] = [
         "wh boom",
     ),
     ("no JSON", http_response(b"nonsense"), "invalid character 'o' in literal null (expecting 'u')"),
-    ("nothing", http_response(b""), "unexpected end of JSON input"),
+    (
+        "nothing",
+        http_response(b""),
+        "0-length response with status code: 200 and content type: application/json",
+    ),
     ("list", http_response(b"[]"), "json: cannot unmarshal array"),
     ("deep", http_response(b'{"response":' + b"[" * 5000 + b"]" * 5000 + b"}"), "exceeded max depth"),
     ("cut off", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "peer closed connection"),
