@@ -121,6 +121,7 @@ def with_priority_and_fairness(
                 await wait(context, schema, request)
             finally:
                 marks.remove(_WAITING + kind)
+                context.add_parallel_latency("apf-queue-wait", monotonic() - request.arrival)
         if request.state == REJECTED:
             await refuse(context, schema, request, scope, send)
             return

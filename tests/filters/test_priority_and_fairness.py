@@ -40,6 +40,7 @@ class Server:
         self.error: BaseException | None = None
         self.user: UserInfo | None = user("alice")
         self.deadline: float | None = None
+        self.contexts: list[RequestContext] = []
         self.watermarks = Watermarks(InFlightMetrics(self.registry))
         filtered = with_priority_and_fairness(
             self.hold,
@@ -63,6 +64,7 @@ class Server:
         return self
 
     def prepare(self, context: RequestContext) -> None:
+        self.contexts.append(context)
         context.user = self.user
         context.received_monotonic = asyncio.get_running_loop().time()
         if self.deadline is not None:
@@ -148,6 +150,8 @@ async def test_a_request_waits_a_quarter_of_its_time() -> None:
     begun = asyncio.get_running_loop().time()
     assert (await server.client.request(*READ)).status == 429
     assert asyncio.get_running_loop().time() - begun >= 0.02
+    latencies = server.contexts[-1].latencies or {}
+    assert latencies["apf-queue-wait"] >= 0.01
     assert await server.end(tasks) == [200]
     reason = {"priority_level": "l", "flow_schema": "s", "reason": "time-out"}
     assert value(server, "apiserver_flowcontrol_rejected_requests_total", **reason) == 1
