@@ -102,7 +102,9 @@ class WebhookClient:
             async with self._pool.stream(
                 "POST", url, headers=self._headers(body), content=body, extensions={"sni_hostname": self._server_name}
             ) as response:
-                answer = await _read(response, url)
+                answer = await _read(response)
+        except _AnswerTooLargeError as error:
+            raise CallFailedError(url, str(error)) from error
         except (OSError, httpcore.ConnectionNotAvailable) as error:
             raise CallFailedError(url, failure_text(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
@@ -240,12 +242,17 @@ def _header(response: httpcore.Response, wanted: bytes) -> str:
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == wanted), "")
 
 
-async def _read(response: httpcore.Response, url: str) -> bytes:
+class _AnswerTooLargeError(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+
+
+async def _read(response: httpcore.Response) -> bytes:
     chunks, size = [], 0
     async for chunk in response.aiter_stream():
         size += len(chunk)
         if size > MAX_ANSWER_BYTES:
-            raise CallFailedError(url, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            raise _AnswerTooLargeError
         chunks.append(chunk)
     return b"".join(chunks)
 

@@ -135,7 +135,7 @@ def read_answer(body: bytes, version: str) -> tuple[AdmissionResponse | None, Gr
 
 def _declared(body: bytes) -> GroupVersionKind:
     """What the document itself says, without what was filled in for it."""
-    document = parse_plain(body)
+    document = parse_plain(body) or {}  # null is an answer without anything in it
     return GroupVersionKind.parse(document.get("apiVersion") or "", document.get("kind") or "")
 
 

@@ -92,6 +92,15 @@ async def test_answers_that_are_none(response: Answer, why: str) -> None:
     assert why in message
 
 
+async def test_an_answer_that_is_null_has_no_response() -> None:
+    async with webhook_server(lambda asked: http_response(b"null")) as server:
+        message = await refused(validating(hook("w.example.com", server.client_config())))
+        changes = mutating(hook("w.example.com", server.client_config(), failurePolicy="Ignore"))
+        await changes.admit(write())
+        await changes.aclose()
+    assert message.endswith('"w.example.com": received invalid webhook response: webhook response was absent')
+
+
 async def test_a_slow_webhook_is_given_its_time_and_no_more() -> None:
     never = asyncio.Event()
 
