@@ -88,12 +88,15 @@ class AdmissionOptions:
             metrics=config.metrics,
         )
         try:
-            configurations = PluginConfigurations.read(self.config_file)
+            configurations = PluginConfigurations.read(self.config_file, self.plugins.known)
         except ConfigurationError as error:
             raise ConfigError(f"failed to read plugin config: {error}") from error
         try:
             built = self.plugins.build(
-                names, configuration_for=configurations.for_plugin, initializers=[generic, *initializers]
+                names,
+                configuration_for=configurations.for_plugin,
+                source_of=configurations.source,
+                initializers=[generic, *initializers],
             )
         except (PluginError, ConfigurationError) as error:
             raise ConfigError(str(error)) from error

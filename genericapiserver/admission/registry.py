@@ -92,15 +92,21 @@ class PluginRegistry:
         names: Iterable[str],
         *,
         configuration_for: Callable[[str], bytes | None] = lambda name: None,
+        source_of: Callable[[str], str] = lambda name: "",
         initializers: Sequence[PluginInitializer] = (),
     ) -> dict[str, AdmissionPlugin]:
-        """Make the plugins of *names*, in that order, ready for an AdmissionChain. Raises PluginError."""
-        return {name: self._build(name, configuration_for, initializers) for name in names}
+        """Make the plugins of *names*, in that order, ready for an AdmissionChain.
+
+        *source_of* says in which file the configuration of a plugin stands, for the error when that is not understood.
+        Raises PluginError.
+        """
+        return {name: self._build(name, configuration_for, source_of, initializers) for name in names}
 
     def _build(
         self,
         name: str,
         configuration_for: Callable[[str], bytes | None],
+        source_of: Callable[[str], str],
         initializers: Sequence[PluginInitializer],
     ) -> AdmissionPlugin:
         factory = self._factories.get(name)
@@ -110,7 +116,9 @@ class PluginRegistry:
         try:
             plugin = factory(configuration)
         except Exception as error:
-            raise PluginError(f"couldn't init admission plugin {quote(name)}: {error}") from error
+            source = source_of(name)
+            where = f": from file {source}" if source else ""
+            raise PluginError(f"couldn't init admission plugin {quote(name)}: {error}{where}") from error
         for initializer in initializers:
             initializer.initialize(plugin)
         if isinstance(plugin, InitializationValidator):

@@ -131,7 +131,7 @@ ALPHA = "apiVersion: apiserver.k8s.io/v1alpha1\nkind: AdmissionConfiguration\n"
     ("text", "expected"),
     [
         (V1, None),
-        (f"{V1}plugins:\n- name: Other\n  path: other.yaml\n", None),
+        (f"{V1}plugins:\n- name: NamespaceLifecycle\n  path: other.yaml\n", None),
         (f"{V1}plugins:\n- name: Mine\n", None),
         (f"{V1}plugins:\n- name: Mine\n  path: mine.yaml\n", b"from: file\n"),
         (f"{ALPHA}plugins:\n- name: Mine\n  path: mine.yaml\n", b"from: file\n"),
@@ -174,8 +174,27 @@ def test_an_absolute_path_is_taken_as_it_is(tmp_path: Path) -> None:
             "failed to read plugin config: unexpected type: *v1.WebhookAdmissionConfiguration",
         ),
         (f"{V1}plugins: 7\n", "failed to read plugin config: json: cannot unmarshal number"),
+        (
+            f"{V1}plugins: [{{name: Mien}}]\n",
+            'failed to read plugin config: plugins[0].name: Unsupported value: "Mien": supported values: '
+            '"NamespaceLifecycle", ',
+        ),
+        (f"{V1}plugins: [{{path: x}}]\n", "failed to read plugin config: plugins[0].name: Required value: from file "),
+        (
+            f"{V1}plugins: [{{name: Mine}}, {{name: Mine}}]\n",
+            'failed to read plugin config: plugins[1].name: Duplicate value: "Mine"',
+        ),
     ],
-    ids=["unknown field", "twice", "no kind", "another kind", "no list"],
+    ids=[
+        "unknown field",
+        "twice",
+        "no kind",
+        "another kind",
+        "no list",
+        "unknown plugin",
+        "no name",
+        "plugin named twice",
+    ],
 )
 def test_a_file_that_is_not_understood(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "admission.yaml"
@@ -183,6 +202,7 @@ def test_a_file_that_is_not_understood(tmp_path: Path, text: str, problem: str) 
     with pytest.raises(ConfigError) as raised:
         configured(file)
     assert str(raised.value).startswith(problem)
+    assert str(raised.value).endswith(f": from file {file}")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
@@ -220,5 +240,9 @@ def test_webhooks_take_their_kubeconfig_from_the_file(tmp_path: Path) -> None:
     assert plugin._clients._credentials.for_host("a.example.com:443").bearer_token == "secret"
     kubeconfig.unlink()
     options = AdmissionOptions(config_file=str(file))
-    with pytest.raises(ConfigError, match='couldn\'t init admission plugin "ValidatingAdmissionWebhook": stat '):
+    with pytest.raises(ConfigError) as raised:
         options.apply_to(new_config())
+    assert str(raised.value) == (
+        f'couldn\'t init admission plugin "ValidatingAdmissionWebhook": stat {kubeconfig}: no such file or directory: '
+        f"from file {file}"
+    )
