@@ -9,9 +9,9 @@ answer from a server that audits in a blocking mode may rely on the event (in Go
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -65,6 +65,9 @@ class AuditSink:
         self._evaluate = policy.evaluate
         self._metrics = metrics
         self._now = (clock or SystemClock()).now
+        # The body of a coroutine begins when the event may have gone on already.
+        self._snapshots = inspect.iscoroutinefunction(backend.process_events)
+        self._storing: set[asyncio.Task[bool]] = set()
 
     def new_event(self, context: RequestContext, scope: Scope) -> AuditEvent | None:
         """The event of a request, put into its context; None for one that is not recorded."""
@@ -95,10 +98,27 @@ class AuditSink:
         if self._metrics is not None:
             self._metrics.events.inc()
         try:
-            return self._backend.process_events((event,))
+            accepted = self._backend.process_events((event.snapshot() if self._snapshots else event,))
         except Exception as error:  # noqa: BLE001  a backend of somebody else's with a fault must not go unnoticed
-            report_error(self._metrics, self._backend.name, f"{type(error).__name__}: {error}", (event,))
-            return False
+            return self._failed(error, event)
+        return self._stored(accepted, event) if inspect.iscoroutine(accepted) else accepted
+
+    def _stored(self, accepted: Coroutine[Any, Any, bool], event: AuditEvent) -> Awaitable[bool]:
+        """Have *accepted* run to its end: a request that ends early stops waiting, and its event is stored even so."""
+        task = asyncio.create_task(self._store(accepted, event.snapshot()))
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+        return asyncio.shield(task)
+
+    async def _store(self, accepted: Coroutine[Any, Any, bool], event: AuditEvent) -> bool:
+        try:
+            return await accepted
+        except Exception as error:  # noqa: BLE001  see above
+            return self._failed(error, event)
+
+    def _failed(self, error: Exception, event: AuditEvent) -> bool:
+        report_error(self._metrics, self._backend.name, f"{type(error).__name__}: {error}", (event,))
+        return False
 
 
 def with_audit(
@@ -214,9 +234,9 @@ class _Request:
         else:
             self.event.set_status(_CLOSED_EARLY)
             if context.long_running:
-                _not_waited(self.sink.reached(self.event, STAGE_RESPONSE_STARTED))
+                self.sink.reached(self.event, STAGE_RESPONSE_STARTED)
         _add_latencies(self.event, context, self.monotonic)
-        _not_waited(self.sink.reached(self.event, STAGE_RESPONSE_COMPLETE))
+        self.sink.reached(self.event, STAGE_RESPONSE_COMPLETE)
 
 
 def with_failed_request_audit(
@@ -254,11 +274,6 @@ async def _nothing() -> None:
 async def _waited(accepted: Accepted) -> None:
     if not isinstance(accepted, bool):
         await accepted
-
-
-def _not_waited(accepted: Accepted) -> None:
-    if inspect.iscoroutine(accepted):
-        accepted.close()
 
 
 def _add_latencies(event: AuditEvent, context: RequestContext, monotonic: Callable[[], float]) -> None:

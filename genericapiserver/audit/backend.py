@@ -33,7 +33,8 @@ class AuditBackend(Protocol):
     def process_events(self, events: Sequence[AuditEvent]) -> Accepted:
         """Take *events*, in order. They change after this call: keep snapshots.
 
-        What is returned may be dropped without being waited for, when a request ends early; the work goes on.
+        Nobody may wait for what is returned, when a request ends early: the work goes on. A coroutine is run to its end in
+        any case.
         """
 
     async def start(self) -> None:

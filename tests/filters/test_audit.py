@@ -248,6 +248,18 @@ async def test_a_backend_with_a_fault_lets_nothing_through(caplog: pytest.LogCap
     assert registry.collectors.get_sample_value("apiserver_audit_error_total", {"plugin": "fake"}) == 1
 
 
+async def test_a_backend_with_a_fault_in_its_coroutine_lets_nothing_through(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Backend):
+        async def process_events(self, events: Any) -> bool:
+            raise ZeroDivisionError("oops")
+
+    registry = MetricsRegistry()
+    response = await audited(panics, Broken(), registry=registry).get(SHORT)
+    assert (response.status, response.text) == (500, f'Internal Server Error: "{SHORT}": failed to store audit event\n')
+    assert "Error in audit plugin 'fake' affecting 1 audit events: ZeroDivisionError: oops" in caplog.text
+    assert registry.collectors.get_sample_value("apiserver_audit_error_total", {"plugin": "fake"}) == 1
+
+
 async def test_a_policy_with_a_fault_lets_nothing_through(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(PolicyRuleEvaluator):
         def evaluate(self, info: Any, user: Any) -> Any:
@@ -349,6 +361,37 @@ async def test_a_request_whose_client_goes_away_is_recorded(target: str, stages:
         await task
     assert [event["stage"] for event in backend.events] == stages
     assert all(event["responseStatus"] == CLOSED_EARLY for event in backend.events[1:])
+
+
+@pytest.mark.parametrize("waits_at", [RECEIVED, None])
+async def test_an_event_that_nobody_waits_for_is_stored_even_so(waits_at: str | None) -> None:
+    ready, go, stored = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Backend):
+        async def process_events(self, events: Any) -> bool:
+            stage = events[0].record.stage
+            if stage == waits_at:
+                ready.set()
+            if stage in (COMPLETE, waits_at):
+                await go.wait()
+            Backend.process_events(self, events)
+            if len(self.events) == 2:
+                stored.set()
+            return True
+
+    async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
+        ready.set()
+        await asyncio.Event().wait()
+
+    backend = Slow()
+    task = asyncio.create_task(call(audited(hangs, backend), SHORT))
+    await ready.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    await stored.wait()
+    assert len(backend.events) == 2
 
 
 @pytest.mark.parametrize(
