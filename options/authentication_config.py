@@ -128,6 +128,8 @@ class IssuerController:
                 certificate_authority = Path(oidc.ca_file).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"--oidc-ca-file {oidc.ca_file}: {reason(error)}") from error
+            if not certificate_authority.strip():  # which would mean the host's authorities
+                raise ConfigError(f"--oidc-ca-file {oidc.ca_file}: the file is empty")
         said = api.AuthenticationConfiguration(jwt=[oidc.authenticator(certificate_authority)])
         initial = check_configuration(said, disallowed_issuers=disallowed_issuers)
         return cls(initial, config, algorithms=oidc.signing_algs, disallowed_issuers=disallowed_issuers)

@@ -32,7 +32,7 @@ from genericapiserver.authentication.token_cache import CachedTokenAuthenticator
 from genericapiserver.authentication.token_file import TokenFileError, load_token_file
 from genericapiserver.authentication.webhook import WebhookTokenAuthenticator, token_review_path
 from genericapiserver.authentication.x509 import X509Authenticator, X509Verifier
-from genericapiserver.certificates import CAContentProvider, CertificateError, DynamicCAContent
+from genericapiserver.certificates import CAContentProvider, CertificateError, DynamicCAContent, UnionCAContent
 from genericapiserver.certificates.pem import parse_certificates
 from genericapiserver.client import RESTClient
 from genericapiserver.config import Config, ConfigError
@@ -62,6 +62,8 @@ class BuiltInAuthenticationOptions:
     authentication_config_file: str = ""
     token_file: str = ""
     client_ca_file: str = ""
+    own_client_ca_file: str = ""
+    """No flag: the authority of a server that signs certificates for its users itself; counts beside *client_ca_file*."""
     request_header: RequestHeaderOptions = attrs.field(factory=RequestHeaderOptions)
     service_accounts: ServiceAccountOptions = attrs.field(factory=ServiceAccountOptions)
     oidc: OIDCOptions = attrs.field(factory=OIDCOptions)
@@ -190,18 +192,23 @@ class BuiltInAuthenticationOptions:
         )
 
     def _certificates(self, config: Config, serving: SecureServingInfo | None) -> RequestAuthenticator | None:
-        ca = _authorities("client-ca-bundle", self.client_ca_file, "unable to load client CA file", serving)
-        if ca is None:
+        problem = "unable to load client CA file"
+        files = {"client-ca-bundle": self.client_ca_file, "own-client-ca-bundle": self.own_client_ca_file}
+        found = [ca for name, file in files.items() if (ca := _authorities(name, file, problem, serving)) is not None]
+        if not found:
             return None
+        ca = found[0] if len(found) == 1 else UnionCAContent(*found)
         return X509Authenticator(ca.current_ca_bundle, clock=config.clock, metrics=CertificateMetrics(config.metrics))
 
     def _overlapping_authorities(self) -> list[str]:
         """Whose certificates name users must not also be who may speak for any user."""
-        files = (self.client_ca_file, self.request_header.client_ca_file)
-        if not all(files) or self.request_header.allowed_names:
+        clients_of = [file for file in (self.client_ca_file, self.own_client_ca_file) if file]
+        proxies_of = self.request_header.client_ca_file
+        if not clients_of or not proxies_of or self.request_header.allowed_names:
             return []
         try:
-            clients, proxies = (set(parse_certificates(Path(file).read_bytes())) for file in files)
+            proxies = set(parse_certificates(Path(proxies_of).read_bytes()))
+            clients = {one for file in clients_of for one in parse_certificates(Path(file).read_bytes())}
         except (OSError, ValueError):
             return []  # `apply_to` says what is wrong with the files
         if clients.isdisjoint(proxies):

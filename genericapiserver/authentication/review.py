@@ -7,12 +7,16 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
 from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.apimachinery.serializer.documents import JSONDocument, decode_document
+from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.authentication.metrics import DelegationMetrics
+
+T = TypeVar("T")
 
 _RETRIED_CODES: Final = frozenset({429, 500, 504})
 
@@ -79,9 +83,11 @@ class Reviewer:
         self._clock = clock or SystemClock()
         self._sleep = sleep
 
-    async def review(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The reviewed object's `status`. Raises ReviewError."""
-        body = encode_review(document)
+    async def review(self, document: dict[str, Any], review_type: type[T]) -> T:
+        """The *document* as it came back, a *review_type*. Raises ReviewError, also for an answer that is none."""
+        return _reviewed(await self._ask(encode_review(document)), document, review_type)
+
+    async def _ask(self, body: bytes) -> bytes:
         for delay in self._backoff.delays():
             try:
                 return await self._post(body)
@@ -91,7 +97,7 @@ class Reviewer:
             await self._sleep(delay)
         return await self._post(body)
 
-    async def _post(self, body: bytes) -> dict[str, Any]:
+    async def _post(self, body: bytes) -> bytes:
         start = self._clock.monotonic()
         code = "<error>"
         try:
@@ -104,7 +110,7 @@ class Reviewer:
                 self._metrics.observe(code, self._clock.monotonic() - start)
         if not 200 <= status < 300:
             raise _refusal(status, answer)
-        return _status_of(answer)
+        return answer
 
 
 def encode_review(document: dict[str, Any]) -> bytes:
@@ -133,16 +139,37 @@ def _refusal(status: int, answer: bytes) -> ReviewError:
     message, retry_after = f"the review was answered with status {status}", 0
     try:
         document = json.loads(answer)
-        message = str(document["message"])
+        message = str(document["message"] or message)
         retry_after = int((document.get("details") or {}).get("retryAfterSeconds") or 0)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # not a Status: the code has to do
     return ReviewError(message, status, retryable=status in _RETRIED_CODES or retry_after > 0)
 
 
-def _status_of(answer: bytes) -> dict[str, Any]:
+def _reviewed(answer: bytes, asked: dict[str, Any], review_type: type[T]) -> T:
+    """What *answer* says of the review *asked* for. Without a kind or a version it means the same ones.
+
+    Nothing is read out of an object of another kind or version, nor guessed from a value of the wrong type: that would be
+    an identity or a permission that nobody meant to give.
+    """
+    if not answer:
+        raise ReviewError("the review's answer is empty")
     try:
-        status = json.loads(answer).get("status")
-    except (ValueError, AttributeError) as error:
+        document = JSONDocument(answer, strict=False)
+        _check_kind(document.value, asked)
+        return decode_document(review_type, document, strict=False)[0]  # type: ignore[no-any-return]
+    except DecodeError as error:
         raise ReviewError(f"the review's answer is not understood: {error}") from error
-    return status if isinstance(status, dict) else {}
+
+
+def _check_kind(value: Any, asked: dict[str, Any]) -> None:
+    wanted = asked["kind"], asked["apiVersion"]
+    if not isinstance(value, dict):
+        raise ReviewError(f"the review's answer is no {wanted[0]}")
+    found = value.get("kind") or wanted[0], value.get("apiVersion") or wanted[1]
+    if found == ("Status", "v1"):
+        raise ReviewError(str(value.get("message") or "the review was answered with a Status that says nothing"))
+    if found != wanted:
+        raise ReviewError(
+            f"the review's answer is of kind {found[0]!s} of {found[1]!s}, not of kind {wanted[0]} of {wanted[1]}"
+        )

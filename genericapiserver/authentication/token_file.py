@@ -52,7 +52,7 @@ def load_token_file(path: Path) -> StaticTokenAuthenticator:
 
 def _records(file: TextIO) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line that it ends in. Raises TokenFileError, without the text, for what is no CSV."""
-    reader = csv.reader(file)
+    reader = csv.reader(file, strict=True)  # a quote that is not closed would swallow the lines after it
     try:
         for record in reader:
             yield reader.line_num, record

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from genericapiserver.apis.authentication_v1 import TokenReview
+from genericapiserver.apis.authentication_v1 import UserInfo as ReviewedUser
 from genericapiserver.authentication.audiences import intersect
 from genericapiserver.authentication.interfaces import AuthenticationError, AuthenticationResponse
 from genericapiserver.authentication.review import Reviewer, ReviewError
@@ -37,36 +39,31 @@ class WebhookTokenAuthenticator:
         if audiences:
             spec["audiences"] = audiences
         try:
-            status = await self._reviewer.review(
+            review = await self._reviewer.review(
                 {
                     "kind": "TokenReview",
                     "apiVersion": self._api_version,
                     "metadata": {},
                     "spec": spec,
                     "status": {"user": {}},
-                }
+                },
+                TokenReview,
             )
         except ReviewError as error:
             raise AuthenticationError(str(error)) from error
+        status = review.status
         granted: tuple[str, ...] = ()
         if audiences:
-            granted = intersect(audiences, tuple(status.get("audiences") or ()) or self._implicit_audiences)
+            granted = intersect(audiences, tuple(status.audiences) or self._implicit_audiences)
             if not granted:
                 return None
-        if status.get("authenticated") is not True:
-            if status.get("error"):
-                raise AuthenticationError(str(status["error"]))
+        if not status.authenticated:
+            if status.error:
+                raise AuthenticationError(status.error)
             return None
-        return AuthenticationResponse(_user(status.get("user") or {}), granted)
+        return AuthenticationResponse(_user(status.user), granted)
 
 
-def _user(document: dict[str, Any]) -> UserInfo:
-    try:
-        return UserInfo(
-            name=str(document.get("username") or ""),
-            uid=str(document.get("uid") or ""),
-            groups=tuple(map(str, document.get("groups") or ())),
-            extra={str(key): tuple(map(str, values)) for key, values in (document.get("extra") or {}).items()},
-        )
-    except (TypeError, AttributeError) as error:
-        raise AuthenticationError(f"the review's user is not understood: {error}") from error
+def _user(user: ReviewedUser) -> UserInfo:
+    extra = {key: tuple(values or ()) for key, values in user.extra.items()}
+    return UserInfo(name=user.username, uid=user.uid, groups=tuple(user.groups), extra=extra)

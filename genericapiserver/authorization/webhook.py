@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.go import format_duration
+from genericapiserver.apis.authorization_v1 import SubjectAccessReview, SubjectAccessReviewStatus
 from genericapiserver.authentication.review import Reviewer, ReviewError, extra_document
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.authorization.builtin import NO_OPINION
@@ -87,23 +88,24 @@ class WebhookAuthorizer:
             return AuthorizationResult(self._decision_on_error, error=error)
         result = _result(status)
         if _attributes_length(attributes) < MAX_CACHED_ATTRIBUTES_LENGTH:
-            self._remember(key, result, self._ttl[status.get("allowed") is True])
+            self._remember(key, result, self._ttl[status.allowed])
         return result
 
-    async def _ask(self, spec: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, spec: dict[str, Any]) -> SubjectAccessReviewStatus:
         """The status of the review. Raises ReviewError."""
         if "groups" in spec and self._groups_key != "groups":
             spec = {self._groups_key if key == "groups" else key: value for key, value in spec.items()}
         start, result = perf_counter(), "canceled"
         try:
-            status = await self._reviewer.review(
+            review = await self._reviewer.review(
                 {
                     "kind": "SubjectAccessReview",
                     "apiVersion": self._api_version,
                     "metadata": {},
                     "spec": spec,
                     "status": {"allowed": False},
-                }
+                },
+                SubjectAccessReview,
             )
             result = "success"
         except ReviewError as error:
@@ -113,7 +115,7 @@ class WebhookAuthorizer:
             if self._metrics is not None:
                 fails_open = self._decision_on_error is Decision.NO_OPINION
                 self._metrics.asked(self._name, result, perf_counter() - start, fails_open=fails_open)
-        return status
+        return review.status
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
         return _NO_RULES
@@ -173,15 +175,13 @@ def _timed_out(error: BaseException | None) -> bool:
     return False
 
 
-def _result(status: dict[str, Any]) -> AuthorizationResult:
-    allowed, denied = status.get("allowed") is True, status.get("denied") is True
-    reason = str(status.get("reason") or "")
-    if denied and allowed:
+def _result(status: SubjectAccessReviewStatus) -> AuthorizationResult:
+    if status.denied and status.allowed:
         error = ReviewError("webhook subject access review returned both allow and deny response")
-        return AuthorizationResult(Decision.DENY, reason, error)
-    if denied:
-        return AuthorizationResult(Decision.DENY, reason)
-    return AuthorizationResult(Decision.ALLOW if allowed else Decision.NO_OPINION, reason)
+        return AuthorizationResult(Decision.DENY, status.reason, error)
+    if status.denied:
+        return AuthorizationResult(Decision.DENY, status.reason)
+    return AuthorizationResult(Decision.ALLOW if status.allowed else Decision.NO_OPINION, status.reason)
 
 
 def _attributes_length(attributes: AuthorizationAttributes) -> int:

@@ -52,6 +52,8 @@ class StandaloneOptions:
     serve_core: bool = False
     control_plane_groups: list[str] = attrs.field(factory=group_names)
     """Groups of Kubernetes' own API to serve beside those of *inner*, other than core."""
+    authentication: BuiltInAuthenticationOptions | None = attrs.field(default=None, init=False)
+    """How it is found out who asks; None when *inner* lets nobody in by name."""
     authorization: BuiltInAuthorizationOptions | None = attrs.field(default=None, init=False)
     """How it is decided who may do what; None when *inner* asks nobody."""
 
@@ -71,7 +73,7 @@ class StandaloneOptions:
             "The groups of Kubernetes' own API to serve; an empty list serves none.",
         )
         if recommended.authentication is not None:
-            recommended.authentication = BuiltInAuthenticationOptions(
+            self.authentication = recommended.authentication = BuiltInAuthenticationOptions(
                 remote_kubeconfig_file="",
                 service_accounts=ServiceAccountOptions(lookup=False),  # there are none to look up
             )
@@ -106,8 +108,8 @@ class StandaloneOptions:
         if (serving := recommended.secure_serving) is not None:
             serving.bind_address, serving.bind_port = self.address, self.port
             serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
-        if recommended.authentication is not None:
-            recommended.authentication.client_ca_file = str(authority.files.certificate)
+        if self.authentication is not None:
+            self.authentication.own_client_ca_file = str(authority.files.certificate)
         if self.authorization is not None:
             self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:

@@ -3,6 +3,7 @@
 No redirect is followed and no environment proxy is used: a TokenReview carries somebody's credentials (CVE-2022-3172).
 """
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -17,6 +18,11 @@ from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.transport import Response, StreamedResponse
 
 JSON: Final = {"content-type": "application/json"}
+
+MAX_ANSWER_BYTES: Final = 3 << 20
+"""How much an answer to a POST may be, unpacked: as much as a request to an API server. Reviews are far smaller."""
+
+_OUT_OF_TIME: Final = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
 
 
 class UnreachableError(ConnectionError):
@@ -43,7 +49,8 @@ def ssl_context(config: ClientConfig) -> ssl.SSLContext:
 class RESTClient:
     """Sends requests to the server of *config*; `aclose` it at the end.
 
-    *timeout* is in seconds and covers one whole exchange. Making the client opens no connection.
+    *timeout* is in seconds: a POST has it for the whole exchange, other requests for each step. Making the client opens
+    no connection.
     """
 
     def __init__(self, config: ClientConfig, *, timeout: float = 10.0, user_agent: str = "genericapiserver") -> None:
@@ -64,10 +71,29 @@ class RESTClient:
     async def post(self, path: str, body: bytes, *, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """POST a JSON *body* to *path*, or without one to the very address of the configuration.
 
-        The status and body of the answer, whatever it says. Raises UnreachableError.
+        The status and body of the answer, whatever it says. Raises UnreachableError, also for an answer that does not end
+        in time or is longer than MAX_ANSWER_BYTES: whoever answers slowly or at length must not hold up this server.
         """
-        response = await self.request("POST", path, query=query, headers=JSON, body=body)
-        return response.status, response.body
+        request = self._build("POST", path, query, JSON, body)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._exchange(request)
+        except httpx.HTTPError as error:
+            raise _unreachable(request, error) from error
+        except TimeoutError as error:
+            raise UnreachableError(f"{_subject(request)}: {_OUT_OF_TIME}") from error
+
+    async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
+        response = await self._client.send(request, stream=True)
+        body = bytearray()
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise UnreachableError(f"{_subject(request)}: the answer is longer than {MAX_ANSWER_BYTES} bytes")
+        finally:
+            await response.aclose()
+        return response.status_code, bytes(body)
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """GET *path*; the status and body of the answer, whatever it says. Raises UnreachableError."""
@@ -140,7 +166,11 @@ async def _lines(request: httpx.Request, response: httpx.Response) -> AsyncItera
 
 
 def _unreachable(request: httpx.Request, error: httpx.HTTPError) -> UnreachableError:
-    return UnreachableError(f'{request.method.capitalize()} "{request.url}": {_cause(request, error)}')
+    return UnreachableError(f"{_subject(request)}: {_cause(request, error)}")
+
+
+def _subject(request: httpx.Request) -> str:
+    return f'{request.method.capitalize()} "{request.url}"'
 
 
 def _cause(request: httpx.Request, error: httpx.HTTPError) -> str:
@@ -157,7 +187,7 @@ def _cause(request: httpx.Request, error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return f"{dial}: i/o timeout"
     if isinstance(error, httpx.TimeoutException):
-        return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        return _OUT_OF_TIME
     return str(error) or type(error).__name__
 
 

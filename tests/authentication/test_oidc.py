@@ -547,12 +547,23 @@ async def test_tokens_cause_few_fetches(issuer: FakeIssuer) -> None:
         for number in range(100):
             token = issuer.sign(claims(), kid=f"unknown-{number}", key=RSA_KEYS[1])
             assert await outcome(authenticator, token) == BAD_SIGNATURE
-        assert issuer.requests[JWKS] == 1 + 5
-        clock.seconds += 10
+        assert issuer.requests[JWKS] == 1 + 20
+        clock.seconds += 1
         for number in range(100):
             await outcome(authenticator, issuer.sign(claims(exp=NOW + 1000), kid=f"u-{number}", key=RSA_KEYS[1]))
-        assert issuer.requests[JWKS] == 1 + 5 + 1
+        assert issuer.requests[JWKS] == 1 + 20 + 1
         assert isinstance(await outcome(authenticator, issuer.sign(claims())), UserInfo)
+
+
+async def test_strangers_do_not_keep_a_new_key_from_being_known_for_more_than_a_second(issuer: FakeIssuer) -> None:
+    clock = HandClock()
+    async with running(made(configured(issuer), issuer, clock=clock)) as authenticator:
+        for number in range(50):
+            await outcome(authenticator, issuer.sign(claims(), kid=f"unknown-{number}", key=RSA_KEYS[1]))
+        issuer.keys = {"two": RSA_KEYS[1]}
+        clock.seconds += 1
+        await outcome(authenticator, issuer.sign(claims(), kid="stranger", key=RSA_KEYS[0]))
+        assert isinstance(await outcome(authenticator, issuer.sign(claims(), kid="two")), UserInfo)
 
 
 async def test_requests_share_a_fetch(issuer: FakeIssuer) -> None:

@@ -184,6 +184,10 @@ class TestTokenFile:
             f"token file '{tmp_path}/tokens.csv' must have at least 3 columns (token, user name, user uid), found 2 (line 1)"
         )
 
+    async def test_a_quote_that_is_not_closed_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(TokenFileError, match=r"not valid CSV: unexpected end of data \(line 2\)"):
+            await self.users(tmp_path, 'secret,user,1,"group\nother,root,2\n')
+
 
 def test_the_loopback_user_is_privileged() -> None:
     user = loopback_user("some-uid")

@@ -111,6 +111,40 @@ async def test_what_is_tried_again(failure: tuple[int, Any] | Exception, calls: 
     assert len(client.posts) == calls
 
 
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ({"kind": "TokenReview", "status": {"authenticated": "yes"}}, "cannot unmarshal string"),
+        (
+            {"status": {"authenticated": True, "user": {"username": "a", "groups": "system:masters"}}},
+            "cannot unmarshal",
+        ),
+        ({"status": {"authenticated": True, "user": {"username": 7}}}, "cannot unmarshal number"),
+        ({"status": {"authenticated": True, "user": {"extra": {"k": "v"}}}}, "cannot unmarshal string"),
+        (
+            {"kind": "Pass", "apiVersion": "example.com/v1", "status": {"authenticated": True}},
+            "is of kind Pass of example.com/v1, not of kind TokenReview of authentication.k8s.io/v1",
+        ),
+        ({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "go away"}, "go away"),
+        ([], "no TokenReview"),
+        (None, "no TokenReview"),
+    ],
+)
+async def test_what_is_no_review_lets_nobody_in(answer: Any, complaint: str) -> None:
+    with pytest.raises(AuthenticationError, match=complaint):
+        await authenticator(FakeClient((201, answer))).authenticate_token("t")
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"\xff", b'{"a":' * 100_000, b"[" * 100_000])
+async def test_what_is_no_json_lets_nobody_in(body: bytes) -> None:
+    class Garbage(FakeClient):
+        async def post(self, path: str, body_sent: bytes) -> tuple[int, bytes]:
+            return 201, body
+
+    with pytest.raises(AuthenticationError, match="the review's answer is"):
+        await authenticator(Garbage()).authenticate_token("t")
+
+
 async def test_a_later_try_may_succeed() -> None:
     client = FakeClient((500, {"message": "m"}), reset(), granted())
     response = await authenticator(client).authenticate_token("t")

@@ -94,13 +94,34 @@ async def test_selectors(fields: str, labels: str, expected: list[tuple[str, str
             Decision.DENY,
             "webhook subject access review returned both allow and deny response",
         ),
-        ({"allowed": "true", "reason": "r"}, Decision.NO_OPINION, None),
     ],
 )
 async def test_answers(answer: dict[str, Any], decision: Decision, error: str | None) -> None:
     result = await authorizer(FakeClient(status(**answer))).authorize(ATTRIBUTES)
     assert (result.decision, result.reason) == (decision, "r")
     assert (None if result.error is None else str(result.error)) == error
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ({"kind": "SubjectAccessReview", "status": {"allowed": "true"}}, "cannot unmarshal string"),
+        ({"kind": "SubjectAccessReview", "status": {"allowed": True, "denied": "true"}}, "cannot unmarshal string"),
+        ({"kind": "SubjectAccessReview", "status": [{"allowed": True}]}, "cannot unmarshal array"),
+        (
+            {"kind": "Approval", "apiVersion": "example.com/v1", "status": {"allowed": True}},
+            "is of kind Approval of example.com/v1, not of kind SubjectAccessReview of authorization.k8s.io/v1",
+        ),
+        ({"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1beta1"}, "v1beta1, not of kind"),
+        ({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "go away"}, "go away"),
+        ([{"status": {"allowed": True}}], "no SubjectAccessReview"),
+        (None, "no SubjectAccessReview"),
+    ],
+)
+async def test_what_is_no_review_allows_nothing(answer: Any, complaint: str) -> None:
+    result = await authorizer(FakeClient((201, answer))).authorize(ATTRIBUTES)
+    assert result.decision is Decision.NO_OPINION
+    assert complaint in str(result.error)
 
 
 @pytest.mark.parametrize(("code", "calls"), [(500, 5), (429, 5), (401, 1), (403, 1), (404, 1)])

@@ -1,6 +1,8 @@
+import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +34,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path in ("/endless", "/dripping"):
+            self.go_on_and_on(b"x" * 65536 if self.path == "/endless" else b"x", self.path == "/dripping")
+            return
         self.answer({"path": self.path, "type": self.headers["Content-Type"], "body": body.decode()})
+
+    def go_on_and_on(self, piece: bytes, slowly: bool) -> None:
+        self.send_response(201)
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.wfile.write(piece)
+                if slowly:
+                    time.sleep(0.02)
 
     def answer(self, document: dict[str, object]) -> None:
         data = json.dumps(document).encode()
@@ -86,4 +101,18 @@ async def test_no_answer_is_an_error_that_names_the_url() -> None:
     client = RESTClient(ClientConfig(host="http://127.0.0.1:1"))
     with pytest.raises(UnreachableError, match=r'Post "http://127\.0\.0\.1:1/x": '):
         await client.post("/x", b"")
+    await client.aclose()
+
+
+async def test_an_answer_that_is_too_long_is_an_error(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address))
+    with pytest.raises(UnreachableError, match=r'Post "http.*/endless": the answer is longer than 3145728 bytes'):
+        await client.post("/endless", b"")
+    await client.aclose()
+
+
+async def test_an_answer_that_never_ends_has_until_the_timeout_however_often_something_comes(address: str) -> None:
+    client = RESTClient(ClientConfig(host=address), timeout=0.3)
+    with pytest.raises(UnreachableError, match=r'Post "http.*/dripping": context deadline exceeded'):
+        await client.post("/dripping", b"")
     await client.aclose()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from genericapiserver.authentication.service_account_signer import ServiceAccountTokenGenerator
 from tests.support.https_client import HTTPSClient
 from tests.support.issuer import RSA_KEYS, FakeIssuer, fake_issuer
+from tests.support.pki import issue
 from tests.support.server_process import free_port
 from tests.support.standalone import Standalone, standalone
 
@@ -47,10 +48,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "tokens.csv").write_text('root-token,root,1,"system:masters"\nalice-token,alice,2\n')
     key = folder / "accounts.key"
     key.write_bytes(RSA_KEYS[0].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    clients = issue("clients", ca=True)
+    (folder / "clients.crt").write_bytes(clients.pem)
+    visitor = issue("visitor", clients)
+    (folder / "visitor.pem").write_bytes(visitor.pem + visitor.key_pem)
     with fake_issuer() as (issuer, authority):
         (folder / "issuer.crt").write_bytes(authority.pem)
         flags = [
             f"--token-auth-file={folder}/tokens.csv",
+            f"--client-ca-file={folder}/clients.crt",
             f"--service-account-issuer={ACCOUNTS}",
             f"--service-account-key-file={key}",
             f"--oidc-issuer-url={issuer.url}",
@@ -101,6 +107,14 @@ def test_the_administrator_is_known_by_certificate_as_before(server: Server) -> 
     assert server.server.admin.get("/apis/wardle.example.com/v1beta1/flunders").status == 200
 
 
+def test_clients_of_another_authority_are_known_beside_the_own_ones(server: Server) -> None:
+    visitor = server.server.data.parent / "visitor.pem"
+    authority = server.server.data / "pki" / "ca.crt"
+    client = HTTPSClient(server.server.port, authority=authority, certificate=visitor, key=visitor)
+    response = client.get("/apis/wardle.example.com/v1beta1/flunders")
+    assert (response.status, response.json()["message"]) == refusal("visitor")
+
+
 def test_who_a_token_is(server: Server) -> None:
     admin = server.server.admin
     token = server.accounts.generate("ns", "robot", audiences=[ACCOUNTS])
@@ -139,6 +153,7 @@ def test_metrics_tell_of_tokens_without_telling_them(server: Server) -> None:
     ("flags", "message"),
     [
         (["--token-auth-file={0}/nope"], "--token-auth-file {0}/nope: open {0}/nope: no such file or directory"),
+        (["--client-ca-file={0}/nope"], "unable to load client CA file: open {0}/nope: no such file or directory"),
         (["--anonymous-auth=maybe"], 'invalid argument "maybe" for "--anonymous-auth" flag: '),
         (["--service-account-lookup", "--service-account-issuer=a", "--service-account-key-file=b"], "cannot look up"),
         (

@@ -280,6 +280,10 @@ async def test_anonymous_requests() -> None:
             "--oidc-ca-file {0}/nope: open {0}/nope: no such file or directory",
         ),
         (
+            {"oidc": {"issuer_url": "https://x", "ca_file": "{0}/empty"}},
+            "--oidc-ca-file {0}/empty: the file is empty",
+        ),
+        (
             {"oidc": {"issuer_url": "http://x", "client_id": "me"}},
             'invalid authentication configuration: jwt[0].issuer.url: Invalid value: "http://x": URL scheme must be https',
         ),
@@ -303,6 +307,7 @@ async def test_anonymous_requests() -> None:
 )
 async def test_files_that_cannot_be_used(tmp_path: Path, settings: dict[str, Any], text: str) -> None:
     (tmp_path / "bad.csv").write_text("x,y\n")
+    (tmp_path / "empty").touch()
     kinds = {"oidc": OIDCOptions, "service_accounts": ServiceAccountOptions, "webhook": WebhookOptions}
 
     def filled(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 Keys are fetched when discovery has worked, again when no key fits a token (an issuer has changed its keys), and every
 few minutes, so that a key the issuer has withdrawn stops to count. Anybody can send a token that fits no key, so what
-tokens may cause is limited: some fetches at once, then one in ten seconds.
+tokens may cause is limited: some fetches at once, then one a second. Whoever spends them all thereby keeps the keys fresh:
+a token with a new key waits a second at most to be known.
 
 A deviation: go-oidc fetches for every token that fits no key, and never without one.
 """
@@ -31,8 +32,8 @@ RETRY_INTERVAL: Final = 10.0
 REFRESH_INTERVAL: Final = 300.0
 """Seconds after which the keys are fetched again although nobody asked."""
 
-_BURST: Final = 5
-_SECONDS_PER_FETCH: Final = 10.0
+_BURST: Final = 20
+_SECONDS_PER_FETCH: Final = 1.0
 _MAX_KEYS: Final = 256
 
 
