@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pytest
+
 from genericapiserver.admission import Attributes, Operation
 from genericapiserver.admission.attributes import Annotation
 from genericapiserver.admission.webhook import MutatingWebhooks, ValidatingWebhooks, WebhookClients
@@ -167,3 +169,17 @@ def samples(registry: MetricsRegistry, name: str) -> dict[tuple[str, ...], float
         for sample in family.samples
         if sample.name in (name, f"{name}_total") and sample.value
     }
+
+
+async def refused(plugin: Any) -> str:
+    """Why the plugin refuses a write."""
+    with pytest.raises(StatusError) as raised:
+        await plugin.validate(write())
+    await plugin.aclose()
+    assert raised.value.code == 500
+    return raised.value.message
+
+
+async def passes(plugin: Any) -> None:
+    await plugin.validate(write())
+    await plugin.aclose()
