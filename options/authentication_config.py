@@ -18,6 +18,7 @@ from genericapiserver.aio.file_watch import LOOK_INTERVAL, file_changes
 from genericapiserver.apimachinery import field as errors
 from genericapiserver.apimachinery.field import Path as FieldPath
 from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.lines import describe_errors
 from genericapiserver.apis import apiserver_config_v1_authentication as api
 from genericapiserver.authentication import AuthenticationResponse
 from genericapiserver.authentication.jose import ALGORITHMS
@@ -26,7 +27,7 @@ from genericapiserver.authentication.oidc.issuers import IssuerSet
 from genericapiserver.authentication.oidc.metrics import JWTMetrics
 from genericapiserver.authentication.oidc.validation import validate_configuration
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.options.config_file import ConfigFileError, decode_config, describe_errors
+from genericapiserver.options.config_file import ConfigFileError, decode_config
 from genericapiserver.options.config_metrics import ConfigReloadMetrics
 from genericapiserver.options.flags import aggregate
 from genericapiserver.options.texts import reason

@@ -12,6 +12,7 @@ import attrs
 
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.lines import describe_errors
 from genericapiserver.apis import apiserver_config_v1_authorization as config_types
 from genericapiserver.apis.apiserver_config_v1_authorization import WEBHOOK
 from genericapiserver.authentication.review import RetryBackoff
@@ -24,7 +25,7 @@ from genericapiserver.authorization.webhook import VERSIONS, subject_access_revi
 from genericapiserver.config import ConfigError, RecommendedConfig
 from genericapiserver.hooks import PostStartHookContext
 from genericapiserver.options.authorizer_chain import AuthorizerChain, ConfiguredFile
-from genericapiserver.options.config_file import ConfigFileError, decode_config, describe_errors
+from genericapiserver.options.config_file import ConfigFileError, decode_config
 from genericapiserver.options.flags import DURATION, STRING, STRINGS, FlagSet
 from genericapiserver.options.texts import reason
 

@@ -214,7 +214,7 @@ def internal(path: Path | None, error: BaseException | str) -> FieldError:
     return FieldError(ErrorType.INTERNAL, _text(path), None, str(error))
 
 
-def aggregate(errors: Iterable[FieldError]) -> str:
+def aggregate(errors: Iterable[FieldError | str]) -> str:
     """The text of several errors: repeated ones once, one bare, several as `[a, b]`, none as the empty text."""
     texts = list(dict.fromkeys(map(str, errors)))
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]" if texts else ""

@@ -11,6 +11,7 @@ from genericapiserver.apimachinery.field import aggregate
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
+from genericapiserver.apimachinery.serializer.lines import describe_errors, with_line
 from genericapiserver.apis import rbac_v1
 from genericapiserver.apis.rbac_v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from genericapiserver.authorization.rbac_index import RBACObjects
@@ -78,7 +79,7 @@ def load_rbac_files(paths: Sequence[Path]) -> RBACObjects:
     for file in _files(paths):
         for line, text in _documents(file):
             where = f"{file}: line {line}"
-            obj = _decode(codec, text, where)
+            obj = _decode(codec, text.encode(), where, line)
             metadata = obj.metadata
             key = (type(obj).__name__, metadata.namespace, metadata.name)
             if key in found:
@@ -93,15 +94,17 @@ def load_rbac_files(paths: Sequence[Path]) -> RBACObjects:
     )
 
 
-def _decode(codec: CodecFactory, text: str, where: str) -> Any:
-    """The object in *text*, strictly decoded and validated."""
+def _decode(codec: CodecFactory, document: bytes, where: str, line: int) -> Any:
+    """The object in *document*, which begins in *line* of its file, strictly decoded and validated."""
+    data = b"\n" * (line - 1) + document  # so that lines in messages are those of the file
     try:
-        decoded = codec.decode(text.encode(), media_type=YAML_MEDIA_TYPE, strict=True)
+        decoded = codec.decode(data, media_type=YAML_MEDIA_TYPE, strict=True)
     except DecodeError as error:
         raise RBACFileError(f"{where}: {error}") from error
     obj = decoded.object
     if decoded.strict_errors:
-        raise RBACFileError(f"{where}: {', '.join(decoded.strict_errors)}")
+        texts = [with_line(" ".join(text.split()), data) for text in decoded.strict_errors]
+        raise RBACFileError(f"{where}: {', '.join(texts)}")
     if isinstance(obj, Role | ClusterRole):
         errors = validate_role(obj)
     elif isinstance(obj, RoleBinding | ClusterRoleBinding):
@@ -109,7 +112,7 @@ def _decode(codec: CodecFactory, text: str, where: str) -> Any:
     else:
         raise RBACFileError(f"{where}: kind: {decoded.gvk.kind} is no role and no binding")
     if errors:
-        raise RBACFileError(f"{where}: {aggregate(errors)}")
+        raise RBACFileError(f"{where}: {aggregate(describe_errors(errors, data))}")
     if isinstance(obj, ClusterRole) and obj.aggregation_rule is not None:
         raise RBACFileError(f"{where}: aggregationRule: no controller fills in the rules of a file: write them out")
     return obj

@@ -51,9 +51,11 @@ def test_bindings_are_defaulted_as_the_api_does(tmp_path: Path) -> None:
         (f"{ROLE % 'a'}---\n\n{ROLE % 'a'}", "line 7: metadata.name: Role 'a' is in {path}: line 1, too"),
         (
             ROLE.replace("[get]", "[]") % "a",
-            "line 1: rules[0].verbs: Required value: verbs must contain at least one value",
+            "line 1: rules[0].verbs: Required value: verbs must contain at least one value (line 4)",
         ),
-        (ROLE.replace("verbs", "verb") % "a", 'line 1: unknown field "rules[0].verb"'),
+        (ROLE.replace("verbs", "verb") % "a", 'line 1: unknown field "rules[0].verb" (line 4)'),
+        (f"{ROLE % 'a'}---\n{ROLE % 'b'}{ROLE % 'b'}", 'line 6: yaml: unmarshal errors: line 10: key "kind" already'),
+        (f"{ROLE % 'a'}---\n{ROLE.replace('verbs', 'verb') % 'b'}", 'line 6: unknown field "rules[0].verb" (line 9)'),
         (ROLE.replace(", namespace: a", "") % "a", "line 1: metadata.namespace: Required value"),
         (ROLE.replace("/v1", "/v9") % "a", 'line 1: no kind "Role" is registered for version'),
         (f"{ROLE % 'a'}---\nkind: [", "line 6: "),

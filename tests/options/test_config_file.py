@@ -4,8 +4,9 @@ from genericapiserver.apimachinery import field as errors
 from genericapiserver.apimachinery.field import Path
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.lines import describe_errors, line_of
 from genericapiserver.apimachinery.types import api_type, field
-from genericapiserver.options.config_file import ConfigFileError, decode_config, describe_errors, line_of
+from genericapiserver.options.config_file import ConfigFileError, decode_config
 
 
 @api_type
