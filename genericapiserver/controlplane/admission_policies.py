@@ -29,7 +29,7 @@ from genericapiserver.registry.generic.options import RESTOptionsGetter, store_f
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
 from genericapiserver.registry.strategy import DefaultStrategy
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, created_at
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
 from genericapiserver.request import RequestContext
 
 CATEGORY: Final = "api-extensions"
@@ -53,19 +53,19 @@ POLICY_COLUMNS: Final = (
     DEFAULT_COLUMNS[0],
     TableColumn("Validations", lambda policy: len(policy.spec.validations), type="integer", doc="How many there are."),
     TableColumn("ParamKind", _param_kind, doc="The kind of the parameters."),
-    created_at(),
+    age(),
 )
 MUTATING_COLUMNS: Final = (
     DEFAULT_COLUMNS[0],
     TableColumn("Mutations", lambda policy: len(policy.spec.mutations), type="integer", doc="How many there are."),
     TableColumn("ParamKind", _param_kind, doc="The kind of the parameters."),
-    created_at(),
+    age(),
 )
 BINDING_COLUMNS: Final = (
     DEFAULT_COLUMNS[0],
     TableColumn("PolicyName", lambda binding: binding.spec.policy_name, doc="The policy that is put into effect."),
     TableColumn("ParamRef", _param_ref, doc="The parameters."),
-    created_at(),
+    age(),
 )
 
 

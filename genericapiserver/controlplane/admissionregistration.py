@@ -32,7 +32,7 @@ from genericapiserver.features import MUTATING_ADMISSION_POLICY
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.strategy import DefaultStrategy
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, created_at
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 
@@ -45,7 +45,7 @@ COLUMNS: Final = (
         type="integer",
         doc="Webhooks indicates the number of webhooks registered in this configuration",
     ),
-    created_at(),
+    age(),
 )
 
 

@@ -31,7 +31,7 @@ from genericapiserver.registry.selectable_fields import (
 )
 from genericapiserver.registry.status_store import reset_fields
 from genericapiserver.registry.strategy import DefaultStrategy, GarbageCollectionPolicy
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, created_at, table_time
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age, table_age
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 
@@ -61,10 +61,10 @@ EVENT_FIELDS: SelectableFields = {
 NAMESPACE_COLUMNS = (
     DEFAULT_COLUMNS[0],
     TableColumn("Status", "status.phase", doc="The status of the namespace"),
-    created_at(),
+    age(),
 )
 EVENT_COLUMNS = (
-    TableColumn("Last Seen", lambda event: table_time(event.last_timestamp or event.event_time), type="date"),
+    TableColumn("Last Seen", lambda event: table_age(event.last_timestamp or event.event_time)),
     TableColumn("Type", "type"),
     TableColumn("Reason", "reason"),
     TableColumn("Object", lambda event: f"{event.involved_object.kind.lower()}/{event.involved_object.name}"),

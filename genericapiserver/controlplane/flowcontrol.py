@@ -34,7 +34,7 @@ from genericapiserver.registry.generic.options import RESTOptionsGetter, store_f
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import RESTStorage
 from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, table_time
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 
@@ -104,7 +104,7 @@ SCHEMA_COLUMNS: Final = (
     TableColumn("PriorityLevel", "spec.priority_level_configuration.name"),
     TableColumn("MatchingPrecedence", lambda schema: str(schema.spec.matching_precedence)),
     TableColumn("DistinguisherMethod", _distinguisher),
-    TableColumn("Age", lambda obj: table_time(obj.metadata.creation_timestamp), type="date"),
+    age(),
     TableColumn("MissingPL", _missing_level, doc="references a broken or non-existent PriorityLevelConfiguration"),
 )
 LEVEL_COLUMNS: Final = (
@@ -114,7 +114,7 @@ LEVEL_COLUMNS: Final = (
     TableColumn("Queues", _queuing("queues")),
     TableColumn("HandSize", _queuing("hand_size")),
     TableColumn("QueueLengthLimit", _queuing("queue_length_limit")),
-    TableColumn("Age", lambda obj: table_time(obj.metadata.creation_timestamp), type="date"),
+    age(),
 )
 
 

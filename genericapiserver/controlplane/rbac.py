@@ -42,7 +42,7 @@ from genericapiserver.hooks import PostStartHookContext
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.strategy import DefaultStrategy
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, table_time
+from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 
@@ -101,7 +101,7 @@ def _subjects(kind: str) -> Any:
 BINDING_COLUMNS: Final = (
     DEFAULT_COLUMNS[0],
     TableColumn("Role", lambda binding: f"{binding.role_ref.kind}/{binding.role_ref.name}", doc="The role given."),
-    TableColumn("Age", lambda binding: table_time(binding.metadata.creation_timestamp), type="date"),
+    age(),
     TableColumn("Users", _subjects(USER), priority=1, doc="Users who get the role."),
     TableColumn("Groups", _subjects(GROUP_KIND), priority=1, doc="Groups that get the role."),
     TableColumn("ServiceAccounts", _subjects(SERVICE_ACCOUNT), priority=1, doc="Service accounts that get the role."),

@@ -40,6 +40,35 @@ def table_time(moment: dt.datetime | None) -> str:
     return _ZERO_TIME if moment is None else format_time(moment)
 
 
+def table_age(moment: dt.datetime | None, now: dt.datetime | None = None) -> str:
+    """How long ago *moment* was, as people say it: the cell of a column called Age."""
+    if moment is None:
+        return "<unknown>"
+    return format_age((now or dt.datetime.now(dt.UTC)) - moment)
+
+
+def format_age(age: dt.timedelta) -> str:
+    """An age in one or two units: `90s`, `5m3s`, `7h30m`, `5d2h`, `3y12d`. Go: pkg/util/duration of apimachinery."""
+    seconds = int(age.total_seconds())
+    if seconds < -1:
+        return "<invalid>"
+    seconds = max(seconds, 0)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    steps = (
+        (seconds < 120, f"{seconds}s", 0, ""),
+        (minutes < 10, f"{minutes}m", seconds % 60, "s"),
+        (minutes < 180, f"{minutes}m", 0, ""),
+        (hours < 8, f"{hours}h", minutes % 60, "m"),
+        (hours < 48, f"{hours}h", 0, ""),
+        (days < 8, f"{days}d", hours % 24, "h"),
+        (days < 730, f"{days}d", 0, ""),
+        (days < 2920, f"{days // 365}y", days % 365, "d"),
+        (True, f"{days // 365}y", 0, ""),
+    )
+    whole, rest, unit = next((whole, rest, unit) for fits, whole, rest, unit in steps if fits)
+    return f"{whole}{rest}{unit}" if rest else whole
+
+
 def table_list_meta(obj: Any) -> ListMeta:
     """The metadata of a table of *obj*: where a list stands and how it goes on, or the version of one object."""
     if isinstance(obj, StoredList):
@@ -105,6 +134,11 @@ _CREATED_AT_DOC: Final = (
 def created_at(doc: str = _CREATED_AT_DOC) -> TableColumn:
     """The column that says when an object was made."""
     return TableColumn("Created At", lambda obj: table_time(obj.metadata.creation_timestamp), type="date", doc=doc)
+
+
+def age() -> TableColumn:
+    """The column that says how old an object is."""
+    return TableColumn("Age", lambda obj: table_age(obj.metadata.creation_timestamp), doc=_CREATED_AT_DOC)
 
 
 DEFAULT_COLUMNS: Final = (

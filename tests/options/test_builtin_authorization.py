@@ -368,7 +368,8 @@ def test_roles_that_cannot_be_read_keep_the_server_from_starting(tmp_path: Path)
     with pytest.raises(ConfigError) as raised:
         parsed("--authorization-mode=RBAC", f"--authorization-rbac-files={path}").apply_to(config())
     assert str(raised.value) == (
-        f"--authorization-rbac-files {path}: line 1: rules[0].verbs: Required value: verbs must contain at least one value (line 4)"
+        f"--authorization-rbac-files {path}: line 1: rules[0].verbs: Required value: "
+        "verbs must contain at least one value (line 4)"
     )
 
 

@@ -6,7 +6,7 @@ from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.meta import ListMeta, Status, Table, TableOptions
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.types import list_of
-from genericapiserver.registry.table import DefaultTableConvertor, TableColumn, created_at
+from genericapiserver.registry.table import DefaultTableConvertor, TableColumn, age, created_at, format_age, table_age
 from tests.registry.support import GADGETS, Gadget, create, new_context, new_gadget, new_store
 
 MADE = dt.datetime(2026, 11, 20, 9, 49, 32, tzinfo=dt.UTC)
@@ -97,3 +97,38 @@ async def test_the_rows_of_stored_objects_carry_them_as_they_are() -> None:
     await create(store, new_gadget("a"))
     page = await store.list_stored(new_context(), ListOptions())
     assert [row.object for row in store.convert_to_table(new_context(), page, None).rows] == page.items
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [
+        (dt.timedelta(seconds=-2), "<invalid>"),
+        (dt.timedelta(seconds=-1), "0s"),
+        (dt.timedelta(0), "0s"),
+        (dt.timedelta(seconds=119), "119s"),
+        (dt.timedelta(seconds=120), "2m"),
+        (dt.timedelta(minutes=9, seconds=59), "9m59s"),
+        (dt.timedelta(minutes=179, seconds=59), "179m"),
+        (dt.timedelta(hours=3), "3h"),
+        (dt.timedelta(hours=7, minutes=59), "7h59m"),
+        (dt.timedelta(hours=47, minutes=59), "47h"),
+        (dt.timedelta(hours=48), "2d"),
+        (dt.timedelta(days=7, hours=23), "7d23h"),
+        (dt.timedelta(days=729, hours=23), "729d"),
+        (dt.timedelta(days=730), "2y"),
+        (dt.timedelta(days=1096), "3y1d"),
+        (dt.timedelta(days=2920), "8y"),
+    ],
+)
+def test_ages(age: dt.timedelta, text: str) -> None:
+    assert format_age(age) == text
+    assert table_age(MADE, MADE + age) == text
+
+
+def test_the_column_of_ages() -> None:
+    store = new_store(table_columns=[age()])
+    made = dt.datetime.now(dt.UTC) - dt.timedelta(hours=10)
+    result = store.convert_to_table(new_context(), new_gadget("a", creation_timestamp=made), None)
+    assert [row.cells for row in result.rows] == [["10h"]]
+    assert [(column.name, column.type) for column in result.column_definitions] == [("Age", "string")]
+    assert table_age(None) == "<unknown>"
