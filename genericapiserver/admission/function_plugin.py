@@ -7,11 +7,17 @@ async def no_banned_names(attributes: Attributes) -> None:
 """
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.operation import Operation
+from genericapiserver.admission.versioned import encode_versioned, scheme_of
+from genericapiserver.apimachinery.errors import InternalError
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+
+logger = logging.getLogger(__name__)
 
 AdmissionFunction: TypeAlias = Callable[[Attributes], Awaitable[None] | None]
 """Looks at a write, and raises to refuse it. May be async or not."""
@@ -24,6 +30,8 @@ class _FunctionPlugin:
         self.name = getattr(function, "__name__", type(function).__name__)
         self.__doc__ = function.__doc__
         self._function = function
+        if isinstance(resources, str):
+            raise TypeError(f"resources of the admission plugin {self.name} has to be a list of names, not a string")
         self._operations = frozenset(operations)
         self._resources = None if resources is None else frozenset(resources)
 
@@ -42,7 +50,22 @@ class MutatingFunctionPlugin(_FunctionPlugin):
     """Calls its function to change objects."""
 
     async def admit(self, attributes: Attributes) -> None:
+        """Raises InternalError when the function leaves an object that could be stored, but never be read again."""
         await self._call(attributes)
+        if attributes.scheme is not None and attributes.operation is not Operation.CONNECT:
+            self._check_object(attributes)
+
+    def _check_object(self, attributes: Attributes) -> None:
+        try:
+            data = encode_versioned(attributes, attributes.object, attributes.kind)
+            if data is None and attributes.operation in (Operation.CREATE, Operation.UPDATE):
+                raise ValueError("there is none")
+            if data is not None:
+                CodecFactory(scheme_of(attributes)).decode(data, default_gvk=attributes.kind)
+        except Exception as error:
+            problem = f"admission plugin {self.name} made an object that cannot be stored: {error}"
+            logger.exception("%s", problem)
+            raise InternalError(problem) from error
 
 
 class ValidatingFunctionPlugin(_FunctionPlugin):
@@ -57,11 +80,15 @@ def mutating_plugin(
 ) -> Callable[[AdmissionFunction], MutatingFunctionPlugin]:
     """Decorate a function that changes `attributes.object` on *operations* (all if none is given).
 
-    *resources* are plural resource names; None means every resource. The plugin is named after the function.
+    *resources* are plural resource names; None means every resource. The plugin is named after the function. Raises
+    ValueError for an operation that there is not, TypeError for *resources* that are one string and for a decorator
+    without parentheses.
     """
 
+    chosen = _chosen(operations)
+
     def wrap(function: AdmissionFunction) -> MutatingFunctionPlugin:
-        return MutatingFunctionPlugin(function, operations or tuple(Operation), resources)
+        return MutatingFunctionPlugin(function, chosen, resources)
 
     return wrap
 
@@ -71,7 +98,19 @@ def validating_plugin(
 ) -> Callable[[AdmissionFunction], ValidatingFunctionPlugin]:
     """Decorate a function that raises to refuse a write; the rest as in `mutating_plugin`."""
 
+    chosen = _chosen(operations)
+
     def wrap(function: AdmissionFunction) -> ValidatingFunctionPlugin:
-        return ValidatingFunctionPlugin(function, operations or tuple(Operation), resources)
+        return ValidatingFunctionPlugin(function, chosen, resources)
 
     return wrap
+
+
+def _chosen(operations: Collection[Operation]) -> Collection[Operation]:
+    """All operations if none is given. A plugin for what there is not would let everything pass.
+
+    A function stands here when the decorator was written without parentheses, and would never become a plugin.
+    """
+    if any(callable(operation) for operation in operations):
+        raise TypeError("write the decorator of an admission plugin with parentheses: @validating_plugin()")
+    return [Operation(operation) for operation in operations] or tuple(Operation)
