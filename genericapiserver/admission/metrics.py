@@ -1,12 +1,14 @@
 """How long admission takes and how often it refuses. Names and buckets: component stability metrics of the reference.
 
-Go: pkg/admission/metrics. The `_summary` twin of the step histogram is not kept: the client library has no quantiles,
-and the histogram says the same.
+Go: pkg/admission/metrics. The `_summary` twin of the step histogram has no quantiles there: it is a sum and a count, which
+the histogram has as well, so it is written from those when the page is asked for.
 """
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from prometheus_client import Histogram
+from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 
 from genericapiserver.admission.operation import Operation
 from genericapiserver.metrics import MetricsRegistry
@@ -16,6 +18,34 @@ CONTROLLER_DURATION: Final = "apiserver_admission_controller_admission_duration_
 BUCKETS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 
 Step = Literal["admit", "validate"]
+
+
+_STEP_LABELS: Final = ("type", "operation", "rejected")
+
+
+class _StepSummary:
+    """Shows the sums and counts of the histogram of steps."""
+
+    def __init__(self, step: Histogram) -> None:
+        self._step = step
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        family = SummaryMetricFamily(
+            f"{STEP_DURATION}_summary",
+            "[ALPHA] Admission sub-step latency summary in seconds, broken out for each operation and API resource and step "
+            "type (validate or admit).",
+        )
+        for sample in next(iter(self._step.collect())).samples:
+            for end in ("_count", "_sum"):
+                if sample.name == STEP_DURATION + end:
+                    family.add_sample(f"{STEP_DURATION}_summary{end}", sample.labels, sample.value)
+        yield family
+
+    def reset(self) -> None:
+        """The histogram is reset."""
 
 
 class StepTimer:
@@ -35,13 +65,16 @@ class AdmissionMetrics:
     """The admission metrics of one server; hands out timers with their labels filled in."""
 
     def __init__(self, metrics: MetricsRegistry) -> None:
+        is_first = not metrics.has(STEP_DURATION)
         self._step = metrics.histogram(
             STEP_DURATION,
             "[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and "
             "step type (validate or admit).",
-            ("type", "operation", "rejected"),
+            _STEP_LABELS,
             buckets=BUCKETS,
         )
+        if is_first:
+            metrics.add_collector(_StepSummary(self._step))
         self._controller = metrics.histogram(
             CONTROLLER_DURATION,
             "[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each "

@@ -103,14 +103,23 @@ async def test_steps_and_plugins_are_timed() -> None:
         (controller, "name=One", "operation=UPDATE", "rejected=false", "type=validate"): 1.0,
         (controller, "name=Two", "operation=UPDATE", "rejected=true", "type=validate"): 1.0,
         (step, "operation=UPDATE", "rejected=true", "type=validate"): 1.0,
+        (step.replace("_count", "_summary_count"), "operation=UPDATE", "rejected=true", "type=validate"): 1.0,
     }
+    sums = {
+        metrics.collectors.get_sample_value(
+            step.replace("_count", end), {"type": "validate", "operation": "UPDATE", "rejected": "true"}
+        )
+        for end in ("_sum", "_summary_sum")
+    }
+    assert len(sums) == 1
+    assert sums != {None}
 
 
 async def test_two_servers_may_share_the_metrics() -> None:
     metrics = MetricsRegistry()
     for _ in range(2):
         await AdmissionChain([Validating()], metrics=AdmissionMetrics(metrics)).validate(new_attributes())
-    assert sum(counts(metrics).values()) == 4.0
+    assert sum(counts(metrics).values()) == 6.0
 
 
 class Resting(Validating):
