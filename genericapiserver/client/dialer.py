@@ -17,8 +17,9 @@ import asyncio
 import ipaddress
 import os
 import socket
+import ssl
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import httpcore
@@ -26,6 +27,9 @@ import httpcore
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to addresses, in order of preference. Raises OSError."""
+
+CheckCertificate: TypeAlias = Callable[[Mapping[str, typing.Any], str], None]
+"""Given a certificate as ssl.SSLSocket.getpeercert shows it, and the name it has to be for. Raises OSError."""
 
 LOCALHOST: Final = "localhost"
 
@@ -40,15 +44,55 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
+class _CheckedStream(httpcore.AsyncNetworkStream):
+    """A stream that looks at the certificate when TLS begins, and is itself no more after that."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream, check: CheckCertificate) -> None:
+        self._inner = inner
+        self._check = check
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        tls: ssl.SSLObject = stream.get_extra_info("ssl_object")
+        try:
+            self._check(tls.getpeercert() or {}, server_hostname or "")
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
+    def get_extra_info(self, info: str) -> typing.Any:
+        return self._inner.get_extra_info(info)
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects for an httpcore pool by the rules above.
 
     *redirects* maps `host:port` of requests to where they are dialled instead, as a service resolver said: a program's
-    own word, which counts like a URL's.
+    own word, which counts like a URL's. *check_certificate* sees the certificate of every server that the context accepts,
+    before anything is sent.
     """
 
-    def __init__(self, *, resolve: Resolve = resolve, redirects: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = resolve,
+        redirects: dict[str, str] | None = None,
+        check_certificate: CheckCertificate = lambda certificate, name: None,
+    ) -> None:
         self._inner = httpcore.AnyIOBackend()
+        self._check_certificate = check_certificate
         self._resolve = resolve
         self._redirects = redirects if redirects is not None else {}
 
@@ -68,9 +112,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failure: DialError | None = None
         for address in await self._addresses(host, port):
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except (OSError, httpcore.ConnectError) as error:
                 failure = DialError(f"dial tcp {_join(address, port)}: connect: {_reason(error)}")
+            else:
+                return _CheckedStream(stream, self._check_certificate)
         raise failure or DialError(f"dial tcp: lookup {host}: no such host")
 
     async def connect_unix_socket(

@@ -130,11 +130,12 @@ async def webhook_server(
     issuer: Issued = AUTHORITY,
     dns: tuple[str, ...] = (),
     ips: tuple[str, ...] = ("127.0.0.1",),
+    common_name: str = "webhook",
     **certificate: Any,
 ) -> AsyncIterator[WebhookServer]:
     """Serve *answer* with a certificate of *issuer* for *ips* and *dns*."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    issue("webhook", issuer, dns=dns, ips=ips, **certificate).load_into(context)
+    issue(common_name, issuer, dns=dns, ips=ips, **certificate).load_into(context)
     context.set_alpn_protocols(["http/1.1"])
     server = WebhookServer(0, answer)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)

@@ -7,15 +7,18 @@ where only this server can go). An answer is read up to a limit. Go: pkg/util/we
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 from collections import OrderedDict
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 import httpcore
 
 from genericapiserver.admission.webhook.credentials import WebhookCredentials
+from genericapiserver.admission.webhook.metrics import CertificateMetrics
 from genericapiserver.apimachinery.errors import GenericServerResponseError, StatusError, from_status
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.meta import UNVERSIONED, Status
@@ -76,8 +79,16 @@ class _Target:
 class WebhookClient:
     """One webhook, or several that are reached in the same way. Makes no connection before its first call."""
 
-    def __init__(self, target: _Target, config: ClientConfig, *, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        target: _Target,
+        config: ClientConfig,
+        *,
+        resolve: Resolve = resolve,
+        metrics: CertificateMetrics | None = None,
+    ) -> None:
         self.url = target.url
+        self._metrics = metrics
         self._config = config
         self._server_name = config.tls_server_name or target.server_name
         redirects = {f"{target.host}:{target.port}": target.dialled} if target.dialled else {}
@@ -88,7 +99,9 @@ class WebhookClient:
             keepalive_expiry=_IDLE_SECONDS,
             http1=True,
             http2=target.is_local,
-            network_backend=GuardedBackend(resolve=resolve, redirects=redirects),
+            network_backend=GuardedBackend(
+                resolve=resolve, redirects=redirects, check_certificate=self._check_certificate
+            ),
         )
 
     async def post(self, body: bytes, *, query: str) -> bytes:
@@ -108,6 +121,8 @@ class WebhookClient:
         except (OSError, httpcore.ConnectionNotAvailable) as error:
             raise CallFailedError(url, failure_text(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            if self._metrics is not None and _verify_code(error) == _WEAK_SIGNATURE:
+                self._metrics.insecure_sha1.inc()
             raise CallFailedError(url, failure_text(error)) from error
         if 200 <= response.status <= 206:
             if not answer:
@@ -120,6 +135,17 @@ class WebhookClient:
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+    def _check_certificate(self, certificate: Mapping[str, Any], name: str) -> None:
+        """Refuse a certificate that is for *name* by its common name only, which OpenSSL takes and Go does not."""
+        names = certificate.get("subjectAltName", ())
+        if any(kind == "DNS" for kind, _ in names) or _is_address(name):
+            return
+        if names:
+            raise CertificateError(f"certificate is not valid for any names, but wanted to match {name}")
+        if self._metrics is not None:
+            self._metrics.missing_san.inc()
+        raise CertificateError("certificate relies on legacy Common Name field, use SANs instead")
 
     def _headers(self, body: bytes) -> list[tuple[bytes, bytes]]:
         headers = [
@@ -143,8 +169,20 @@ class CallFailedError(ConnectionError):
         super().__init__(f"Post {quote(url)}: {reason}")
 
 
+class CertificateError(ConnectionError):
+    """The webhook's certificate is not taken."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{_VERIFICATION}{reason}")
+
+
 class WebhookClients:
-    """The clients of one server. *credentials* say as whom it calls; *services* where service references lead."""
+    """The clients of one server. *credentials* say as whom it calls; *services* where service references lead.
+
+    `metrics`, which may be set until there are clients, counts certificates that are out of date.
+    """
+
+    metrics: CertificateMetrics | None = None
 
     def __init__(
         self,
@@ -184,7 +222,9 @@ class WebhookClients:
         user = self._credentials.for_host(f"{target.host}:{target.port}")
         authorities = b"\n".join(part for part in (user.ca_data, config.ca_bundle) if part)
         try:
-            return WebhookClient(target, attrs.evolve(user, ca_data=authorities), resolve=self._resolve)
+            return WebhookClient(
+                target, attrs.evolve(user, ca_data=authorities), resolve=self._resolve, metrics=self.metrics
+            )
         except (ssl.SSLError, ValueError, OSError) as error:
             raise ClientError(f"unable to load root certificates: {error}") from error
 
@@ -280,16 +320,34 @@ _STATUS: Final = _status_codec()
 _UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 _VERIFICATION: Final = "tls: failed to verify certificate: x509: "
 _EXPIRED, _NOT_YET_VALID = 10, 9
+_WEAK_SIGNATURE: Final = 68
+"""Signed with a hash that is not secure any more: SHA-1, or MD5."""
 
 
 def failure_text(error: BaseException) -> str:
     """Why no answer came, as Go says it where that is known."""
+    refusal = _verification_error(error)
+    return (str(error) or type(error).__name__) if refusal is None else _verification_text(refusal)
+
+
+def _verification_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return _verification_text(cause)
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__
+    return cause
+
+
+def _verify_code(error: BaseException) -> int:
+    refusal = _verification_error(error)
+    return 0 if refusal is None else refusal.verify_code
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _verification_text(error: ssl.SSLCertVerificationError) -> str:

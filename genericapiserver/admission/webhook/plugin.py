@@ -13,7 +13,12 @@ from genericapiserver.admission.webhook.caller import WebhookCaller
 from genericapiserver.admission.webhook.client import ServiceResolver, WebhookClients
 from genericapiserver.admission.webhook.conditions import ConditionError, MatchConditions
 from genericapiserver.admission.webhook.credentials import WebhookCredentials, read_kubeconfig_file
-from genericapiserver.admission.webhook.metrics import MatchConditionMetrics, WebhookMetrics, WebhookType
+from genericapiserver.admission.webhook.metrics import (
+    CertificateMetrics,
+    MatchConditionMetrics,
+    WebhookMetrics,
+    WebhookType,
+)
 from genericapiserver.admission.webhook.source import Configuration, ConfiguredWebhook, Webhook, WebhookSource
 from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.scheme import Scheme
@@ -54,6 +59,7 @@ class WebhookPlugin(ReadyHandler):
 
     def set_metrics(self, metrics: MetricsRegistry) -> None:
         self._caller = WebhookCaller(self._clients, WebhookMetrics(metrics))
+        self._clients.metrics = CertificateMetrics(metrics)
         self._condition_metrics = MatchConditionMetrics(metrics)
 
     def set_authorizer(self, authorizer: Authorizer | None) -> None:

@@ -5,10 +5,12 @@ import base64
 import datetime as dt
 import json
 import socket
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
 
 from genericapiserver.admission.configuration import ConfigurationError
@@ -18,6 +20,7 @@ from genericapiserver.admission.webhook.credentials import WebhookCredentials, r
 from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.apis.admissionregistration_v1 import ServiceReference, WebhookClientConfig
 from genericapiserver.client.kubeconfig import KubeconfigError
+from genericapiserver.metrics import MetricsRegistry
 from tests.support.pki import CLIENT, issue
 from tests.support.webhook_server import STRANGER, Answer, Asked, http_response, reviewed, webhook_server
 from tests.support.webhooks import hook, mutating, passes, refused, validating, write
@@ -128,6 +131,52 @@ async def test_who_cannot_prove_who_he_is_is_not_asked(certificate: dict[str, An
         message = await refused(validating(hook("w.example.com", server.client_config())))
         assert server.asked == []
     assert message.startswith(f'{FAILED}Post "{server.url}?timeout=10s": {why}')
+
+
+@pytest.mark.parametrize(
+    ("certificate", "why", "counter"),
+    [
+        (
+            {"ips": ()},
+            "certificate relies on legacy Common Name field, use SANs instead",
+            "apiserver_webhooks_x509_missing_san_total",
+        ),
+        ({}, "certificate is not valid for any names, but wanted to match localhost", None),
+    ],
+    ids=["common name only", "common name and an address"],
+)
+async def test_certificates_of_former_times_are_refused_and_counted(
+    certificate: dict[str, Any], why: str, counter: str | None
+) -> None:
+    registry = MetricsRegistry()
+    counters = ("apiserver_webhooks_x509_missing_san_total", "apiserver_webhooks_x509_insecure_sha1_total")
+    async with webhook_server(common_name="localhost", **certificate) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        plugin = validating(hook("w.example.com", server.client_config(url=url)), registry=registry)
+        assert [registry.collectors.get_sample_value(name) for name in counters] == [0, 0]
+        message = await refused(plugin)
+        assert server.asked == []
+    assert message.startswith(f'{FAILED}Post "{url}?timeout=10s": tls: failed to verify certificate: x509: {why}')
+    assert [registry.collectors.get_sample_value(name) for name in counters] == [name == counter for name in counters]
+
+
+async def test_signatures_that_are_too_weak_are_counted() -> None:
+    async def weak(host: str, port: int) -> Sequence[str]:
+        refusal = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        refusal.verify_code, refusal.verify_message = 68, "CA signature digest algorithm too weak"
+        try:
+            raise refusal
+        except ssl.SSLError as error:
+            raise httpcore.ConnectError(str(error)) from error
+
+    registry = MetricsRegistry()
+    plugin = validating(
+        hook("w.example.com", {"url": "https://hook.example.com/"}),
+        clients=WebhookClients(resolve=weak),
+        registry=registry,
+    )
+    assert "x509: CA signature digest algorithm too weak" in await refused(plugin)
+    assert registry.collectors.get_sample_value("apiserver_webhooks_x509_insecure_sha1_total") == 1
 
 
 async def test_a_mutating_webhook_that_is_not_there_never_lets_a_write_pass() -> None:
