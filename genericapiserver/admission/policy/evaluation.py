@@ -48,8 +48,8 @@ class Evaluation:
         self._failed: dict[str, str] = {}
         self._done: set[str] = set()
 
-    async def run(self, compiled: Compiled, budget: "Budget") -> object:
-        """The value of an expression.
+    async def run(self, compiled: Compiled, budget: "Budget", *, written: str = "") -> object:
+        """The value of an expression, which errors show as *written* where it was rewritten before it was compiled.
 
         Raises ExpressionError when it has none, and BudgetExhaustedError when *budget* does not suffice.
         """
@@ -60,7 +60,8 @@ class Evaluation:
         except ExpressionError as error:
             if isinstance(error, BudgetExhaustedError):
                 raise
-            raise ExpressionError(f"expression '{compiled.expression}' resulted in error: {error}") from None
+            shown = written or compiled.expression
+            raise ExpressionError(f"expression '{shown}' resulted in error: {error}") from None
 
     async def _evaluate(self, program: "Program", budget: "Budget") -> object:
         from genericapiserver.cel import BudgetExceededError, EvaluationError

@@ -121,6 +121,11 @@ class _Walk:
             self.failures.append(Failure(hook.name, bound.name if bound else "", message, reason))
 
 
+def _expression(mutation: Mutation) -> str:
+    part = mutation.json_patch if mutation.patch_type == JSON_PATCH else mutation.apply_configuration
+    return "" if part is None else part.expression
+
+
 def compile_mutation(expressions: PolicyExpressions, mutation: Mutation) -> Compiled:
     """One mutation, or what is wrong with it."""
     from genericapiserver.cel import Program
@@ -272,7 +277,8 @@ class MutatingPolicies(PolicyPlugin[MutatingAdmissionPolicy, MutatingAdmissionPo
                 f"Resource kind {kind} not found. There can be a delay between when CustomResourceDefinitions are created "
                 "and when they are available."
             )
-        value = await self._evaluation(invocation, walk).run(compiled, Budget(RUNTIME_BUDGET))
+        evaluation = self._evaluation(invocation, walk)
+        value = await evaluation.run(compiled, Budget(RUNTIME_BUDGET), written=_expression(mutation))
         obj = walk.current.object
         data = encode_versioned(walk.attributes, obj, kind) or b"null"
         if mutation.patch_type == JSON_PATCH:

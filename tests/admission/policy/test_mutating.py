@@ -95,7 +95,7 @@ async def test_a_test_that_fails_changes_nothing() -> None:
         (patch("[JSONPatch{op: 'remove', path: '/spec/nothing'}]"), "JSON Patch: "),
         (
             configuration("Object{spec: Object.spec{color: object.nothing}}"),
-            "expression 'Object{spec",
+            "expression 'Object{spec: Object.spec{color: object.nothing}}' resulted in error: no such key: nothing",
         ),
     ],
 )
@@ -105,10 +105,7 @@ async def test_what_refuses_unless_it_is_ignored(mutation: dict[str, Any], text:
     with pytest.raises(StatusError) as caught:
         await plugin.admit(write())
     error = caught.value
-    if text == "expression 'Object{spec":
-        assert error.message.endswith("resulted in error: no such key: nothing")
-    else:
-        assert error.message.startswith(f"policy 'p' with binding 'b' denied request: {text}")
+    assert error.message.startswith(f"policy 'p' with binding 'b' denied request: {text}")
     assert (error.code, error.reason) == (403, "Invalid")
     assert error.details is not None
     assert [cause.message for cause in error.details.causes] == [error.message]
