@@ -16,12 +16,11 @@ from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.errors import ForbiddenError, StatusError
 from genericapiserver.apimachinery.meta import StatusCause, StatusDetails
 from genericapiserver.apimachinery.schema import GroupKind, GroupResource
-from genericapiserver.apis.core_v1 import NAMESPACE_ACTIVE
+from genericapiserver.apis.core_v1 import NAMESPACE_ACTIVE, NAMESPACE_TERMINATING
 
 NAME: Final = "NamespaceLifecycle"
 IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
 NAMESPACE: Final = GroupKind("", "Namespace")
-TERMINATING: Final = "Terminating"
 NAMESPACE_TERMINATING_CAUSE: Final = "NamespaceTerminating"
 MISSING_NAMESPACE_WAIT: Final = 0.05
 """Seconds for the news of a namespace to come before the server is asked: clients create it and go on at once."""
@@ -65,7 +64,7 @@ class NamespaceLifecycle(ReadyHandler):
         if not self.is_ready():
             await self.require_ready(attributes)
         phase = await self._phase(attributes.namespace, creating=operation is Operation.CREATE)
-        if operation is Operation.CREATE and phase == TERMINATING:
+        if operation is Operation.CREATE and phase == NAMESPACE_TERMINATING:
             raise terminating(attributes)
 
     def _delete_namespace(self, attributes: Attributes) -> None:

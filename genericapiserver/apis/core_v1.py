@@ -17,6 +17,7 @@ MODEL_PACKAGE = "io.k8s.api.core.v1"
 NAMESPACE_DEFAULT = "default"
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 NAMESPACE_ACTIVE = "Active"
+NAMESPACE_TERMINATING = "Terminating"
 
 
 @api_type

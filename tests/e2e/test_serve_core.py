@@ -67,6 +67,28 @@ def test_clients_change_only_the_metadata_of_a_namespace(server: HTTPSClient) ->
     assert server.get(f"{NAMESPACES}/b").status == 404
 
 
+def test_a_namespace_that_finalizers_keep_takes_no_new_content(server: HTTPSClient) -> None:
+    kept = namespace("kept")
+    kept["metadata"]["finalizers"] = ["example.com/x"]
+    assert server.request("POST", NAMESPACES, kept).status == 201
+    assert server.request("DELETE", f"{NAMESPACES}/kept").json()["status"] == {"phase": "Terminating"}
+    event = an_event("late", "f") | {"involvedObject": {"kind": "Flunder", "namespace": "kept", "name": "f"}}
+    # The plugin follows namespaces by a watch; for a deleted one it asks the server itself.
+    refused = server.request("POST", f"{NAMESPACES}/kept/events", event)
+    assert refused.status == 403
+    assert refused.json()["details"]["causes"] == [
+        {
+            "reason": "NamespaceTerminating",
+            "message": "namespace kept is being terminated",
+            "field": "metadata.namespace",
+        }
+    ]
+    patch = {"metadata": {"finalizers": None}}
+    gone = server.request("PATCH", f"{NAMESPACES}/kept", patch, {"Content-Type": "application/merge-patch+json"})
+    assert gone.status == 200, gone.body
+    assert server.get(f"{NAMESPACES}/kept").status == 404
+
+
 def test_namespaces_are_not_deleted_together(server: HTTPSClient) -> None:
     verbs = {resource["name"]: resource["verbs"] for resource in server.get("/api/v1").json()["resources"]}
     assert "deletecollection" in verbs["events"]

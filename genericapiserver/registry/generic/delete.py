@@ -67,6 +67,7 @@ class _Mark:
             self.grace_left = self.options.grace_period_seconds or 0
         elif self.pending_finalizers:
             mark_as_deleting(metadata, now)
+            self.store.prepare_for_termination(obj)
         else:
             raise _DeleteNowError
         # As with every update, what has to live on for a limited time only is told so again.

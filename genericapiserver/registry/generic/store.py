@@ -331,6 +331,9 @@ class Store:
     def before_delete(self, context: RequestContext, obj: Any, options: DeleteOptions, now: dt.datetime) -> Grace:
         return before_delete(self.delete_strategy, context, obj, options, now=now)
 
+    def prepare_for_termination(self, obj: Any) -> None:
+        """Change what a deletion begins to change, on an object that its finalizers keep for now. A kind's own to define."""
+
     def finalizers_for_garbage_collection(
         self, context: RequestContext, finalizers: _Finalizers, options: DeleteOptions
     ) -> _Finalizers:
