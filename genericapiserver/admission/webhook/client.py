@@ -9,11 +9,10 @@ import asyncio
 import base64
 import ssl
 from collections import OrderedDict
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
-import httpcore
 
 from genericapiserver.admission.webhook.credentials import WebhookCredentials
 from genericapiserver.apimachinery.errors import GenericServerResponseError, StatusError, from_status
@@ -24,9 +23,12 @@ from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.json import decode_utf8
 from genericapiserver.apis.admissionregistration_v1 import DEFAULT_SERVICE_PORT, WebhookClientConfig
-from genericapiserver.client.dialer import GuardedBackend, Resolve, names_loopback, resolve
+from genericapiserver.client.addresses import Resolve, names_loopback, resolve
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.rest import ssl_context
+
+if TYPE_CHECKING:
+    import httpcore
 
 USER_AGENT: Final = b"kube-apiserver-admission"
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -77,6 +79,10 @@ class WebhookClient:
     """One webhook, or several that are reached in the same way. Makes no connection before its first call."""
 
     def __init__(self, target: _Target, config: ClientConfig, *, resolve: Resolve = resolve) -> None:
+        import httpcore  # here, and the next: a server without webhooks need not load it
+
+        from genericapiserver.client.dialer import GuardedBackend
+
         self.url = target.url
         self._config = config
         self._server_name = config.tls_server_name or target.server_name
@@ -97,6 +103,8 @@ class WebhookClient:
         Raises StatusError for another answer, ValueError for an empty one, CallFailedError when none comes. Cancel it to set
         a limit of time.
         """
+        import httpcore
+
         url = f"{self.url}?{query}" if query else self.url
         try:
             async with self._pool.stream(
@@ -235,12 +243,12 @@ def _without_query(parts: SplitResult) -> str:
     return parts._replace(query="", fragment="", path=parts.path or "/").geturl()
 
 
-def _header(response: httpcore.Response, wanted: bytes) -> str:
+def _header(response: "httpcore.Response", wanted: bytes) -> str:
     """The value of a header, "" without it; names come as they were sent."""
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == wanted), "")
 
 
-async def _read(response: httpcore.Response, url: str) -> bytes:
+async def _read(response: "httpcore.Response", url: str) -> bytes:
     chunks, size = [], 0
     async for chunk in response.aiter_stream():
         size += len(chunk)
