@@ -1,10 +1,8 @@
 """The command line: `genericapiserver serve notes.py [flags]`."""
 
+import gc
 import sys
 from collections.abc import Sequence
-
-from genericapiserver.builder.program import serve_module
-from genericapiserver.config import ConfigError
 
 USAGE = """\
 Usage: genericapiserver serve FILE.py [flags]
@@ -23,8 +21,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(given) < 2 or given[0] != "serve":
         sys.stderr.write(USAGE)
         return 2
+    return _serve(given[1], given[2:])
+
+
+def _serve(path: str, arguments: Sequence[str]) -> int:
+    gc.set_threshold(50_000)  # what imports make lives to the end: collecting it again and again finds nothing
+    from genericapiserver.builder.program import serve_module
+    from genericapiserver.config import ConfigError
+
     try:
-        return serve_module(given[1], given[2:])
+        return serve_module(path, arguments)
     except ConfigError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ALLOWED_MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+READY_POLL = 0.005
+"""Seconds between two looks at the checks of a server that is about to be ready."""
 INFORMERS_HOOK = "generic-apiserver-start-informers"
 MAX_IN_FLIGHT_HOOK = "max-in-flight-filter"
 FLOW_CONTROL_FILTER_HOOK = "priority-and-fairness-filter"
@@ -237,7 +239,7 @@ class GenericAPIServer:
                     break
             else:
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(READY_POLL)
 
     async def aclose(self) -> None:
         """Release what the server holds, in the order it was registered, then its delegates. May be called twice."""

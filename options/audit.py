@@ -3,20 +3,20 @@
 Source: pkg/server/options/audit.go of k8s.io/apiserver.
 """
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from genericapiserver.audit import AuditBackend, PolicyError, PolicyRuleEvaluator, load_policy, union
 from genericapiserver.audit.backend import IgnoreErrors
-from genericapiserver.audit.buffered import BatchConfig, Buffered
-from genericapiserver.audit.log import LogBackend, LogTarget
-from genericapiserver.audit.log_file import MEGABYTE, LogFile, StandardOut, ensure_log_file
 from genericapiserver.audit.metrics import AuditMetrics
-from genericapiserver.audit.truncate import Truncate
-from genericapiserver.audit.webhook import TIMEOUT, WebhookBackend, webhook_url
 from genericapiserver.client.kubeconfig import KubeconfigError, load_kubeconfig
 from genericapiserver.client.rest import RESTClient
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, STRING, FlagSet
+
+if TYPE_CHECKING:
+    from genericapiserver.audit.log import LogTarget
 
 MODES = ("batch", "blocking", "blocking-strict")
 FORMATS = ("legacy", "json")
@@ -81,6 +81,9 @@ class AuditBatchOptions:
 
     def wrap(self, backend: AuditBackend, metrics: AuditMetrics, *, concurrent: bool) -> AuditBackend:
         """*backend* as the mode wants it fed, with events of the size that is wanted."""
+        from genericapiserver.audit.buffered import BatchConfig, Buffered  # here: without a backend it is not needed
+        from genericapiserver.audit.truncate import Truncate
+
         if self.mode == "batch":
             batch = BatchConfig(
                 buffer_size=self.buffer_size,
@@ -204,6 +207,9 @@ class AuditOptions:
             config.audit_backend = union(*backends)
 
     def _log_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+        from genericapiserver.audit.log import LogBackend  # here, and the next: without a log it is not needed
+        from genericapiserver.audit.log_file import MEGABYTE, LogFile, StandardOut, ensure_log_file
+
         target: LogTarget = StandardOut()
         file: LogFile | None = None
         if self.log_path != "-":
@@ -226,6 +232,12 @@ class AuditOptions:
         return self.log.wrap(backend, metrics, concurrent=False)
 
     def _webhook_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+        from genericapiserver.audit.webhook import (  # here: without a webhook it is not needed
+            TIMEOUT,
+            WebhookBackend,
+            webhook_url,
+        )
+
         try:
             client_config = load_kubeconfig(self.webhook_config_file)
             if unused:

@@ -18,7 +18,6 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
-from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
@@ -27,6 +26,7 @@ from genericapiserver.options.storage import StorageOptions
 
 if TYPE_CHECKING:
     from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
+    from genericapiserver.options.builtin_authorization import BuiltInAuthorizationOptions
 
 HTTP2_MAX_STREAMS = 1000
 """One HTTP/2 connection of an aggregator carries the watches of every user."""

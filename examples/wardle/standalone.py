@@ -1,9 +1,11 @@
 """`make serve`: the sample server without any other cluster, everything it needs in one folder."""
 
+import gc
 import sys
 
-from examples.wardle.server import WardleServerOptions
-from genericapiserver.builder.standalone import run_standalone
-
 if __name__ == "__main__":
+    gc.set_threshold(50_000)  # what imports make lives to the end: collecting it again and again finds nothing
+    from examples.wardle.server import WardleServerOptions
+    from genericapiserver.builder.standalone import run_standalone
+
     sys.exit(run_standalone("wardle", WardleServerOptions(), sys.argv[1:], hint="explain flunders.spec"))

@@ -1,44 +1,53 @@
 """The plugins that come with this library, under the reference's names. Go: pkg/server/plugins.go."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from genericapiserver.admission import lifecycle
 from genericapiserver.admission.lifecycle import NamespaceLifecycle
-from genericapiserver.admission.policy import MutatingPolicies, ValidatingPolicies
-from genericapiserver.admission.policy import mutating as mutating_policies
-from genericapiserver.admission.policy import validating as validating_policies
+from genericapiserver.admission.plugin import AdmissionPlugin
 from genericapiserver.admission.registry import PluginRegistry
-from genericapiserver.admission.webhook import (
-    MutatingWebhooks,
-    ServiceResolver,
-    ValidatingWebhooks,
-    mutating,
-    validating,
-)
-from genericapiserver.apis import admissionregistration_v1, core_v1
 
-CORE: Final = core_v1.GROUP_VERSION.group
-REGISTRATION: Final = admissionregistration_v1.GROUP_VERSION.group
+if TYPE_CHECKING:
+    from genericapiserver.admission.webhook import ServiceResolver
+
+CORE: Final = ""
+REGISTRATION: Final = "admissionregistration.k8s.io"
 
 
-def register_all(registry: PluginRegistry, *, services: ServiceResolver | None = None) -> None:
-    """Make every plugin of the library buildable. *services* says where webhooks of service references are."""
+def register_all(registry: PluginRegistry, *, services: "ServiceResolver | None" = None) -> None:
+    """Make every plugin of the library buildable. *services* says where webhooks of service references are.
+
+    Webhooks and policies are imported when their plugin is built: a server where they are off need not load them.
+    """
+
+    def mutating_policies(configuration: bytes | None) -> AdmissionPlugin:
+        from genericapiserver.admission.policy import MutatingPolicies
+
+        return MutatingPolicies()
+
+    def mutating_webhooks(configuration: bytes | None) -> AdmissionPlugin:
+        from genericapiserver.admission.webhook import MutatingWebhooks
+
+        return MutatingWebhooks.from_configuration(configuration, services)
+
+    def validating_policies(configuration: bytes | None) -> AdmissionPlugin:
+        from genericapiserver.admission.policy import ValidatingPolicies
+
+        return ValidatingPolicies()
+
+    def validating_webhooks(configuration: bytes | None) -> AdmissionPlugin:
+        from genericapiserver.admission.webhook import ValidatingWebhooks
+
+        return ValidatingWebhooks.from_configuration(configuration, services)
+
     registry.register(lifecycle.NAME, lambda configuration: NamespaceLifecycle(), reads=(CORE,))
-    registry.register(
-        mutating.NAME,
-        lambda configuration: MutatingWebhooks.from_configuration(configuration, services),
-        reads=(REGISTRATION,),
-    )
-    registry.register(mutating_policies.NAME, lambda configuration: MutatingPolicies(), reads=(REGISTRATION,))
-    registry.register(validating_policies.NAME, lambda configuration: ValidatingPolicies(), reads=(REGISTRATION,))
-    registry.register(
-        validating.NAME,
-        lambda configuration: ValidatingWebhooks.from_configuration(configuration, services),
-        reads=(REGISTRATION,),
-    )
+    registry.register("MutatingAdmissionPolicy", mutating_policies, reads=(REGISTRATION,))
+    registry.register("MutatingAdmissionWebhook", mutating_webhooks, reads=(REGISTRATION,))
+    registry.register("ValidatingAdmissionPolicy", validating_policies, reads=(REGISTRATION,))
+    registry.register("ValidatingAdmissionWebhook", validating_webhooks, reads=(REGISTRATION,))
 
 
-def default_plugins(*, services: ServiceResolver | None = None) -> PluginRegistry:
+def default_plugins(*, services: "ServiceResolver | None" = None) -> PluginRegistry:
     """A registry with every plugin of the library."""
     registry = PluginRegistry()
     register_all(registry, services=services)

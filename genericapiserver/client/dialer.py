@@ -19,29 +19,19 @@ import os
 import socket
 import ssl
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import httpcore
 
-IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host and a port to addresses, in order of preference. Raises OSError."""
+from genericapiserver.client.addresses import Resolve, is_dialable, resolve
 
 CheckCertificate: TypeAlias = Callable[[Mapping[str, typing.Any], str], None]
 """Given a certificate as ssl.SSLSocket.getpeercert shows it, and the name it has to be for. Raises OSError."""
 
-LOCALHOST: Final = "localhost"
-
 
 class DialError(ConnectionError):
     """No connection; the text is that of Go's net package, `dial tcp 127.0.0.1:1: connect: connection refused`."""
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of *host* by the system's resolver. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 class _CheckedStream(httpcore.AsyncNetworkStream):
@@ -139,25 +129,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 "it is one of this machine or its local network"
             )
         return allowed
-
-
-def is_dialable(address: IPAddress, host: str) -> bool:
-    """Whether *address*, to which *host* leads, may be dialled."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return False
-    return not address.is_loopback or names_loopback(host)
-
-
-def names_loopback(host: str) -> bool:
-    """Whether *host* says by itself that it is this machine."""
-    if host.lower() == LOCALHOST:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _join(address: str, port: int) -> str:

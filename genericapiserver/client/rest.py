@@ -1,7 +1,10 @@
 """A client to another API server: requests and streams over one pool of connections, as the identity of its config.
 
 No redirect is followed and no environment proxy is used: a TokenReview carries somebody's credentials (CVE-2022-3172).
+httpx is imported where it is used: a server that asks no other one need not load it.
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -10,12 +13,13 @@ import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Final
-
-import httpx
+from typing import TYPE_CHECKING, Final
 
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.transport import Response, StreamedResponse
+
+if TYPE_CHECKING:
+    import httpx
 
 JSON: Final = {"content-type": "application/json"}
 
@@ -54,6 +58,8 @@ class RESTClient:
     """
 
     def __init__(self, config: ClientConfig, *, timeout: float = 10.0, user_agent: str = "genericapiserver") -> None:
+        import httpx
+
         self._config = config
         self._timeout = timeout
         auth = httpx.BasicAuth(config.username, config.password) if config.username else None
@@ -113,6 +119,8 @@ class RESTClient:
         body: bytes = b"",
     ) -> Response:
         """One exchange, whatever its answer says. Raises UnreachableError."""
+        import httpx
+
         request = self._build(method, path, query, headers, body)
         try:
             response = await self._client.send(request)
@@ -123,6 +131,8 @@ class RESTClient:
     @contextlib.asynccontextmanager
     async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncIterator[StreamedResponse]:
         """GET a body that does not end, line by line; no timeout but that of connecting. Raises UnreachableError."""
+        import httpx
+
         request = self._build("GET", path, query, None, b"", timeout=httpx.Timeout(None, connect=self._timeout))
         try:
             response = await self._client.send(request, stream=True)
@@ -142,6 +152,8 @@ class RESTClient:
         body: bytes,
         timeout: httpx.Timeout | None = None,
     ) -> httpx.Request:
+        import httpx
+
         sent = dict(headers or {})
         if token := self._config.token():
             sent["authorization"] = f"Bearer {token}"
@@ -158,6 +170,8 @@ class RESTClient:
 
 
 async def _lines(request: httpx.Request, response: httpx.Response) -> AsyncIterator[bytes]:
+    import httpx
+
     try:
         async for line in response.aiter_lines():
             yield line.encode()
@@ -175,6 +189,8 @@ def _subject(request: httpx.Request) -> str:
 
 def _cause(request: httpx.Request, error: httpx.HTTPError) -> str:
     """What went wrong in the words of Go's net package, which operators search for; else in httpx's."""
+    import httpx
+
     url = request.url
     dial = f"dial tcp {url.netloc.decode('ascii') if url.port else f'{url.host}:443'}"
     for cause in _chain(error):

@@ -1,9 +1,10 @@
 """How admission policies and their bindings are stored: part of admissionregistration.k8s.io.
 
+The rules (`policy_validation`) are imported with the first write that is checked: most servers keep no policies.
 Source: pkg/registry/admissionregistration/{validating,mutating}admissionpolicy{,binding} of k8s.io/kubernetes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from genericapiserver.apimachinery.field import FieldError
@@ -20,11 +21,6 @@ from genericapiserver.apis.admissionregistration_policies_v1 import (
     ValidatingAdmissionPolicyBinding,
 )
 from genericapiserver.apis.admissionregistration_v1 import GROUP_VERSION
-from genericapiserver.controlplane.policy_validation import (
-    validate_binding,
-    validate_mutating_policy,
-    validate_validating_policy,
-)
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.status_store import SpecStatusStrategy, StatusStore, StatusStrategy
@@ -75,11 +71,15 @@ class ValidatingPolicyStrategy(SpecStatusStrategy):
     namespace_scoped = False
 
     def validate(self, context: RequestContext, obj: ValidatingAdmissionPolicy) -> Sequence[FieldError]:
+        from genericapiserver.controlplane.policy_validation import validate_validating_policy
+
         return [*validate_dns_name(obj.metadata), *validate_validating_policy(obj)]
 
     def validate_update(
         self, context: RequestContext, obj: ValidatingAdmissionPolicy, old: ValidatingAdmissionPolicy
     ) -> Sequence[FieldError]:
+        from genericapiserver.controlplane.policy_validation import validate_validating_policy
+
         # What was let in once may stay: another server may know functions that this one does not.
         return [] if obj.spec == old.spec else validate_validating_policy(obj)
 
@@ -88,7 +88,10 @@ class SpecStrategy(DefaultStrategy):
     """The rules of kinds with a spec and a generation and without a status."""
 
     namespace_scoped = False
-    check: Callable[[Any], list[FieldError]]
+
+    def check(self, obj: Any) -> list[FieldError]:
+        """What is wrong with *obj*."""
+        raise NotImplementedError
 
     def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
         obj.metadata.generation = 1
@@ -97,22 +100,28 @@ class SpecStrategy(DefaultStrategy):
         obj.metadata.generation = old.metadata.generation + (1 if obj.spec != old.spec else 0)
 
     def validate(self, context: RequestContext, obj: Any) -> Sequence[FieldError]:
-        return [*validate_dns_name(obj.metadata), *type(self).check(obj)]
+        return [*validate_dns_name(obj.metadata), *self.check(obj)]
 
     def validate_update(self, context: RequestContext, obj: Any, old: Any) -> Sequence[FieldError]:
-        return [] if obj.spec == old.spec else type(self).check(obj)
+        return [] if obj.spec == old.spec else self.check(obj)
 
 
 class MutatingPolicyStrategy(SpecStrategy):
     """A policy is of the cluster; its expressions are compiled before it is stored."""
 
-    check = staticmethod(validate_mutating_policy)
+    def check(self, obj: Any) -> list[FieldError]:
+        from genericapiserver.controlplane.policy_validation import validate_mutating_policy
+
+        return validate_mutating_policy(obj)
 
 
 class BindingStrategy(SpecStrategy):
     """A binding is of the cluster; its policy need not exist yet."""
 
-    check = staticmethod(validate_binding)
+    def check(self, obj: Any) -> list[FieldError]:
+        from genericapiserver.controlplane.policy_validation import validate_binding
+
+        return validate_binding(obj)
 
 
 def policy_storages(getter: RESTOptionsGetter, scheme: Scheme, *, mutating: bool) -> dict[str, dict[str, Any]]:

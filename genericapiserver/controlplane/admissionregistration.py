@@ -1,14 +1,14 @@
 """admissionregistration.k8s.io on a server that stands alone: webhooks are registered where they take effect.
 
 The admission plugins of this very server follow the configurations through informers on the loopback client, so that
-`kubectl apply -f webhook.yaml` counts for the writes after it. Source: pkg/registry/admissionregistration of
+`kubectl apply -f webhook.yaml` counts for the writes after it. The rules (`webhook_validation`) are imported with the first
+write that is checked: most servers know no webhooks. Source: pkg/registry/admissionregistration of
 k8s.io/kubernetes.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from genericapiserver.admission.webhook.conditions import expression_problem
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.field import FieldError
 from genericapiserver.apimachinery.schema import GroupResource
@@ -23,11 +23,6 @@ from genericapiserver.apis.admissionregistration_v1 import (
 )
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.admission_policies import policy_storages
-from genericapiserver.controlplane.webhook_validation import (
-    Strictness,
-    WebhookConfiguration,
-    validate_configuration,
-)
 from genericapiserver.features import MUTATING_ADMISSION_POLICY
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
@@ -35,6 +30,9 @@ from genericapiserver.registry.strategy import DefaultStrategy
 from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
+
+if TYPE_CHECKING:
+    from genericapiserver.controlplane.webhook_validation import WebhookConfiguration
 
 CATEGORY: Final = "api-extensions"
 COLUMNS: Final = (
@@ -54,20 +52,28 @@ class WebhookConfigurationStrategy(DefaultStrategy):
 
     namespace_scoped = False
 
-    def prepare_for_create(self, context: RequestContext, obj: WebhookConfiguration) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: "WebhookConfiguration") -> None:
         obj.metadata.generation = 1
 
-    def prepare_for_update(self, context: RequestContext, obj: WebhookConfiguration, old: WebhookConfiguration) -> None:
+    def prepare_for_update(
+        self, context: RequestContext, obj: "WebhookConfiguration", old: "WebhookConfiguration"
+    ) -> None:
         changed: bool = obj.webhooks != old.webhooks
         obj.metadata.generation = old.metadata.generation + (1 if changed else 0)
 
-    def validate(self, context: RequestContext, obj: WebhookConfiguration) -> Sequence[FieldError]:
+    def validate(self, context: RequestContext, obj: "WebhookConfiguration") -> Sequence[FieldError]:
+        from genericapiserver.admission.webhook.conditions import expression_problem
+        from genericapiserver.controlplane.webhook_validation import Strictness, validate_configuration
+
         found = validate_configuration(obj, Strictness(), check_expression=expression_problem)
         return [*validate_dns_name(obj.metadata), *found]
 
     def validate_update(
-        self, context: RequestContext, obj: WebhookConfiguration, old: WebhookConfiguration
+        self, context: RequestContext, obj: "WebhookConfiguration", old: "WebhookConfiguration"
     ) -> Sequence[FieldError]:
+        from genericapiserver.admission.webhook.conditions import expression_problem
+        from genericapiserver.controlplane.webhook_validation import Strictness, validate_configuration
+
         return validate_configuration(obj, Strictness.for_update(obj, old), check_expression=expression_problem)
 
 

@@ -33,9 +33,11 @@ from genericapiserver.hooks import HookError
 logger = logging.getLogger(__name__)
 
 BOOTSTRAP_HOOK: Final = "rbac/bootstrap-roles"
-ATTEMPTS: Final = 30
-PAUSE: Final = 1.0
-"""Seconds between attempts; thirty of them are as long as the reference tries."""
+START_SECONDS: Final = 30.0
+"""How long it is tried; as long as the reference does."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
+"""Seconds between attempts, each twice the one before. The reference waits a second at once; what a server that starts waits
+for is its own admission or namespaces, which are there in a moment."""
 ROOT: Final = f"/apis/{GROUP_VERSION}"
 RECREATE_CODES: Final = frozenset({200, 404})
 
@@ -46,7 +48,9 @@ class BootstrapError(Exception):
 
 async def bootstrap_roles(transport: Transport, codec: CodecFactory) -> None:
     """Make or mend every object. Raises HookError when that does not succeed in half a minute."""
-    for attempt in range(1, ATTEMPTS + 1):
+    clock = asyncio.get_running_loop().time
+    deadline, pause = clock() + START_SECONDS, FIRST_PAUSE
+    while True:
         try:
             await asyncio.gather(
                 *(
@@ -55,10 +59,13 @@ async def bootstrap_roles(transport: Transport, codec: CodecFactory) -> None:
                 )
             )
         except (BootstrapError, ConnectionError) as error:
-            if attempt == ATTEMPTS:
+            if clock() >= deadline:
                 raise HookError(f"unable to initialize roles: {error}") from error
-            logger.warning("roles could not be initialized, trying again: %s", error)
-            await asyncio.sleep(PAUSE)
+            # At first it is the way things are, later it is worth knowing.
+            level = logging.WARNING if pause >= LONGEST_PAUSE else logging.DEBUG
+            logger.log(level, "roles could not be initialized, trying again: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return
 

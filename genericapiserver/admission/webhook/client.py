@@ -11,11 +11,10 @@ import ipaddress
 import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
-import httpcore
 
 from genericapiserver.admission.webhook.credentials import WebhookCredentials
 from genericapiserver.admission.webhook.metrics import CertificateMetrics
@@ -27,9 +26,12 @@ from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.json import decode_utf8
 from genericapiserver.apis.admissionregistration_v1 import DEFAULT_SERVICE_PORT, WebhookClientConfig
-from genericapiserver.client.dialer import GuardedBackend, Resolve, names_loopback, resolve
+from genericapiserver.client.addresses import Resolve, names_loopback, resolve
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.rest import ssl_context
+
+if TYPE_CHECKING:
+    import httpcore
 
 USER_AGENT: Final = b"kube-apiserver-admission"
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -87,6 +89,10 @@ class WebhookClient:
         resolve: Resolve = resolve,
         metrics: CertificateMetrics | None = None,
     ) -> None:
+        import httpcore  # here, and the next: a server without webhooks need not load it
+
+        from genericapiserver.client.dialer import GuardedBackend
+
         self.url = target.url
         self._metrics = metrics
         self._config = config
@@ -110,6 +116,8 @@ class WebhookClient:
         Raises StatusError for another answer, ValueError for an empty one, CallFailedError when none comes. Cancel it to set
         a limit of time.
         """
+        import httpcore
+
         url = f"{self.url}?{query}" if query else self.url
         try:
             async with self._pool.stream(
@@ -277,7 +285,7 @@ def _without_query(parts: SplitResult) -> str:
     return parts._replace(query="", fragment="", path=parts.path or "/").geturl()
 
 
-def _header(response: httpcore.Response, wanted: bytes) -> str:
+def _header(response: "httpcore.Response", wanted: bytes) -> str:
     """The value of a header, "" without it; names come as they were sent."""
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == wanted), "")
 
@@ -287,7 +295,7 @@ class _AnswerTooLargeError(Exception):
         super().__init__(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
 
 
-async def _read(response: httpcore.Response) -> bytes:
+async def _read(response: "httpcore.Response") -> bytes:
     chunks, size = [], 0
     async for chunk in response.aiter_stream():
         size += len(chunk)

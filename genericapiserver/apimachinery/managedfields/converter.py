@@ -1,5 +1,6 @@
 """Objects as typed JSON values, at any version that they are served in (managedfields/internal/versionconverter.go)."""
 
+import functools
 from typing import Any
 
 import attrs
@@ -35,8 +36,14 @@ class VersionConverter:
         self.api_version = str(gvk.group_version)
         self._versions: dict[str, _Version | None] = {}
         self.external_type: type[Any] = self._version(self.api_version).cls
-        # What an object is compared with that did not exist before: the empty one, written out.
-        self.empty = self.typed(scheme.new(gvk))
+
+    @functools.cached_property
+    def empty(self) -> TypedValue:
+        """What an object is compared with that did not exist before: the empty one, written out.
+
+        Made when the first object is written: that compiles the kind's encoder, and most kinds wait long for a write.
+        """
+        return self.typed(self.scheme.new(self.gvk))
 
     def _version(self, api_version: str) -> _Version:
         try:
