@@ -80,6 +80,8 @@ class RESTClient:
         The status and body of the answer, whatever it says. Raises UnreachableError, also for an answer that does not end
         in time or is longer than MAX_ANSWER_BYTES: whoever answers slowly or at length must not hold up this server.
         """
+        import httpx
+
         request = self._build("POST", path, query, JSON, body)
         try:
             async with asyncio.timeout(self._timeout):
