@@ -19,6 +19,9 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 
 Address = tuple[str, int]
 
+_MAX_PENDING = 64 * 1024
+"""Bytes of input that may wait for their turn before no more is read."""
+
 _PLAIN_HTTP = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 _PLAIN_HTTP_ANSWER = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
@@ -63,6 +66,12 @@ class Link(asyncio.BufferedProtocol):
         self.client: Address | None = None
         self.server: Address | None = None
         self.tls: PeerTLS | None = None
+        self.pending = b""
+        self._ended = False
+        """The peer will send no more; told to the driver after what is pending."""
+        self._paused_by_driver = False
+        self._held = False
+        """Reading is paused because enough is pending."""
         self._transport: asyncio.Transport
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -88,12 +97,12 @@ class Link(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         if not self.closing and self.driver is not None:
-            self.driver.data_received(data)
+            self.service.read_turns.received(self, data)
 
     def eof_received(self) -> bool:
         if self.closing or self.driver is None:
             return False  # closes the transport
-        self.driver.eof_received()
+        self._end()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -102,6 +111,7 @@ class Link(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.pending = b""
         self.service.discard(self)
         if self.driver is not None:
             self.driver.connection_lost()
@@ -114,6 +124,29 @@ class Link(asyncio.BufferedProtocol):
         if self.driver is not None:
             self.driver.resume_writing()
 
+    # From the turns of reading
+
+    @property
+    def busy(self) -> bool:
+        return self.driver is not None and self.driver.busy
+
+    def work(self, data: bytes) -> None:
+        if not self.closing and self.driver is not None:
+            self.driver.data_received(data)
+
+    def pending_changed(self) -> None:
+        if self._held != (len(self.pending) >= _MAX_PENDING):
+            self._held = not self._held
+            self._pause_or_resume()
+        if self._ended and not self.pending and not self.closing and self.driver is not None:
+            self._ended = False
+            self.driver.eof_received()
+
+    def _end(self) -> None:
+        self._ended = True
+        if not self.pending:
+            self.pending_changed()
+
     # For the driver
 
     def write(self, data: bytes) -> None:
@@ -121,11 +154,19 @@ class Link(asyncio.BufferedProtocol):
             self._transport.write(data)
 
     def pause_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._paused_by_driver = True
+        self._pause_or_resume()
 
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        self._paused_by_driver = False
+        self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._paused_by_driver or self._held:
+            self._transport.pause_reading()
+        else:
             self._transport.resume_reading()
 
     def set_timeout(self, seconds: float | None) -> None:
@@ -212,14 +253,13 @@ class TLSLink(Link):
     def data_received(self, data: bytes) -> None:
         if self.closing:
             return
-        driver = self.driver
-        if driver is None:
+        if self.driver is None:
             self._handshake(data)
             return
         self._session.feed(data)
-        self._decrypted(driver)
+        self._decrypted()
 
-    def _decrypted(self, driver: Driver) -> None:
+    def _decrypted(self) -> None:
         session = self._session
         try:
             plaintext, ended = session.read()
@@ -229,9 +269,9 @@ class TLSLink(Link):
             self._transport.close()
             return
         if plaintext:
-            driver.data_received(plaintext)
+            self.service.read_turns.received(self, plaintext)
         if ended and not self.closing:
-            driver.eof_received()
+            self._end()
 
     def write(self, data: bytes) -> None:
         if self.closing:
@@ -270,7 +310,7 @@ class TLSLink(Link):
             self.driver = HTTP1Driver(self)
         if self.service.stopping:
             self.driver.begin_shutdown()
-        self._decrypted(self.driver)  # what came with the last handshake record
+        self._decrypted()  # what came with the last handshake record
 
     def _handshake_failed(self, reason: str) -> None:
         self.service.metrics.tls_handshake_errors.inc()

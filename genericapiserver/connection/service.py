@@ -12,6 +12,7 @@ from genericapiserver.asgi import Handler
 from genericapiserver.connection.header_blocks import HeaderBlocks
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.metrics import ConnectionMetrics
+from genericapiserver.connection.read_turns import ReadTurns
 from genericapiserver.connection.tls import TLSContexts
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Service:
         """Every task of a request or websocket; each takes itself out when it ends."""
         self.read_buffer = memoryview(bytearray(_READ_SIZE))
         """One for all links: a loop has filled it and handed it over before it reads for another."""
+        self.read_turns = ReadTurns(asyncio.get_running_loop().call_soon)
         self.header_blocks = HeaderBlocks()
         self._date = b""
         self._date_second = 0
