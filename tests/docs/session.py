@@ -40,6 +40,7 @@ _MAKE_SERVE = (
     "--storage-backend=${BACKEND:-sqlite} $ARGS"
 )
 """What the Makefile does, without its environment."""
+_MAKE_VARIABLES = frozenset({"ARGS", "BACKEND", "DATA", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "PORT"})
 
 
 @attrs.frozen
@@ -161,8 +162,10 @@ class Session:
             script = self._beside / "bin" / name
             script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n', "utf-8")
             script.chmod(0o755)
+        # What `make test ARGS=...` was told is not meant for the `make serve` of a page.
+        inherited = {name: value for name, value in os.environ.items() if name not in _MAKE_VARIABLES}
         self._environment = {
-            **os.environ,
+            **inherited,
             "HOME": str(self._beside / "home"),
             "KUBECONFIG": str(self._beside / "home" / "none"),
             "PATH": f"{self._beside / 'bin'}{os.pathsep}{os.environ['PATH']}",
