@@ -71,5 +71,7 @@ class Kr8sDriver:
 async def test_kr8s(server_with_core: Standalone, new_row: NewRow) -> None:
     # Told that its version is gone, it asks for the same one again, and again.
     row = new_row("kr8s", needs=CORE, leaves_out={"expiry"})
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    assert server_with_core.admin.request("POST", "/api/v1/namespaces", namespace).status == 201
     client = await api(kubeconfig=str(server_with_core.kubeconfig))
     await act(Kr8sDriver(client), server_with_core, row, NAMESPACE)
