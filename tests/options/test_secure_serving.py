@@ -96,7 +96,8 @@ async def test_a_port_that_is_taken(tmp_path: Path, address: str) -> None:
         with pytest.raises(ConfigError) as caught:
             attrs.evolve(serving_options(tmp_path, port), bind_address=address).apply_to(config)
     assert str(caught.value) == (
-        f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: address already in use"
+        f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: address already in use "
+        "(another process listens there; stop it, or choose another port with --secure-port)"
     )
     assert config.cleanups == []
 
