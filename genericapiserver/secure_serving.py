@@ -35,7 +35,7 @@ from genericapiserver.certificates import (
 )
 from genericapiserver.certificates.pem import parse_certificates
 from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, ServingCertificate, TLSContexts
-from genericapiserver.connection.listener import SocketListener, as_listener
+from genericapiserver.connection.listener import SocketListener, as_listener, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -95,8 +95,8 @@ class SecureServingInfo:
         """How a client on this machine reaches the server, trusting *ca_data*; None while there is no certificate."""
         if self.cert is None and not self.sni_certs:
             return None
-        host, port = loopback_host_port(_joined(*self.host_port()))
-        return LoopbackClientConfig(host=f"https://{_joined(host, port)}", ca_data=ca_data)
+        host, port = loopback_host_port(joined(*self.host_port()))
+        return LoopbackClientConfig(host=f"https://{joined(host, port)}", ca_data=ca_data)
 
     def new_loopback_client_config(self, token: str, cert: bytes) -> LoopbackClientConfig | None:
         """The same for the server's own client: it brings *token* and asks for the loopback certificate by name."""
@@ -265,8 +265,8 @@ class DeprecatedInsecureServingInfo:
 
     def new_loopback_client_config(self) -> LoopbackClientConfig:
         """How a client on this machine reaches the server. Raises SecureServingError without a listener."""
-        host, port = loopback_host_port(_joined(*self._host_port()))
-        return LoopbackClientConfig(host=f"http://{_joined(host, port)}")
+        host, port = loopback_host_port(joined(*self._host_port()))
+        return LoopbackClientConfig(host=f"http://{joined(host, port)}")
 
     @contextlib.asynccontextmanager
     async def serve(
@@ -291,12 +291,20 @@ def _host_port(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]
     """Raises SecureServingError without a listener."""
     if not listeners:
         raise SecureServingError("no listener found")
+    try:
+        return host_port_of(listeners)
+    except LookupError:
+        return "localhost", 443
+
+
+def host_port_of(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]:
+    """Where the first TCP socket among *listeners* is bound. Raises LookupError when there is none."""
     for listener in listeners:
         listening = listener.socket if isinstance(listener, SocketListener) else listener
         if isinstance(listening, socket.socket) and listening.family in (socket.AF_INET, socket.AF_INET6):
             host, port = listening.getsockname()[:2]
             return host, port
-    return "localhost", 443
+    raise LookupError("no listener is a TCP socket")
 
 
 async def _watched_over(work: Coroutine[Any, Any, None]) -> None:
@@ -344,7 +352,3 @@ def _usable(address: str, family: socket.AddressFamily) -> str:
     except OSError:
         return "localhost"
     return address
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -238,7 +238,7 @@ class SecureServingOptions:
     @property
     def serves(self) -> bool:
         """Whether there is anything to listen on."""
-        return bool(
+        return self._opened is not None or bool(
             self.bind_port > 0 or self.listener or self.more_listeners or self.listen or are_inherited(self.environ)
         )
 

@@ -209,5 +209,9 @@ def joined_address(listening: socket.socket) -> str:
     name = listening.getsockname()
     if not isinstance(name, tuple):
         return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
-    host, port = ip_address(name[0]), name[1]
+    return joined(ip_address(name[0]), name[1])
+
+
+def joined(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
