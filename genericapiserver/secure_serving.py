@@ -34,7 +34,8 @@ from genericapiserver.certificates import (
     keep_current,
 )
 from genericapiserver.certificates.pem import parse_certificates
-from genericapiserver.connection import ConnectionLimits, HTTPServer, ServingCertificate, TLSContexts
+from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, ServingCertificate, TLSContexts
+from genericapiserver.connection.listener import SocketListener, as_listener, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -56,12 +57,14 @@ class SecureServingError(Exception):
 class SecureServingInfo:
     """Everything that is needed to serve HTTPS except the handler.
 
-    *cert* is the default pair; *sni_certs* are for clients that ask for their names, the earlier the stronger, the
-    loopback pair first. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites* are OpenSSL names and apply to
-    TLS 1.2 only.
+    *listener* is the socket whose address clients are told, *more_listeners* are served beside or without it: other
+    ports, unix sockets, connections in memory. *cert* is the default pair; *sni_certs* are for clients that ask for their
+    names, the earlier the stronger, the loopback pair first. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites*
+    are OpenSSL names and apply to TLS 1.2 only.
     """
 
     listener: socket.socket | None = None
+    more_listeners: list[Listener] = attrs.field(factory=list)
     cert: CertKeyContentProvider | None = None
     sni_certs: list[SNICertKeyContent] = attrs.field(factory=list)
     client_ca: CAContentProvider | None = None
@@ -76,19 +79,24 @@ class SecureServingInfo:
         """Name this CA too when clients are asked for a certificate."""
         self.client_ca = provider if self.client_ca is None else UnionCAContent(self.client_ca, provider)
 
+    @property
+    def listeners(self) -> list[socket.socket | Listener]:
+        """Everything that is listened on."""
+        return [*([] if self.listener is None else [self.listener]), *self.more_listeners]
+
     def host_port(self) -> tuple[str, int]:
-        """Where the listener is bound. Raises SecureServingError without one."""
-        if self.listener is None:
-            raise SecureServingError("no listener found")
-        host, port = self.listener.getsockname()[:2]
-        return host, port
+        """Where the first TCP listener is bound; `localhost` and 443 when there are only others.
+
+        Raises SecureServingError without any.
+        """
+        return _host_port(self.listeners)
 
     def new_client_config(self, ca_data: bytes) -> LoopbackClientConfig | None:
         """How a client on this machine reaches the server, trusting *ca_data*; None while there is no certificate."""
         if self.cert is None and not self.sni_certs:
             return None
-        host, port = loopback_host_port(_joined(*self.host_port()))
-        return LoopbackClientConfig(host=f"https://{_joined(host, port)}", ca_data=ca_data)
+        host, port = loopback_host_port(joined(*self.host_port()))
+        return LoopbackClientConfig(host=f"https://{joined(host, port)}", ca_data=ca_data)
 
     def new_loopback_client_config(self, token: str, cert: bytes) -> LoopbackClientConfig | None:
         """The same for the server's own client: it brings *token* and asks for the loopback certificate by name."""
@@ -110,7 +118,8 @@ class SecureServingInfo:
 
         Raises SecureServingError for settings that do not work together, CertificateError for certificates that do not.
         """
-        if self.listener is None:
+        listeners = [as_listener(each) for each in self.listeners]
+        if not listeners:
             raise SecureServingError("listener must not be nil")
         self._check_http2_ciphers()
         streams = self.http2_max_streams_per_connection
@@ -120,17 +129,17 @@ class SecureServingInfo:
         stopped = Signal("ListenerStopped")
         server = HTTPServer(
             handler,
-            self.listener,
+            *listeners,
             tls=self._build_contexts(self._content()),
             limits=limits,
             metrics=ConnectionMetrics(metrics),
             on_listener_stopped=stopped.set,
         )
-        serving = Serving(server, self.host_port(), stopped, self)
+        serving = Serving(server, self.host_port(), stopped, self, [listener.address for listener in listeners])
         for provider in (self.cert, *self.sni_certs, self.client_ca):
             if provider is not None:
                 provider.add_listener(serving.content_changed)
-        async with _running(server, serving, shutdown_timeout, "securely "), self._kept_current():
+        async with _running(server, serving, shutdown_timeout, "securely"), self._kept_current():
             yield serving
 
     @contextlib.asynccontextmanager
@@ -201,13 +210,20 @@ class _Content:
 
 
 class Serving:
-    """A server that accepts connections. `address` is where; `listener_stopped` fires when it no longer does."""
+    """A server that accepts connections. `address` is where, `addresses` is all of it for people; `listener_stopped`
+    fires when it no longer does."""
 
     def __init__(
-        self, server: HTTPServer, address: tuple[str, int], listener_stopped: Signal, info: SecureServingInfo | None
+        self,
+        server: HTTPServer,
+        address: tuple[str, int],
+        listener_stopped: Signal,
+        info: SecureServingInfo | None,
+        addresses: Sequence[str],
     ) -> None:
         self.server = server
         self.address = address
+        self.addresses = addresses
         self.listener_stopped = listener_stopped
         self._info = info
         self._content = info._content() if info is not None else None
@@ -244,15 +260,13 @@ class Serving:
 class DeprecatedInsecureServingInfo:
     """HTTP/1.1 without TLS, for a port that only this machine can reach. *name* is for the log."""
 
-    listener: socket.socket | None = None
+    listener: socket.socket | Listener | None = None
     name: str = ""
 
     def new_loopback_client_config(self) -> LoopbackClientConfig:
         """How a client on this machine reaches the server. Raises SecureServingError without a listener."""
-        if self.listener is None:
-            raise SecureServingError("no listener found")
-        host, port = loopback_host_port(_joined(*self.listener.getsockname()[:2]))
-        return LoopbackClientConfig(host=f"http://{_joined(host, port)}")
+        host, port = loopback_host_port(joined(*self._host_port()))
+        return LoopbackClientConfig(host=f"http://{joined(host, port)}")
 
     @contextlib.asynccontextmanager
     async def serve(
@@ -261,13 +275,36 @@ class DeprecatedInsecureServingInfo:
         """Serve *handler* for the length of the block, as SecureServingInfo.serve does."""
         if self.listener is None:
             raise SecureServingError("listener must not be nil")
+        listener = as_listener(self.listener)
         stopped = Signal("ListenerStopped")
-        server = HTTPServer(handler, self.listener, tls=None, on_listener_stopped=stopped.set)
-        host, port = self.listener.getsockname()[:2]
-        serving = Serving(server, (host, port), stopped, None)
-        what = f"{self.name} insecurely " if self.name else "insecurely "
+        server = HTTPServer(handler, listener, tls=None, on_listener_stopped=stopped.set)
+        serving = Serving(server, self._host_port(), stopped, None, [listener.address])
+        what = f"{self.name} insecurely" if self.name else "insecurely"
         async with _running(server, serving, shutdown_timeout, what):
             yield serving
+
+    def _host_port(self) -> tuple[str, int]:
+        return _host_port([] if self.listener is None else [self.listener])
+
+
+def _host_port(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]:
+    """Raises SecureServingError without a listener."""
+    if not listeners:
+        raise SecureServingError("no listener found")
+    try:
+        return host_port_of(listeners)
+    except LookupError:
+        return "localhost", 443
+
+
+def host_port_of(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]:
+    """Where the first TCP socket among *listeners* is bound. Raises LookupError when there is none."""
+    for listener in listeners:
+        listening = listener.socket if isinstance(listener, SocketListener) else listener
+        if isinstance(listening, socket.socket) and listening.family in (socket.AF_INET, socket.AF_INET6):
+            host, port = listening.getsockname()[:2]
+            return host, port
+    raise LookupError("no listener is a TCP socket")
 
 
 async def _watched_over(work: Coroutine[Any, Any, None]) -> None:
@@ -280,10 +317,10 @@ async def _watched_over(work: Coroutine[Any, Any, None]) -> None:
 
 @contextlib.asynccontextmanager
 async def _running(server: HTTPServer, serving: Serving, shutdown_timeout: float, what: str) -> AsyncIterator[None]:
-    address = _joined(*serving.address)
     await server.start()
-    LOGGER.info("Serving %son %s", what, address)
-    serving.listener_stopped.on_set(lambda: LOGGER.info("Stopped listening on %s", address))
+    for address in serving.addresses:
+        LOGGER.info("Serving %s on %s", what, address)
+    serving.listener_stopped.on_set(lambda: LOGGER.info("Stopped listening on %s", ", ".join(serving.addresses)))
     try:
         yield
     finally:
@@ -315,7 +352,3 @@ def _usable(address: str, family: socket.AddressFamily) -> str:
     except OSError:
         return "localhost"
     return address
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

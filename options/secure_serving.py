@@ -1,14 +1,16 @@
-"""SecureServingOptions: the address, the certificates and the limits of the HTTPS port.
+"""SecureServingOptions: the addresses, the certificates and the limits of the HTTPS port.
 
-The socket is bound by `apply_to`, so that a port that is taken is known before there is a server.
+The sockets are bound by `apply_to`, so that a port that is taken is known before there is a server. Sockets that another
+process has opened for this one (LISTEN_FDS, see connection.inherited) take the place of all others.
 Source: pkg/server/options/{serving,serving_with_loopback}.go of k8s.io/apiserver.
 """
 
 import datetime as dt
 import ipaddress
+import os
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +27,11 @@ from genericapiserver.certificates import (
     write_pair,
 )
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.connection import ServingCertificate, create_listener
+from genericapiserver.connection import Listener, ListenerError, ServingCertificate, SocketListener, inherited_listeners
+from genericapiserver.connection.inherited import are_inherited
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet, FlagType
+from genericapiserver.options.listen import GRAMMAR, listen_tcp, parse_listen
 from genericapiserver.options.texts import reason
 from genericapiserver.options.tls_names import TLS_VERSIONS, cipher_suites, min_tls_version
 from genericapiserver.secure_serving import SecureServingInfo
@@ -52,17 +56,29 @@ def _sni_text(text: str) -> list[str]:
     return [text]
 
 
+def _listen_text(text: str) -> list[str]:
+    parse_listen(text)
+    return [text]
+
+
+LISTEN: Final = FlagType("address", _listen_text, lambda addresses: "[" + ";".join(addresses) + "]", appends=True)
 SNI_PAIR: Final = FlagType("namedCertKey", _sni_text, lambda pairs: "[" + ";".join(pairs) + "]", appends=True)
 
 
 @attrs.define(kw_only=True)
 class SecureServingOptions:
-    """Where and how HTTPS is served. Port 0 without a *listener* switches it off."""
+    """Where and how HTTPS is served. Port 0 switches it off, unless there is something else to listen on."""
 
     bind_address: str = "0.0.0.0"  # noqa: S104  the reference's default; a server is there to be reached
     bind_port: int = 443
     listener: socket.socket | None = None
     """A socket that listens already, to be served instead of binding the address and port."""
+    more_listeners: list[Listener] = attrs.field(factory=list)
+    """Served beside the address and port, or the listener: connections in memory, for instance."""
+    listen: list[str] = attrs.field(factory=list)
+    """Further addresses, as --listen has them."""
+    environ: MutableMapping[str, str] = attrs.field(factory=lambda: os.environ, repr=False)
+    """Where LISTEN_FDS is looked for."""
     external_address: str = ""
     """The address to advertise when it is not that of the listener."""
     required: bool = False
@@ -78,6 +94,7 @@ class SecureServingOptions:
     http2_max_streams_per_connection: int = 0
     permit_port_sharing: bool = False
     permit_address_sharing: bool = False
+    _opened: list[Listener] | None = attrs.field(default=None, init=False, repr=False)
 
     def add_flags(self, flags: FlagSet) -> None:
         for name, kind, attribute, text in (
@@ -88,6 +105,7 @@ class SecureServingOptions:
                 "bind_port",
                 "The port on which to serve HTTPS with authentication and authorization. If 0, don't serve HTTPS at all.",
             ),
+            ("listen", LISTEN, "listen", GRAMMAR),
             ("disable-http2-serving", BOOL, "disable_http2", "If true, HTTP/2 serving is disabled."),
             (
                 "cert-dir",
@@ -135,7 +153,8 @@ class SecureServingOptions:
                 "permit-address-sharing",
                 BOOL,
                 "permit_address_sharing",
-                "If true, SO_REUSEADDR is used, so that a port can be bound before the kernel has let go of it.",
+                "If true, SO_REUSEADDR is used, so that a port can be bound before the kernel has let go of it. It always "
+                "is, as in Go.",
             ),
         ):
             flags.add(name, kind, self, attribute, text)
@@ -158,7 +177,7 @@ class SecureServingOptions:
         self, public_address: str, *, alternate_dns: Sequence[str] = (), alternate_ips: Sequence[str] = ()
     ) -> None:
         """Take the pair in `cert_directory`, or make one, unless files were given or HTTPS is off. Raises ConfigError."""
-        if self.bind_port == 0 or self.cert_file or self.key_file or self.generated_cert is not None:
+        if not self.serves or self.cert_file or self.key_file or self.generated_cert is not None:
             return
         dns, ips = list(alternate_dns), list(alternate_ips)
         if ipaddress.ip_address(self.bind_address).is_unspecified:
@@ -180,29 +199,32 @@ class SecureServingOptions:
     def apply_to(self, config: Config) -> None:
         """Bind the port, load the certificates, make the loopback identity. Raises ConfigError, with nothing left open.
 
-        *config* closes the listener at its end.
+        *config* closes the listeners at its end.
         """
-        if self.bind_port <= 0 and self.listener is None:
+        if not self.serves:
             return
         try:
             default, sni = self._certificates()
             version = min_tls_version(self.min_tls_version)
             suites = cipher_suites(self.cipher_suites)
         except (OSError, ValueError) as error:
+            self.close()
             raise ConfigError(reason(error)) from error
         loopback = generate_self_signed(LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, max_age=LOOPBACK_LIFETIME)
         loopback_content = SNICertKeyContent(
             StaticCertKeyContent("self-signed loopback", loopback.certificate_pem, loopback.private_key_pem),
             [LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE],
         )
-        listener = self._listen()
+        listeners = self.open()
 
-        async def close_listener() -> None:
-            listener.close()
+        async def close_listeners() -> None:
+            self.close()
 
-        config.add_cleanup(close_listener)
+        config.add_cleanup(close_listeners)
+        first = _tcp_socket(listeners[0])
         serving = SecureServingInfo(
-            listener=listener,
+            listener=first,
+            more_listeners=listeners if first is None else listeners[1:],
             cert=default,
             sni_certs=[loopback_content, *sni],
             min_tls_version=version,
@@ -213,25 +235,48 @@ class SecureServingOptions:
         config.secure_serving = serving
         config.loopback_client_config = serving.new_loopback_client_config(str(uuid.uuid4()), loopback.certificate_pem)
 
-    def _listen(self) -> socket.socket:
+    @property
+    def serves(self) -> bool:
+        """Whether there is anything to listen on."""
+        return self._opened is not None or bool(
+            self.bind_port > 0 or self.listener or self.more_listeners or self.listen or are_inherited(self.environ)
+        )
+
+    def open(self) -> list[Listener]:
+        """Bind what is to be listened on, unless that was done before. Raises ConfigError, with nothing left open."""
+        if self._opened is None:
+            opened: list[Listener] = []
+            try:
+                self._open(opened)
+            except ListenerError as error:
+                for each in opened:
+                    each.close()
+                raise ConfigError(f"failed to create listener: {error}") from error
+            self._opened = [*opened, *self.more_listeners]
+        return self._opened
+
+    def close(self) -> None:
+        """Close what `open` has opened; idempotent."""
+        opened, self._opened = self._opened, None
+        for listener in opened or ():
+            listener.close()
+
+    def _open(self, opened: list[Listener]) -> None:
+        """Into *opened* what listens, one by one. Raises ListenerError."""
+        inherited = inherited_listeners(self.environ)
+        if inherited:
+            opened += inherited
+            return
         if self.listener is not None:
             if self.listener.family not in (socket.AF_INET, socket.AF_INET6):
                 raise ConfigError("failed to parse ip and port from listener")
             self.bind_port = self.listener.getsockname()[1]
-            return self.listener
-        # Go binds with SO_REUSEADDR in any case: without it no server could be restarted while connections of its
-        # predecessor are in TIME_WAIT.
-        try:
-            return create_listener(
-                self.bind_address, self.bind_port, reuse_port=self.permit_port_sharing, reuse_address=True
+            opened.append(SocketListener(self.listener))
+        elif self.bind_port > 0:
+            opened.append(
+                SocketListener(listen_tcp(self.bind_address, self.bind_port, reuse_port=self.permit_port_sharing))
             )
-        except OSError as error:
-            address = f"[{self.bind_address}]" if ":" in self.bind_address else self.bind_address
-            where = f"{address}:{self.bind_port}"
-            raise ConfigError(
-                f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: "
-                f"{(error.strerror or str(error)).lower()}"
-            ) from error
+        opened.extend(parse_listen(text).open() for text in self.listen)
 
     def default_external_address(self) -> str:
         """The address to tell clients: the one given, the one bound, or that of the interface others are reached by.
@@ -256,6 +301,12 @@ class SecureServingOptions:
             pair = self.generated_cert
             default = StaticCertKeyContent("Generated self signed cert", pair.certificate_pem, pair.private_key_pem)
         return default, [_sni_pair(text) for text in self.sni_cert_keys]
+
+
+def _tcp_socket(listener: Listener) -> socket.socket | None:
+    if isinstance(listener, SocketListener) and listener.socket.family != socket.AF_UNIX:
+        return listener.socket
+    return None
 
 
 def _sni_pair(text: str) -> SNICertKeyContent:

@@ -9,16 +9,26 @@ import yaml
 from genericapiserver.builder.pki import KeyPair
 
 
-def write_kubeconfig(path: Path, *, server: str, authority: Path, client: KeyPair, name: str) -> None:
-    """Write a kubeconfig for the user of *client* at *server*, readable by its owner only, in one step."""
+def write_kubeconfig(
+    path: Path, *, server: str, authority: Path | bytes, client: KeyPair, name: str, tls_server_name: str = ""
+) -> None:
+    """Write a kubeconfig for the user of *client* at *server*, readable by its owner only, in one step.
+
+    *authority* is a file, or the content of one, with what the server's certificate is verified by; *tls_server_name* is
+    for a certificate that is not for the address of *server*.
+    """
 
     def data(file: Path) -> str:
         return base64.b64encode(file.read_bytes()).decode()
 
+    pem = authority.read_bytes() if isinstance(authority, Path) else authority
+    cluster = {"server": server, "certificate-authority-data": base64.b64encode(pem).decode()}
+    if tls_server_name:
+        cluster["tls-server-name"] = tls_server_name
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": data(authority)}}],
+        "clusters": [{"name": name, "cluster": cluster}],
         "users": [
             {
                 "name": "admin",

@@ -5,6 +5,7 @@ prove who one is are off until flags turn them on (docs/authentication.md). What
 which the server keeps itself; no other API server is asked.
 """
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,17 @@ from typing import Protocol
 
 import attrs
 from rich.console import Console
+from rich.markup import escape
 
 from genericapiserver.apis import rbac_v1
-from genericapiserver.builder.kubeconfig import write_kubeconfig
-from genericapiserver.builder.pki import ADMIN_GROUP, Authority
+from genericapiserver.builder.folder import DataFolder
+from genericapiserver.builder.standalone_serving import StandaloneServing
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
 from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
-from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet
+from genericapiserver.options.flags import BOOL, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.token_options import ServiceAccountOptions
@@ -47,8 +49,6 @@ class StandaloneOptions:
     hint: str = "get all"
     """What to try with kubectl, for the message at the start."""
     data: str = ".data"
-    port: int = 6443
-    address: str = "127.0.0.1"
     serve_core: bool = False
     control_plane_groups: list[str] = attrs.field(factory=group_names)
     """Groups of Kubernetes' own API to serve beside those of *inner*, other than core."""
@@ -56,13 +56,18 @@ class StandaloneOptions:
     """How it is found out who asks; None when *inner* lets nobody in by name."""
     authorization: BuiltInAuthorizationOptions | None = attrs.field(default=None, init=False)
     """How it is decided who may do what; None when *inner* asks nobody."""
+    serving: StandaloneServing | None = attrs.field(default=None, init=False)
+    """Where it is served; None when *inner* serves nothing by itself."""
+    _flags: FlagSet | None = attrs.field(default=None, init=False)
 
     def add_flags(self, flags: FlagSet) -> None:
+        self._flags = flags
         flags.add("data", STRING, self, "data", "The folder for certificates, the kubeconfig and objects.")
-        flags.add("port", INT, self, "port", "The port to serve HTTPS on.")
-        flags.add("address", IP, self, "address", "The address to serve HTTPS on.")
         flags.add("serve-core", BOOL, self, "serve_core", "Serve namespaces and events, too, which operators wait for.")
         recommended = self.inner.recommended
+        if recommended.secure_serving is not None:
+            self.serving = StandaloneServing(recommended.secure_serving)
+            self.serving.add_flags(flags)
         if recommended.storage is None:
             self.control_plane_groups = group_names(stored=False)
         flags.add(
@@ -88,39 +93,50 @@ class StandaloneOptions:
         self.inner.add_flags(flags)
 
     def complete(self) -> None:
-        """Make what is missing in the folder and point the options at it. Raises ConfigError."""
-        if not 0 < self.port < 65536:
-            raise ConfigError(f"--port {self.port} must be between 1 and 65535, inclusive")
-        folder, recommended = self.folder, self.inner.recommended
-        try:
-            authority = Authority(folder / "pki")
-            pair = authority.server("localhost", "127.0.0.1", "::1", self.address)
-            admin = authority.client("admin", ADMIN_GROUP)
-            write_kubeconfig(
-                self.kubeconfig,
-                server=f"https://{self.address}:{self.port}",
-                authority=authority.files.certificate,
-                client=admin,
-                name="genericapiserver",
-            )
-        except OSError as error:
-            raise ConfigError(f"--data {folder}: {error}") from error
-        if (serving := recommended.secure_serving) is not None:
-            serving.bind_address, serving.bind_port = self.address, self.port
-            serving.cert_file, serving.key_file = str(pair.certificate), str(pair.key)
+        """Point the options at the folder. Raises ConfigError; makes nothing."""
+        recommended = self.inner.recommended
+        if self.serving is not None:
+            self.serving.complete(self.folder, self._flags.given if self._flags is not None else ())
         if self.authentication is not None:
-            self.authentication.own_client_ca_file = str(authority.files.certificate)
+            self.authentication.own_client_ca_file = str(self.folder.pki / "ca.crt")
         if self.authorization is not None:
             self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:
-            recommended.storage.path = str(folder / "objects.db")
+            recommended.storage.path = str(self.folder.database)
         self.inner.complete()
 
     def validate(self) -> list[str]:
         return [*unknown_group_problems(self.control_plane_groups, f"--{GROUPS_FLAG}"), *self.inner.validate()]
 
     async def server(self) -> GenericAPIServer:
-        """The server of *inner*, with the groups that are asked for. Raises ConfigError."""
+        """The server of *inner*, with the groups that are asked for and what is missing in the folder.
+
+        Raises ConfigError. It listens before anything is made: a port that is taken leaves no trace.
+        """
+        serving = self.serving
+        if serving is not None:
+            serving.open()
+        try:
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(self.folder.undone_on_error())
+                    self._make()
+                except OSError as error:
+                    raise ConfigError(f"--data {self.data}: {error}") from error
+                return await self._server()
+        except BaseException:
+            if serving is not None:
+                serving.options.close()
+            raise
+
+    def _make(self) -> None:
+        """Raises OSError."""
+        if self.serving is not None:
+            self.serving.make(self.folder)
+        else:
+            self.folder.authority()
+
+    async def _server(self) -> GenericAPIServer:
         recommended = self.inner.recommended
         groups = selected_groups(
             self.control_plane_groups, core=self.serve_core, storage=recommended.storage is not None
@@ -137,20 +153,19 @@ class StandaloneOptions:
         return server
 
     @property
-    def folder(self) -> Path:
-        return Path(self.data)
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.folder / "kubeconfig"
+    def folder(self) -> DataFolder:
+        return DataFolder(Path(self.data))
 
     async def announce(self, server: GenericAPIServer) -> None:
         """Tell the user that it works and what to do next."""
+        serving = self.serving
+        where = "nothing" if serving is None else serving.url or ", ".join(each.address for each in serving.listeners)
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
-        console.print(
-            f"[bold green]{server.name} is ready[/] on https://{self.address}:{self.port}, objects in {self.folder}"
-        )
-        console.print(f"try:  kubectl --kubeconfig {self.kubeconfig} {self.hint}")
+        console.print(f"[bold green]{server.name} is ready[/] on {escape(where)}, objects in {self.data}")
+        if serving is None or serving.url:
+            console.print(f"try:  kubectl --kubeconfig {self.folder.kubeconfig} {self.hint}")
+        else:
+            console.print(f"try:  {serving.curl(self.folder)}")
         sys.stdout.flush()
 
 

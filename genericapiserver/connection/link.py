@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from genericapiserver.connection.http1 import HTTP1Driver
 from genericapiserver.connection.http2 import HTTP2Driver
+from genericapiserver.connection.listener import ip_address
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
 
@@ -320,4 +321,5 @@ class TLSLink(Link):
 
 
 def _address(name: Any) -> Address | None:
-    return (name[0], name[1]) if isinstance(name, tuple) else None
+    """Host and port; None on a unix socket and in memory."""
+    return (ip_address(name[0]), name[1]) if isinstance(name, tuple) else None

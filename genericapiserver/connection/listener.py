@@ -1,24 +1,168 @@
-"""The listening socket, opened before anything is served: its port is known, and may fail, early."""
+"""What a server listens on: TCP sockets here; unix sockets, inherited ones and connections in memory beside it.
+
+A socket is bound and listens before anything is served: its port is known, and may fail, early. A listener hands every
+connection it accepts to the server as a connected socket; where it came from makes no difference from there on.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
+import logging
 import socket
+from collections.abc import Callable
+from typing import Final, Protocol
+
+LOGGER = logging.getLogger("genericapiserver.connection")
 
 KEEPALIVE_PERIOD = 3 * 60
 """Seconds between TCP keep-alive probes, as in the reference; accepted sockets inherit it."""
+BACKLOG: Final = 1024
+RETRY_DELAY: Final = 0.25
+"""Seconds until the next try when the process or the system has no descriptor or memory left for a connection."""
+
+_AT_ONCE: Final = 32
+"""Connections accepted in one turn of the loop; the others wait in the backlog, where another process may take them."""
+_OUT_OF_RESOURCES: Final = frozenset([errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+_NO_IPV6: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+_ANY: Final = frozenset(["", "::", "0.0.0.0"])  # noqa: S104  what users write for "every address"
+_MAPPED: Final = "::ffff:"
+
+Accepted = Callable[[socket.socket], None]
+"""Takes over a connected, non-blocking socket."""
+
+
+class ListenerError(Exception):
+    """There is nothing to listen on where something was asked for; the text says where, and what to do."""
+
+
+class Listener(Protocol):
+    """One source of connections, used by one server once."""
+
+    secure: bool
+    """Whether its connections speak TLS, when the server does."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, for people."""
+
+    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
+        """Call *accepted* on *loop* for every connection from now on."""
+
+    def close(self) -> None:
+        """Take no connection any more and leave nothing behind; idempotent."""
+
+
+class SocketListener:
+    """A socket that listens. *on_close* is called once, after it is closed."""
+
+    def __init__(
+        self, listening: socket.socket, *, secure: bool = True, on_close: Callable[[], None] | None = None
+    ) -> None:
+        self.socket = listening
+        self.secure = secure
+        self._on_close = on_close
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._accepted: Accepted
+        self._retry: asyncio.TimerHandle | None = None
+        self._exhausted = False
+        self._address = joined_address(listening)
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
+        self.socket.listen(BACKLOG)  # one that is handed in may be bound only; and one that is closed says so here
+        self.socket.setblocking(False)
+        self._loop = loop
+        self._accepted = accepted
+        loop.add_reader(self.socket.fileno(), self._accept)
+
+    def close(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._loop is not None:
+            if self.socket.fileno() >= 0:
+                self._loop.remove_reader(self.socket.fileno())
+            self._loop = None
+        self.socket.close()
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self.socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return  # nobody left, or another process that shares the socket was quicker
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                self._failed(error)
+                return
+            if self._exhausted:
+                self._exhausted = False
+                LOGGER.info("accepting connections on %s again", self._address)
+            connection.setblocking(False)
+            self._accepted(connection)
+
+    def _failed(self, error: OSError) -> None:
+        """Try again in a moment. A socket that stays readable would keep the loop busy with failing otherwise."""
+        if not self._exhausted:
+            self._exhausted = True
+            hint = ": raise the limit of open files" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+            LOGGER.error(
+                "cannot accept connections on %s, they wait: %s%s", self._address, error.strerror or error, hint
+            )
+        assert self._loop is not None
+        self._loop.remove_reader(self.socket.fileno())
+        self._retry = self._loop.call_later(RETRY_DELAY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if self._loop is not None:
+            self._loop.add_reader(self.socket.fileno(), self._accept)
+            self._accept()
+
+
+def as_listener(listening: socket.socket | Listener) -> Listener:
+    """*listening* itself, or a listener with TLS for a plain socket."""
+    return SocketListener(listening) if isinstance(listening, socket.socket) else listening
 
 
 def create_listener(
-    host: str, port: int, *, reuse_port: bool = False, reuse_address: bool = True, backlog: int = 1024
+    host: str, port: int, *, reuse_port: bool = False, reuse_address: bool = True, backlog: int = BACKLOG
 ) -> socket.socket:
-    """A listening TCP socket on *host* (an IP address; "" is every address, IPv6 included where there is IPv6).
+    """A listening TCP socket on *host*, an IP address.
 
-    Port 0 takes a free one: `getsockname()` tells which. *reuse_port* lets several processes share the port. Raises
-    OSError when the address cannot be bound (Go pkg/server/options/serving.go CreateListener).
+    `0.0.0.0`, `::` and "" are every address, of IPv6 and of IPv4, where the machine has both, as in Go: the socket's own
+    address is `::` then. Port 0 takes a free one: `getsockname()` tells which. *reuse_port* lets several processes share
+    the port. Raises OSError when the address cannot be bound (Go pkg/server/options/serving.go CreateListener).
     """
-    dual_stack = host in ("", "::") and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if ":" in host or dual_stack else socket.AF_INET
+    if host in _ANY and socket.has_dualstack_ipv6():
+        try:
+            return _bound(socket.AF_INET6, "::", port, backlog, reuse_port, reuse_address, dual_stack=True)
+        except OSError as error:
+            if error.errno not in _NO_IPV6 or host == "::":
+                raise
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _bound(family, host, port, backlog, reuse_port, reuse_address)
+
+
+def _bound(
+    family: socket.AddressFamily,
+    host: str,
+    port: int,
+    backlog: int,
+    reuse_port: bool,
+    reuse_address: bool,
+    *,
+    dual_stack: bool = False,
+) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if reuse_address:
@@ -27,10 +171,7 @@ def create_listener(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if dual_stack:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        keep_alive(listener)
-        # Accepted sockets inherit it. asyncio would set it only for sockets that were made with their protocol's number,
-        # and without it a response that follows the end of the handshake waits 40 ms for the client's delayed ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tune(listener)
         listener.bind((host, port))
         listener.listen(backlog)
         listener.setblocking(False)
@@ -38,6 +179,14 @@ def create_listener(
         listener.close()
         raise
     return listener
+
+
+def tune(listener: socket.socket) -> None:
+    """Settings of a TCP socket that the connections accepted from it inherit."""
+    keep_alive(listener)
+    # asyncio would set it only for sockets that were made with their protocol's number, and without it a response that
+    # follows the end of the handshake waits 40 ms for the client's delayed ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def keep_alive(listener: socket.socket) -> None:
@@ -48,3 +197,21 @@ def keep_alive(listener: socket.socket) -> None:
         if option is not None:
             with contextlib.suppress(OSError):
                 listener.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE_PERIOD)
+
+
+def ip_address(host: str) -> str:
+    """*host*, an IPv4 address without the prefix that sockets of both families give it (`::ffff:10.0.0.1`)."""
+    return host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host
+
+
+def joined_address(listening: socket.socket) -> str:
+    """`host:port` or `unix:path` of a bound socket."""
+    name = listening.getsockname()
+    if not isinstance(name, tuple):
+        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
+    return joined(ip_address(name[0]), name[1])
+
+
+def joined(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""One listening socket, the connections it accepted, and how they end."""
+"""What a server listens on, the connections it accepted, and how they end."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from genericapiserver.asgi import Handler
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
+from genericapiserver.connection.listener import Listener, as_listener
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import TLSContexts
@@ -21,23 +24,23 @@ _LAST_WORDS = 5.0
 
 
 class HTTPServer:
-    """Serves *handler* on *listener*: HTTP/2 and HTTP/1.1 over TLS, or HTTP/1.1 in the clear when *tls* is None.
+    """Serves *handler* on *listeners*: HTTP/2 and HTTP/1.1 over TLS, or HTTP/1.1 in the clear when *tls* is None.
 
-    `start` begins to accept, `stop` ends it; each may be called once. *on_listener_stopped* is called when no new
-    connection is accepted any more, which is before the running requests are done.
+    A listener that is not `secure` is served in the clear beside others with TLS. `start` begins to accept, `stop` ends
+    it; each may be called once. *on_listener_stopped* is called when no new connection is accepted any more, which is
+    before the running requests are done.
     """
 
     def __init__(
         self,
         handler: Handler,
-        listener: socket.socket,
-        *,
+        *listeners: socket.socket | Listener,
         tls: TLSContexts | None,
         limits: ConnectionLimits | None = None,
         metrics: ConnectionMetrics | None = None,
         on_listener_stopped: Callable[[], None] | None = None,
     ) -> None:
-        self._listener = listener
+        self._listeners = [as_listener(each) for each in listeners]
         self._secure = tls is not None
         self._service = Service(
             handler,
@@ -46,7 +49,10 @@ class HTTPServer:
             metrics=metrics or ConnectionMetrics(),
         )
         self._on_listener_stopped = on_listener_stopped
-        self._server: asyncio.Server | None = None
+        self._started = False
+        self._listening = False
+        self._opening: set[asyncio.Task[Any]] = set()
+        """Connections that were accepted and have no link yet."""
 
     @property
     def tls(self) -> TLSContexts | None:
@@ -73,17 +79,40 @@ class HTTPServer:
         return sum(1 for link in self._service.links if link.driver is not None and link.driver.busy)
 
     async def start(self) -> None:
-        if self._server is not None:
+        """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
+        if self._started:
             raise RuntimeError("the server was started already")
+        self._started = True
         loop = asyncio.get_running_loop()
-        kind = TLSLink if self._secure else Link
-        self._server = await loop.create_server(lambda: kind(self._service), sock=self._listener, backlog=1024)
+        try:
+            for listener in self._listeners:
+                kind = TLSLink if self._secure and listener.secure else Link
+                listener.start(loop, partial(self._open, loop, kind))
+        except BaseException:
+            self._close_listeners()
+            raise
+        self._listening = True
+
+    def _open(self, loop: asyncio.AbstractEventLoop, kind: type[Link], connection: socket.socket) -> None:
+        task = loop.create_task(loop.connect_accepted_socket(lambda: kind(self._service), connection))
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[Any]) -> None:
+        self._opening.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOGGER.debug("an accepted connection was gone before it could be read from: %s", error)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     def stop_listening(self) -> None:
         """Accept no new connection; idempotent. Open ones go on as before."""
-        if self._server is None or not self._server.is_serving():
+        if not self._listening:
             return
-        self._server.close()
+        self._listening = False
+        self._close_listeners()
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
 
@@ -97,6 +126,8 @@ class HTTPServer:
         self.stop_listening()
         service = self._service
         service.stopping = True
+        if self._opening:  # accepted before the listeners were closed: those that get a link are ended like the others
+            await asyncio.wait(self._opening)
         for link in list(service.links):
             link.begin_shutdown()
         drained = True

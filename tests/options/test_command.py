@@ -264,7 +264,7 @@ async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int) -> N
     )
     assert taken == (
         f"failed to create listener: failed to listen on 127.0.0.1:{taken_port}: listen tcp 127.0.0.1:{taken_port}: "
-        "bind: address already in use"
+        "bind: address already in use (another process listens there; stop it, or choose another port with --secure-port)"
     )
     assert corrupt.startswith(f"--storage-path: {damaged}: it is damaged or no database")
 

@@ -1,8 +1,10 @@
 """SecureServingOptions: what it binds, which certificates it takes, and what it says when it cannot."""
 
 import ipaddress
+import os
 import socket
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +15,9 @@ import pytest
 from cryptography import x509
 
 from genericapiserver.config import Config, ConfigError
+from genericapiserver.connection import inherited_listeners
 from genericapiserver.options.flags import FlagError, FlagSet
+from genericapiserver.options.listen import TCPAddress, UnixAddress, parse_listen
 from genericapiserver.options.secure_serving import SecureServingOptions, parse_sni_pair
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.secure_serving import SecureServingInfo
@@ -96,7 +100,8 @@ async def test_a_port_that_is_taken(tmp_path: Path, address: str) -> None:
         with pytest.raises(ConfigError) as caught:
             attrs.evolve(serving_options(tmp_path, port), bind_address=address).apply_to(config)
     assert str(caught.value) == (
-        f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: address already in use"
+        f"failed to create listener: failed to listen on {where}: listen tcp {where}: bind: address already in use "
+        "(another process listens there; stop it, or choose another port with --secure-port)"
     )
     assert config.cleanups == []
 
@@ -349,4 +354,116 @@ def test_a_machine_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "Unable to find suitable network address.error='[Errno 101] Network is unreachable'. Try to set the "
         "AdvertiseAddress directly or provide a valid BindAddress to fix this."
+    )
+
+
+# What is listened on
+
+
+@pytest.mark.parametrize(
+    ("text", "opened"),
+    [
+        ("127.0.0.1:6443", TCPAddress("127.0.0.1", 6443)),
+        ("[::1]:6443", TCPAddress("::1", 6443)),
+        ("unix:/run/api.sock", UnixAddress("/run/api.sock")),
+        ("unix:api.sock,mode=0660", UnixAddress("api.sock", 0o660)),
+        ("unix:/s,tls=false,mode=666", UnixAddress("/s", 0o666, tls=False)),
+    ],
+)
+def test_further_addresses(text: str, opened: TCPAddress | UnixAddress) -> None:
+    assert parse_listen(text) == opened
+    options = SecureServingOptions()
+    flags = FlagSet("server")
+    options.add_flags(flags)
+    flags.parse([f"--listen={text}", "--listen=127.0.0.1:1"])
+    assert options.listen == [text, "127.0.0.1:1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "must be IP:PORT with a port between 1 and 65535, or unix:PATH"),
+        ("127.0.0.1", "must be IP:PORT with a port between 1 and 65535, or unix:PATH"),
+        ("127.0.0.1:0", "must be IP:PORT with a port between 1 and 65535, or unix:PATH"),
+        ("127.0.0.1:65536", "must be IP:PORT with a port between 1 and 65535, or unix:PATH"),
+        ("localhost:6443", '"localhost" is no IP address; give IP:PORT, [IPv6]:PORT or unix:PATH'),
+        (":6443", '"" is no IP address; give IP:PORT, [IPv6]:PORT or unix:PATH'),
+        ("::1:6443", "an IPv6 address stands in brackets, [::1]:6443, and no other does"),
+        ("[127.0.0.1]:6443", "an IPv6 address stands in brackets, [::1]:6443, and no other does"),
+        ("unix:", "unix: needs a path, unix:/run/apiserver.sock"),
+        ("unix:/s,mode=0999", '"mode=0999" is neither mode=OCTAL, such as mode=0660, nor tls=true or tls=false'),
+        ("unix:/s,mode=07777", '"mode=07777" is neither mode=OCTAL, such as mode=0660, nor tls=true or tls=false'),
+        ("unix:/s,tls", '"tls" is neither mode=OCTAL, such as mode=0660, nor tls=true or tls=false'),
+    ],
+)
+def test_further_addresses_that_are_none(text: str, problem: str) -> None:
+    flags = FlagSet("server")
+    SecureServingOptions().add_flags(flags)
+    with pytest.raises(FlagError) as caught:
+        flags.parse([f"--listen={text}"])
+    assert str(caught.value) == f'invalid argument "{text}" for "--listen" flag: {problem}'
+
+
+async def test_further_addresses_are_listened_on_beside_the_port(tmp_path: Path, free_port: int) -> None:
+    options = serving_options(tmp_path, free_port)
+    with tempfile.TemporaryDirectory() as folder:
+        options.listen = [f"unix:{folder}/s"]
+        async with applied(options) as config:
+            assert serving_of(config).host_port() == ("127.0.0.1", free_port)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{folder}/s")
+        assert os.listdir(folder) == []
+        options.listen.append("unix:/no/such/folder/s")
+        with pytest.raises(ConfigError) as caught:
+            options.apply_to(new_config())
+        assert str(caught.value) == (
+            "failed to create listener: failed to listen on unix:/no/such/folder/s: the folder /no/such/folder does not "
+            "exist; make it"
+        )
+        assert os.listdir(folder) == []
+        socket.create_server(("127.0.0.1", free_port)).close()
+
+
+@pytest.mark.parametrize("port", [0, 1], ids=["no port", "a port that nobody may bind"])
+async def test_sockets_of_the_parent_take_the_place_of_the_port(tmp_path: Path, port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        descriptor = os.dup(listener.fileno())
+    options = serving_options(tmp_path, port)
+    options.environ = {"LISTEN_FDS": "1"}
+    inherited = pytest.MonkeyPatch()
+    inherited.setattr(inherited_listeners, "__kwdefaults__", {"first": descriptor})
+    try:
+        async with applied(options) as config:
+            assert serving_of(config).host_port() == address
+            assert options.environ == {}
+            with pytest.raises(OSError):
+                socket.create_server(address)
+    finally:
+        inherited.undo()
+    socket.create_server(address).close()
+
+
+async def test_a_descriptor_that_makes_no_sense_refuses_the_start(tmp_path: Path, free_port: int) -> None:
+    options = serving_options(tmp_path, free_port)
+    options.environ = {"LISTEN_FDS": "many"}
+    with pytest.raises(ConfigError) as caught:
+        options.apply_to(new_config())
+    assert str(caught.value).startswith('failed to create listener: LISTEN_FDS is "many": it must be the number of')
+
+
+async def test_two_servers_share_a_port_when_both_permit_it(tmp_path: Path, free_port: int) -> None:
+    options = serving_options(tmp_path, free_port)
+    async with applied(attrs.evolve(options, permit_port_sharing=True)):
+        async with applied(attrs.evolve(options, permit_port_sharing=True)):
+            pass
+        with pytest.raises(ConfigError, match="address already in use"):
+            attrs.evolve(options, permit_address_sharing=True).apply_to(new_config())
+
+
+async def test_an_address_that_no_interface_has(tmp_path: Path, free_port: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        attrs.evolve(serving_options(tmp_path, free_port), bind_address="192.0.2.1").apply_to(new_config())
+    assert str(caught.value).endswith(
+        "bind: cannot assign requested address (no interface of this machine has that address; choose another)"
     )

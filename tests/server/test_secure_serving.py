@@ -26,6 +26,7 @@ from genericapiserver.certificates import (
     generate_self_signed,
 )
 from genericapiserver.connection import create_listener
+from genericapiserver.connection.listener import joined_address
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.secure_serving import (
@@ -309,12 +310,13 @@ async def test_handshake_errors_are_counted() -> None:
 
 
 def test_client_configs_name_the_server_and_the_loopback_certificate() -> None:
-    with create_listener("0.0.0.0", 0) as listener:
-        port = listener.getsockname()[1]
+    with create_listener("0.0.0.0", 0) as listener:  # both families, where the machine has both
+        host, port = loopback_host_port(joined_address(listener))
+        host = f"[{host}]" if ":" in host else host
         info = SecureServingInfo(listener=listener, cert=content(SERVER))
         config = info.new_client_config(b"ca")
         assert config is not None
-        assert (config.host, config.ca_data) == (f"https://127.0.0.1:{port}", b"ca")
+        assert (config.host, config.ca_data) == (f"https://{host}:{port}", b"ca")
         assert (config.bearer_token, config.tls_server_name) == ("", "")
         loopback = info.new_loopback_client_config("token", b"ca")
         assert loopback is not None
