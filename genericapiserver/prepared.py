@@ -7,13 +7,12 @@ Source: preparedGenericAPIServer in pkg/server/genericapiserver.go of k8s.io/api
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from genericapiserver.hooks import PostStartHookContext, run_post_start_hook, run_pre_shutdown_hooks
 from genericapiserver.loopback import LoopbackClientConfig
+from genericapiserver.systemd import SystemdNotifier
 
 if TYPE_CHECKING:
     from genericapiserver.secure_serving import Serving
@@ -56,17 +55,21 @@ class PreparedAPIServer:
         try:
             async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as stack:
                 background = Background(tasks)
+                systemd = SystemdNotifier.from_environment()
                 await self._start_auditing(stack)
                 serving = await server.start_serving(stack)
                 signals_task = tasks.create_task(self._fire_mux_and_discovery_complete())
+                watchdog = tasks.create_task(systemd.keep_alive())
                 try:
                     self._start_post_start_hooks(background)
-                    notify_systemd()
+                    systemd.ready()
+                    server.lifecycle_signals.shutdown_initiated.on_set(systemd.stopping)
                     yield serving.address if serving is not None else ("", 0)
                     signals_task.cancel()  # what is not complete when the server is told to stop never will be
                     await self._shut_down(serving, background)
                 finally:
                     signals_task.cancel()
+                    watchdog.cancel()
                     server.http_server_stopping.set()
                     background.cancel()
         except BaseExceptionGroup as group:
@@ -178,20 +181,6 @@ class Background:
         self._cancelled = True
         for task in self._tasks:
             task.cancel()
-
-
-def notify_systemd() -> None:
-    """Tell systemd that the server is ready, when it asked to be told (sd_notify(3)); the variable is then unset."""
-    address = os.environ.pop("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    path = "\0" + address[1:] if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        try:
-            notify.connect(path)
-            notify.send(b"READY=1\n")
-        except OSError as error:
-            logger.warning("systemd was not told that the server is ready: %s", error)
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
