@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from genericapiserver.aio import EndingRate
 from genericapiserver.hooks import PostStartHookContext, run_post_start_hook, run_pre_shutdown_hooks
 from genericapiserver.loopback import LoopbackClientConfig
 from genericapiserver.systemd import SystemdNotifier
@@ -25,6 +26,10 @@ ShutdownTrigger = Callable[[], Awaitable[object]]
 
 RETRY_AFTER_SHUTDOWN_TIMEOUT: Final = 2.0
 """Seconds that connections get to end in retry-after mode, where all requests have drained before."""
+
+
+WATCHES_PER_SECOND: Final = 200.0
+"""How many watches are ended in a second at least, and more where the grace period would be too short for all."""
 
 
 class AuditBackendError(RuntimeError):
@@ -144,11 +149,13 @@ class PreparedAPIServer:
         server.lifecycle_signals.in_flight_requests_drained.set()
 
     async def _drain_watches(self, grace: float) -> None:
-        """Without a grace period watches are not waited for."""
-        if grace > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self.server.watch_requests.drain()
+        """Without a grace period watches are neither told nor waited for."""
+        if grace <= 0:
+            return
+        ended = await self.server.watch_requests.end_all(
+            lambda count: EndingRate(max(WATCHES_PER_SECOND, count / grace), grace)
+        )
+        logger.info("%d of %d watches ended within %s seconds", ended.before - ended.after, ended.before, grace)
 
     async def _stop_http(self, serving: "Serving | None", background: "Background", timeout: float) -> None:
         stopped_listening = self.server.lifecycle_signals.http_server_stopped_listening
