@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from genericapiserver.aio import InFlightRequests, Signal
+from genericapiserver.aio import InFlightRequests, InFlightWatches, Signal
 from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.asgi import Handler, Message, Receive, Scope, Send
 from genericapiserver.authentication.anonymous import AnonymousAuthenticator
@@ -114,7 +114,7 @@ def filters(bundle: bytes, proxy_bundle: bytes) -> Sequence[tuple[str, Filter]]:
         ("hsts", lambda h: with_hsts(h, directives=["max-age=31536000"])),
         ("cache_control", with_cache_control),
         ("goaway", lambda h: with_probabilistic_goaway(h, chance=0.001)),
-        ("watch_termination", lambda h: with_watch_termination(h, watches=InFlightRequests(), shutdown=Signal("stop"))),
+        ("watch_termination", lambda h: with_watch_termination(h, watches=InFlightWatches())),
         ("in_flight_tracking", lambda h: with_in_flight_tracking(h, in_flight=InFlightRequests())),
         ("request_deadline", lambda h: with_request_deadline(h, maximum=60.0, send_error=no_error)),
         ("timeout", lambda h: with_timeout(h, metrics=requests)),

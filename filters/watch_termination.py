@@ -5,14 +5,14 @@ Mirrors pkg/server/filters/watch_termination.go.
 
 from collections.abc import Awaitable
 
-from genericapiserver.aio import InFlightRequests, Signal
+from genericapiserver.aio import InFlightWatches
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.filters.responses import send_shutting_down
 from genericapiserver.request import RequestContext, request_context
 
 
-def with_watch_termination(handler: Handler, *, watches: InFlightRequests, shutdown: Signal) -> Handler:
-    """Register each watch in *watches* and give it *shutdown* to look at; 503 once the drain has begun."""
+def with_watch_termination(handler: Handler, *, watches: InFlightWatches) -> Handler:
+    """Register each watch in *watches* and have it look at the signal to end; 503 once the drain has begun."""
 
     def watch_termination(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = request_context(scope)
@@ -24,8 +24,11 @@ def with_watch_termination(handler: Handler, *, watches: InFlightRequests, shutd
         if watches.draining:
             await send_shutting_down(send)
             return
-        with watches:
-            context.shutdown = shutdown
+        ending = watches.open()
+        context.shutdown = ending
+        try:
             await handler(scope, receive, send)
+        finally:
+            watches.close(ending)
 
     return watch_termination

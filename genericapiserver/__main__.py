@@ -1,6 +1,7 @@
 """The command line: `genericapiserver serve notes.py [flags]`."""
 
 import gc
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(path: str, arguments: Sequence[str]) -> int:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end in order: no traceback
     gc.set_threshold(50_000)  # what imports make lives to the end: collecting it again and again finds nothing
     from genericapiserver.builder.program import serve_module
     from genericapiserver.config import ConfigError

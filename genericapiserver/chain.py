@@ -87,13 +87,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
         ("probabilistic_goaway", lambda handler: with_probabilistic_goaway(handler, chance=config.goaway_chance)),
         (
             "watch_termination",
-            lambda handler: (
-                with_watch_termination(
-                    handler, watches=config.watch_requests, shutdown=signals.not_accepting_new_request
-                )
-                if grace > 0
-                else handler
-            ),
+            lambda handler: with_watch_termination(handler, watches=config.watch_requests) if grace > 0 else handler,
         ),
         (
             "in_flight_tracking",

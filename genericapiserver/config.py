@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from genericapiserver.admission.chain import AdmissionChain
-from genericapiserver.aio import Clock, InFlightRequests, SystemClock
+from genericapiserver.aio import Clock, InFlightRequests, InFlightWatches, SystemClock
 from genericapiserver.apimachinery.equivalents import EquivalentResources
 from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
@@ -198,7 +198,7 @@ class Config:
     """Empty with the gate APIServerIdentity off."""
     lifecycle_signals: LifecycleSignals = attrs.field(factory=LifecycleSignals)
     non_long_running_requests: InFlightRequests = attrs.field(factory=InFlightRequests)
-    watch_requests: InFlightRequests = attrs.field(factory=InFlightRequests)
+    watch_requests: InFlightWatches = attrs.field(factory=InFlightWatches)
 
     def new_loopback_transport(self) -> InProcessTransport:
         """A client of the server that will be made from this configuration, as `system:apiserver`."""

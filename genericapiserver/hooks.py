@@ -6,6 +6,8 @@ keeps the server from becoming ready. Pre-shutdown hooks run one after another w
 Source: pkg/server/hooks.go of k8s.io/apiserver.
 """
 
+import asyncio
+import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
@@ -16,9 +18,19 @@ from genericapiserver.aio import Signal
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.loopback import LoopbackClientConfig
 
+logger = logging.getLogger(__name__)
+
 
 class HookError(RuntimeError):
     """A hook could not be registered, or failed; the message names it and says why."""
+
+
+class PostStartHookError(HookError):
+    """A post-start hook failed, or work that it started did: the server cannot be what it was meant to be."""
+
+
+class PreShutdownHookError(HookError):
+    """Pre-shutdown hooks failed: the server ended without draining."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,25 +87,57 @@ def where_registered() -> str:
 
 
 async def run_post_start_hook(name: str, entry: PostStartHookEntry, context: PostStartHookContext) -> None:
-    """Run one hook to its end; raises HookError with its name and cause when it fails."""
+    """Run one hook to its end; raises PostStartHookError with its name and cause when it fails."""
     try:
         await entry.hook(context)
+    except asyncio.CancelledError:
+        if _cancelled_by_others():
+            raise
+        raise PostStartHookError(f"PostStartHook {quote(name)} failed: it was cancelled") from None
     except Exception as error:
-        raise HookError(f"PostStartHook {quote(name)} failed: {error}") from error
+        raise PostStartHookError(f"PostStartHook {quote(name)} failed: {cause_of(error)}") from error
     entry.done.set()
 
 
+async def run_work_of_hook(name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Run what the hook has spawned; raises PostStartHookError with the hook's name and the cause when it fails."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        if _cancelled_by_others():
+            raise
+        raise PostStartHookError(f"work of PostStartHook {quote(name)} failed: it was cancelled") from None
+    except Exception as error:
+        raise PostStartHookError(f"work of PostStartHook {quote(name)} failed: {cause_of(error)}") from error
+
+
 async def run_pre_shutdown_hooks(hooks: dict[str, PreShutdownHookEntry]) -> None:
-    """Run every hook, one after another, even when one fails; raises one HookError that names each failure."""
+    """Run every hook, one after another, even when one fails; raises one PreShutdownHookError that names each failure."""
     failures: list[Exception] = []
     for name, entry in hooks.items():
         try:
             await entry.hook()
-        except Exception as error:  # noqa: BLE001  every hook gets its turn; the failures are raised together below
-            failures.append(HookError(f"PreShutdownHook {quote(name)} failed: {error}"))
+        except asyncio.CancelledError:
+            if _cancelled_by_others():
+                raise
+            failures.append(PreShutdownHookError(f"PreShutdownHook {quote(name)} failed: it was cancelled"))
+        except Exception as error:
+            logger.exception("PreShutdownHook %s failed", quote(name))  # others may be last, the traceback is here
+            failures.append(PreShutdownHookError(f"PreShutdownHook {quote(name)} failed: {cause_of(error)}"))
     if len(failures) == 1:
         raise failures[0]
     if failures:
-        raise HookError("[" + ", ".join(str(failure) for failure in failures) + "]") from ExceptionGroup(
+        raise PreShutdownHookError("[" + ", ".join(map(str, failures)) + "]") from ExceptionGroup(
             "pre-shutdown hooks", failures
         )
+
+
+def cause_of(error: BaseException) -> str:
+    """What *error* says, or what it is called when it says nothing."""
+    return str(error) or type(error).__name__
+
+
+def _cancelled_by_others() -> bool:
+    """Whether the CancelledError at hand comes from a cancelled task, and not out of the hook itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

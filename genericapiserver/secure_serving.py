@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import attrs
@@ -229,9 +229,12 @@ class Serving:
         self._content = info._content() if info is not None else None
         self._loop = asyncio.get_running_loop()
 
-    async def stop(self, timeout: float) -> bool:
-        """Stop listening and let requests end; true when all did within *timeout* seconds. May be called again."""
-        return await self.server.stop(timeout)
+    async def stop(self, timeout: float, *, end_watches: Callable[[], Awaitable[None]] | None = None) -> bool:
+        """Stop listening and let requests end; true when all did within *timeout* seconds. May be called again.
+
+        When the time is over, *end_watches* is awaited before what is left is cut off.
+        """
+        return await self.server.stop(timeout, end_watches=end_watches)
 
     def content_changed(self) -> None:
         """Told by the certificate providers, from whatever thread: look at the content in the loop's next turn."""

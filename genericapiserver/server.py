@@ -173,10 +173,12 @@ class GenericAPIServer:
         check_post_start_hook(name, hook, self._post_start_hooks)
         self._register_hook(name, PostStartHookEntry(hook, where_registered()))
 
-    def add_pre_shutdown_hook(self, name: str, hook: PreShutdownHook) -> None:
-        """Have *hook* run before the server stops; it may still call the API. Raises HookError."""
+    def add_pre_shutdown_hook(self, name: str, hook: PreShutdownHook | None) -> None:
+        """Have *hook* run before the server stops; it may still call the API. None is no hook. Raises HookError."""
         if not name:
             raise HookError("missing name")
+        if hook is None:
+            return
         if self.pre_shutdown_hooks_called:
             raise HookError(f"unable to add {quote(name)} because PreShutdownHooks have already been called")
         if name in self._pre_shutdown_hooks:

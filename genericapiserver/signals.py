@@ -1,10 +1,11 @@
 """Signals of the operating system: the first asks the server to stop, the second ends the process at once.
 
-Source: pkg/server/signal.go of k8s.io/apiserver.
+SIGINT and SIGTERM are alike. SIGHUP is left to the system, which ends the process: nothing is read again on it, since
+certificates and policies follow their files by themselves. Source: pkg/server/signal.go of k8s.io/apiserver.
 """
 
 import asyncio
-import functools
+import itertools
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -12,47 +13,77 @@ from types import FrameType
 from typing import Final
 
 SHUTDOWN_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_requests: list[Callable[[], object]] = []
+
+
+class ShutdownRequests:
+    """Counts what asks for an end. The first wakes whoever waits; the second is the end of the process, with status 1.
+
+    The handlers are those of the `signal` module and not the loop's: they run between two steps of the program whatever
+    it does, so that a second signal counts while the loop is blocked, before there is a loop, and after it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)  # one step of the interpreter: no lock that a handler could wait for
+        self._requested = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    def install(self) -> None:
+        """Watch the signals. Raises ValueError outside of the main thread."""
+        for number in SHUTDOWN_SIGNALS:
+            signal.signal(number, self._handle)
+
+    def request(self) -> bool:
+        """Count one more. False when whoever waited for it is gone."""
+        if next(self._numbers) > 1:
+            os._exit(1)
+        self._requested = True
+        return self._wake()
+
+    async def wait(self) -> None:
+        """Return once somebody has asked, which may have been before. Any number may wait, in one loop."""
+        if self._stop is None:
+            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            if self._requested:  # a handler that comes after the line before finds the event
+                self._stop.set()
+        await self._stop.wait()
+
+    @property
+    def in_use(self) -> bool:
+        """False once the loop in which `wait` was called is closed: nobody could act on a request."""
+        return self._loop is None or not self._loop.is_closed()
+
+    def _wake(self) -> bool:
+        if self._loop is None or self._stop is None:
+            return True
+        try:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.request()
+
+
+_installed: list[ShutdownRequests] = []
 
 
 def setup_signal_handler() -> Callable[[], Awaitable[None]]:
-    """Watch SIGINT and SIGTERM in the running loop; the result waits for the first of them.
+    """Watch SIGINT and SIGTERM from now on; the result waits for the first of them, and may be called later.
 
-    A second signal ends the process with status 1, whatever it is doing. Raises RuntimeError when called twice in one
-    process: two watchers could not agree on which signal is the second.
+    A second signal ends the process with status 1, whatever it is doing. Call it from the main thread and as early as there
+    is something to end in good order. Raises RuntimeError when called twice in one process: two watchers could not agree
+    on which signal is the second.
     """
-    if _requests:
+    if _installed:
         raise RuntimeError("setup_signal_handler may be called only once in a process")
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-        for number in SHUTDOWN_SIGNALS:  # from now on at once, even while the loop is busy or waits for a thread
-            signal.signal(number, _exit_at_once)
-
-    for number in SHUTDOWN_SIGNALS:
-        loop.add_signal_handler(number, on_signal)
-    _requests.append(functools.partial(loop.call_soon_threadsafe, on_signal))
-
-    async def wait() -> None:
-        await stop.wait()
-
-    return wait
-
-
-def _exit_at_once(number: int, frame: FrameType | None) -> None:
-    os._exit(1)
+    requests = ShutdownRequests()
+    requests.install()
+    _installed.append(requests)
+    return requests.wait
 
 
 def request_shutdown() -> bool:
     """Do what a signal does, from any thread. False when no handler was set up, or its loop has ended."""
-    if not _requests:
-        return False
-    try:
-        _requests[0]()
-    except RuntimeError:  # the loop is closed
-        return False
-    return True
+    return bool(_installed) and _installed[0].in_use and _installed[0].request()

@@ -1,7 +1,8 @@
 """Running a server as a command: flags, validation, serving, and one clear line when something is wrong.
 
-Exit status: 0 after a signal, 1 when the flags or the configuration are wrong or the server failed; nothing is half
-started then. Source: the way cobra runs the reference's commands (server reference, section 13).
+Exit status: 0 after a signal; 1 when the flags or the configuration are wrong or the server failed, and at the second
+signal; 255 when a post-start hook failed (the table is in docs/lifecycle.md). Nothing is half started then.
+Source: the way cobra runs the reference's commands (server reference, section 13).
 """
 
 import asyncio
@@ -10,15 +11,15 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from genericapiserver.certificates import CertificateError
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
 from genericapiserver.group_installer import APIGroupError
-from genericapiserver.hooks import HookError
+from genericapiserver.hooks import HookError, PostStartHookError
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
-from genericapiserver.prepared import AuditBackendError
+from genericapiserver.prepared import AuditBackendError, ShutdownTrigger
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.signals import setup_signal_handler
@@ -32,6 +33,9 @@ START_GC_THRESHOLD = 50_000
 SWITCH_INTERVAL = 0.001
 """Seconds."""
 
+HOOK_FAILED = 255
+"""The exit status of the reference when a post-start hook fails (klog.Fatal)."""
+
 START_ERRORS = (
     APIGroupError,
     AuditBackendError,
@@ -44,6 +48,9 @@ START_ERRORS = (
     VersionError,
 )
 """What a server may end with that is the user's to mend, and so is told in a line; anything else is a mistake of ours."""
+
+
+OnReady: TypeAlias = Callable[[GenericAPIServer], Awaitable[None]]
 
 
 class ServerOptions(Protocol):
@@ -66,9 +73,9 @@ def run_command(
     options: ServerOptions,
     arguments: Sequence[str],
     *,
-    on_ready: Callable[[GenericAPIServer], Awaitable[None]] | None = None,
+    on_ready: OnReady | None = None,
 ) -> int:
-    """Parse *arguments*, serve until SIGINT or SIGTERM, and return the exit status.
+    """Parse *arguments*, serve until SIGINT or SIGTERM, and return the exit status. Once in a process.
 
     *on_ready* is awaited once the server answers /readyz.
     """
@@ -77,6 +84,7 @@ def run_command(
     options.add_flags(flags)
     try:
         flags.parse(arguments)
+        wait_for_signal = setup_signal_handler()  # before anything is opened or takes time
         options.complete()
         problems = options.validate()
     except HelpRequested:
@@ -89,24 +97,44 @@ def run_command(
         return 1
     set_up_logging()
     try:
-        asyncio.run(_serve(options, on_ready))
+        asyncio.run(_serve(options, on_ready, wait_for_signal))
     except START_ERRORS as error:
         logger.debug("the server failed", exc_info=True)
         report(flags, str(error))
-        return 1
+        return HOOK_FAILED if isinstance(error, PostStartHookError) else 1
     return 0
 
 
-async def _serve(options: ServerOptions, on_ready: Callable[[GenericAPIServer], Awaitable[None]] | None) -> None:
-    wait_for_signal = setup_signal_handler()
-    server = await options.server()
+async def _serve(options: ServerOptions, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger) -> None:
+    server = await _made(options, wait_for_signal)
+    if server is None:
+        return
     async with server.prepare_run().serving(), asyncio.TaskGroup() as tasks:
         ready = tasks.create_task(_when_ready(server, on_ready))
         await wait_for_signal()
         ready.cancel()
 
 
-async def _when_ready(server: GenericAPIServer, on_ready: Callable[[GenericAPIServer], Awaitable[None]] | None) -> None:
+async def _made(options: ServerOptions, wait_for_signal: ShutdownTrigger) -> GenericAPIServer | None:
+    """The server; None when the process is told to stop before there is one, and what was opened is closed again.
+
+    The reference goes on with its start, until whatever holds it up gives in, and only then stops.
+    """
+    stop = asyncio.ensure_future(wait_for_signal())
+    making = asyncio.ensure_future(options.server())
+    try:
+        await asyncio.wait({making, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not making.done():
+            logger.info("told to stop before the server is made")
+            making.cancel()
+            await asyncio.wait({making})
+        return None if making.cancelled() and stop.done() else making.result()
+    finally:
+        stop.cancel()
+        making.cancel()
+
+
+async def _when_ready(server: GenericAPIServer, on_ready: OnReady | None) -> None:
     await server.wait_until_ready()
     if on_ready is not None:
         try:

@@ -4,7 +4,16 @@ Not here: anything that knows HTTP or Kubernetes. Imports nothing of the library
 """
 
 from genericapiserver.aio.clock import Clock, SystemClock
-from genericapiserver.aio.in_flight import InFlightRequests, NotAcceptingError
+from genericapiserver.aio.in_flight import Ended, EndingRate, InFlightRequests, InFlightWatches, NotAcceptingError
 from genericapiserver.aio.signal import Signal
 
-__all__ = ["Clock", "InFlightRequests", "NotAcceptingError", "Signal", "SystemClock"]
+__all__ = [
+    "Clock",
+    "Ended",
+    "EndingRate",
+    "InFlightRequests",
+    "InFlightWatches",
+    "NotAcceptingError",
+    "Signal",
+    "SystemClock",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from genericapiserver.connection.tls import TLSContexts
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
+_LAST_BYTES = 2.0
+"""Seconds that watches get to end in good order when the time of requests is over: connections linger for one of them."""
 _LAST_WORDS = 5.0
 """Seconds that cancelled handlers get to clean up."""
 
@@ -116,12 +118,13 @@ class HTTPServer:
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
 
-    async def stop(self, timeout: float) -> bool:
+    async def stop(self, timeout: float, *, end_watches: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Stop listening, let running requests end, close. True when all ended within *timeout* seconds.
 
         Connections without a request are closed at once (HTTP/2: with GOAWAY); the others take no new request and
-        close after their last response. What is left when the time is over is cut off and cancelled, and has ended when
-        this returns, unless it takes longer than five seconds to clean up.
+        close after their last response. When the time is over *end_watches* is awaited, which has requests end that would
+        go on for ever, and there is another moment for their last bytes. What is left then is cut off and cancelled, and has
+        ended when this returns, unless it takes longer than five seconds to clean up.
         """
         self.stop_listening()
         service = self._service
@@ -130,20 +133,29 @@ class HTTPServer:
             await asyncio.wait(self._opening)
         for link in list(service.links):
             link.begin_shutdown()
-        drained = True
+        if await self._ended_within(timeout):
+            return True
+        if end_watches is not None:
+            await end_watches()
+            await self._ended_within(_LAST_BYTES)
+        LOGGER.info("cutting off %d connections after %s seconds", len(service.links), timeout)
+        for link in list(service.links):
+            link.abort()
+        await service.no_links.wait()
+        for task in service.tasks:
+            task.cancel()
+        if service.tasks:
+            await asyncio.wait(service.tasks, timeout=_LAST_WORDS)
+        return False
+
+    async def _ended_within(self, timeout: float) -> bool:
+        """Whether all connections and requests end within *timeout* seconds."""
+        service = self._service
         try:
             async with asyncio.timeout(timeout):
                 await service.no_links.wait()
                 while service.tasks:  # whose connection has gone before they ended
                     await asyncio.wait(service.tasks)
         except TimeoutError:
-            drained = False
-            LOGGER.info("cutting off %d connections after %s seconds", len(service.links), timeout)
-            for link in list(service.links):
-                link.abort()
-            await service.no_links.wait()
-            for task in service.tasks:
-                task.cancel()
-            if service.tasks:
-                await asyncio.wait(service.tasks, timeout=_LAST_WORDS)
-        return drained
+            return False
+        return True

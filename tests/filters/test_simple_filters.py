@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from genericapiserver.aio import InFlightRequests, Signal
+from genericapiserver.aio import EndingRate, InFlightRequests, InFlightWatches, Signal
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_response
 from genericapiserver.filters.cache_control import with_cache_control
 from genericapiserver.filters.cors import with_cors
@@ -129,26 +129,40 @@ def assert_shutting_down(response: ClientResponse) -> None:
 
 class TestWatchTermination:
     async def test_a_watch_is_counted_and_sees_the_signal(self) -> None:
-        watches, shutdown = InFlightRequests(), signal(closed=False)
-        seen: list[tuple[int, bool]] = []
+        watches = InFlightWatches()
+        seen: list[tuple[int, Signal | None]] = []
 
         async def handler(scope: Scope, receive: Receive, send: Send) -> None:
-            seen.append((watches.count, request_context(scope).shutdown is shutdown))
+            seen.append((watches.count, request_context(scope).shutdown))
             await ok(scope, receive, send)
 
-        client = ASGIClient(in_context(with_watch_termination(handler, watches=watches, shutdown=shutdown)))
+        client = ASGIClient(in_context(with_watch_termination(handler, watches=watches)))
         await client.get(LIST)
         await client.get(WATCH)
-        assert seen == [(0, False), (1, True)]
+        await client.get(WATCH)
+        assert [count for count, _ in seen] == [0, 1, 1]
+        assert watches.count == 0
+        assert len({id(ending) for _, ending in seen}) == 3, "a signal of its own for each watch"
+
+    async def test_a_watch_that_fails_is_counted_out(self) -> None:
+        watches = InFlightWatches()
+
+        async def handler(scope: Scope, receive: Receive, send: Send) -> None:
+            raise ValueError("no")
+
+        with pytest.raises(ValueError, match="no"):
+            await ASGIClient(in_context(with_watch_termination(handler, watches=watches))).get(WATCH)
+        assert watches.count == 0
 
     async def test_a_group_that_waits_takes_no_more(self) -> None:
-        handler = with_watch_termination(ok, watches=drained(), shutdown=signal(closed=True))
-        client = ASGIClient(in_context(handler))
+        watches = InFlightWatches()
+        assert (await watches.end_all(lambda count: EndingRate(200, 1.0))).in_time
+        client = ASGIClient(in_context(with_watch_termination(ok, watches=watches)))
         assert_shutting_down(await client.get(WATCH))
         assert (await client.get(LIST)).status == 200
 
     async def test_without_a_context_the_chain_is_wrong(self) -> None:
-        handler = with_watch_termination(ok, watches=InFlightRequests(), shutdown=signal(closed=False))
+        handler = with_watch_termination(ok, watches=InFlightWatches())
         with pytest.raises(MissingRequestContextError):
             await ASGIClient(handler).get(WATCH)
 

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -33,9 +33,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(signals, "_requests", [])
+def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(signals, "_installed", [])
     monkeypatch.chdir(tmp_path)
+    handlers = {number: signal.getsignal(number) for number in signals.SHUTDOWN_SIGNALS}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @attrs.define
@@ -137,9 +141,9 @@ def test_a_bad_command_line_ends_with_1(
     assert output.err == f"Error: {message} (see 'server --help')\n"
 
 
-def failed(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
+def failed(options: Options, capsys: pytest.CaptureFixture[str], *, status: int = 1) -> str:
     """What a server says that fails after its flags were fine; it has given everything back."""
-    assert run_command("server", options, []) == 1
+    assert run_command("server", options, []) == status
     output = capsys.readouterr()
     assert output.out == ""
     (line,) = output.err.splitlines()
@@ -153,7 +157,7 @@ def test_a_failed_post_start_hook_ends_the_server(capsys: pytest.CaptureFixture[
         raise ValueError("no such\nthing")
 
     options = Options(hook=fail)
-    assert failed(options, capsys) == 'PostStartHook "given" failed: no such thing'
+    assert failed(options, capsys, status=255) == 'PostStartHook "given" failed: no such thing'
     assert options.closed
 
 
@@ -164,6 +168,60 @@ def test_a_failed_pre_shutdown_hook_is_told(capsys: pytest.CaptureFixture[str]) 
     options = Options(hook=stop, pre_shutdown=fail)
     assert failed(options, capsys) == 'PreShutdownHook "given" failed: still busy'
     assert options.closed
+
+
+def test_work_of_a_hook_that_fails_ends_the_server(capsys: pytest.CaptureFixture[str]) -> None:
+    async def work() -> None:
+        raise KeyError("lost")
+
+    async def spawn(context: PostStartHookContext) -> None:
+        context.spawn(work())
+
+    options = Options(hook=spawn)
+    assert failed(options, capsys, status=255) == """work of PostStartHook "given" failed: 'lost'"""
+    assert options.closed
+
+
+@attrs.define
+class SlowOptions(Options):
+    """A server that is told to stop while it is being made, and would never be done."""
+
+    made: bool = False
+    patient: bool = False
+    """Whether it goes on to its end even so."""
+
+    async def server(self) -> GenericAPIServer:
+        assert request_shutdown()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.closed = True
+            if not self.patient:
+                raise
+            self.closed = False
+        server = await super().server()
+        self.made = True
+        return server
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["stopped half-way", "made in spite of it"])
+def test_a_server_that_is_told_to_stop_while_it_is_made(patient: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    options = SlowOptions(patient=patient)
+    assert run_command("server", options, []) == 0
+    assert options.closed
+    assert options.made is patient
+    assert capsys.readouterr().err == ""
+
+
+def test_a_signal_before_anything_is_made_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
+    @attrs.define
+    class StoppedEarly(Options):
+        def complete(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    options = StoppedEarly()
+    assert run_command("server", options, []) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_tls_settings_that_do_not_work_together(

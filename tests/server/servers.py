@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import httpx
 
+from genericapiserver.aio import Signal
 from genericapiserver.certificates import StaticCertKeyContent, generate_self_signed
 from genericapiserver.component import EffectiveVersion
 from genericapiserver.config import Config
@@ -66,5 +67,6 @@ def record(signals: LifecycleSignals) -> list[str]:
         getattr(signals, name).on_set(lambda: fired.append(name))
 
     for field in attrs.fields(LifecycleSignals):
-        note(field.name)
+        if isinstance(getattr(signals, field.name), Signal):
+            note(field.name)
     return fired

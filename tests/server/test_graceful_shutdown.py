@@ -1,96 +1,16 @@
 """What clients see of a server that stops: in both modes, on new and old connections, with requests in flight."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
 
-import attrs
 import httpx
 import pytest
 
 from genericapiserver.aio import Signal
-from genericapiserver.asgi import Receive, Scope, Send, send_text
+from genericapiserver.asgi import Receive, Scope, Send
 from genericapiserver.hooks import HookError
-from genericapiserver.request import request_context
-from genericapiserver.server import GenericAPIServer
-from tests.server.servers import client_context, connected, new_config, record, serving_info
+from tests.server.servers import client_context, connected, new_config, serving_info
+from tests.server.worlds import WATCH, World, world
 from tests.support.h2_client import h2_client
-
-WATCH = "/apis/test.example.com/v1/things?watch=1"
-"""A watch by its looks; no group is installed, so the mux serves it."""
-
-
-@attrs.define(eq=False)
-class World:
-    """A server with a request that waits to be let go, a watch, and a hook that waits for the test."""
-
-    server: GenericAPIServer
-    fired: list[str]
-    address: tuple[str, int] = ("", 0)
-    ready: Signal = attrs.field(factory=lambda: Signal("the server listens"))
-    blocked: Signal = attrs.field(factory=lambda: Signal("a request is blocked"))
-    go: Signal = attrs.field(factory=lambda: Signal("let the request go"))
-    watching: Signal = attrs.field(factory=lambda: Signal("a watch is open"))
-    hook_may_end: Signal = attrs.field(factory=lambda: Signal("let the hook end"))
-    answers_to_the_hook: list[int] = attrs.field(factory=list)
-    stop: Signal = attrs.field(factory=lambda: Signal("stop"))
-    stopped: Signal = attrs.field(factory=lambda: Signal("the server has ended"))
-    expected: int = 1
-    """How many requests there must be for `blocked` to fire."""
-
-    async def serve_blocked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.expected -= 1
-        if self.expected == 0:
-            self.blocked.set()
-        await self.go.wait()
-        await send_text(send, 200, "done")
-
-    async def serve_watch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}\n", "more_body": True})
-        self.watching.set()
-        shutdown = request_context(scope).shutdown
-        if shutdown is not None:
-            await shutdown.wait()
-        else:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def pre_shutdown(self) -> None:
-        client = self.server.config.new_loopback_transport()
-        while True:
-            self.answers_to_the_hook.append((await client.request("GET", "/version")).status)
-            if self.hook_may_end.is_set():
-                return
-            await self.hook_may_end.wait()
-
-    async def run(self) -> None:
-        try:
-            async with self.server.prepare_run().serving() as self.address:
-                self.ready.set()
-                await self.stop.wait()
-        finally:
-            self.stopped.set()
-
-
-@contextlib.asynccontextmanager
-async def world(**settings: Any) -> AsyncIterator[World]:
-    config = new_config(secure_serving=serving_info(), **settings)
-    server = config.complete().new("test")
-    made = World(server, record(server.lifecycle_signals))
-    mux = server.handler.non_api_mux
-    mux.handle("/blocked", made.serve_blocked)
-    mux.handle(WATCH.partition("?")[0], made.serve_watch)
-    server.add_pre_shutdown_hook("calls the API", made.pre_shutdown)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        tasks.create_task(made.run())
-        await made.ready.wait()
-        yield made
-        made.stop.set()
-        made.hook_may_end.set()
-        made.go.set()
 
 
 async def answer(world: World, path: str) -> httpx.Response:
@@ -179,20 +99,38 @@ async def test_a_graceful_end(retry_after: bool) -> None:
 
 async def test_a_watch_without_a_grace_period_holds_the_server_until_the_timeout() -> None:
     async with world(request_timeout=0.05) as w, asyncio.TaskGroup() as tasks:
-        cut = tasks.create_task(_stream_error(w))
+        ended = Signal("the watch has ended well")
+        tasks.create_task(watch(w, ended))
         await w.watching.wait()
         w.hook_may_end.set()
         w.stop.set()
         await w.server.lifecycle_signals.in_flight_requests_drained.wait()
         assert not w.stopped.is_set(), "a watch is not drained, but its connection is waited for"
+        assert not ended.is_set()
         await w.stopped.wait()
-        await cut
+        await ended.wait()
+        assert w.destroyed.is_set()
 
 
-async def _stream_error(world: World) -> None:
-    """Read a watch to its end, whatever that is like."""
-    with contextlib.suppress(httpx.TransportError):
-        await watch(world, Signal("end"))
+async def test_many_watches_end_well_one_after_another() -> None:
+    number = 40
+    ended: list[float] = []
+
+    async def until_ended(w: World) -> None:
+        await watch(w, Signal("the watch has ended well"))
+        ended.append(asyncio.get_running_loop().time())
+
+    async with world(shutdown_watch_termination_grace_period=5.0) as w, asyncio.TaskGroup() as tasks:
+        w.expected_watches = number
+        for _ in range(number):
+            tasks.create_task(until_ended(w))
+        await w.watching.wait()
+        assert w.server.watch_requests.count == number
+        w.hook_may_end.set()
+        w.stop.set()
+        await w.stopped.wait()
+    assert len(ended) == number
+    assert max(ended) - min(ended) >= 0.8 * (number - 1) / 200
 
 
 async def test_every_open_stream_of_a_connection_ends_well() -> None:
@@ -224,6 +162,16 @@ async def test_a_failed_pre_shutdown_hook_ends_the_server_without_draining() -> 
     server.handler.non_api_mux.handle("/blocked", block)
     failing = Signal("the hook may fail")
     closed: list[str] = []
+    watching, ended, destroyed = Signal("watching"), Signal("the watch has ended well"), Signal("destroyed")
+
+    async def serve_watch(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}\n", "more_body": True})
+        watching.set()
+        await destroyed.wait()  # as a watch sees the end of its storage
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    server.handler.non_api_mux.handle("/watch", serve_watch)
 
     async def fail() -> None:
         await failing.wait()
@@ -231,6 +179,12 @@ async def test_a_failed_pre_shutdown_hook_ends_the_server_without_draining() -> 
 
     async def close() -> None:
         closed.append("closed")
+        destroyed.set()
+
+    async def read_watch(address: tuple[str, int]) -> None:
+        async with connected(address) as client:
+            assert (await client.get("/watch")).text == "{}\n"
+        ended.set()
 
     server.add_pre_shutdown_hook("fails", fail)
     server.config.add_cleanup(close)
@@ -240,12 +194,15 @@ async def test_a_failed_pre_shutdown_hook_ends_the_server_without_draining() -> 
         assert server.config.secure_serving is not None
         address = server.config.secure_serving.host_port()
         caller = tasks.create_task(_cut(address))
+        tasks.create_task(read_watch(address))
         await blocked.wait()
+        await watching.wait()
         stop.set()
         failing.set()
         with pytest.raises(HookError, match=r'^PreShutdownHook "fails" failed: not now$'):
             await run
         await caller
+        await ended.wait()
     signals = server.lifecycle_signals
     assert signals.pre_shutdown_hooks_stopped.is_set()
     assert not signals.not_accepting_new_request.is_set()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import re
+import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,15 +13,18 @@ import pytest
 from genericapiserver.aio import Signal, SystemClock
 from genericapiserver.hooks import (
     HookError,
+    PostStartHook,
     PostStartHookContext,
     PostStartHookEntry,
+    PostStartHookError,
     PreShutdownHookEntry,
+    PreShutdownHookError,
     run_post_start_hook,
     run_pre_shutdown_hooks,
 )
 from genericapiserver.loopback import LoopbackClientConfig
 from genericapiserver.server import GenericAPIServer
-from tests.server.servers import new_config, new_server
+from tests.server.servers import new_config, new_server, record
 from tests.support.asgi_client import ASGIClient
 
 
@@ -302,8 +307,119 @@ async def test_work_of_a_hook_that_fails_ends_the_server_too() -> None:
 
     server.add_post_start_hook("starts work", hook)
     async with asyncio.timeout(10):
-        with pytest.raises(LookupError, match="lost"):
+        with pytest.raises(PostStartHookError, match=r'^work of PostStartHook "starts work" failed: lost$') as caught:
             await server.prepare_run().run(shutdown_trigger=asyncio.Event().wait)
+    assert isinstance(caught.value.__cause__, LookupError)
+
+
+async def fails(server: GenericAPIServer) -> str:
+    """What *server* ends with; it does so by itself, at once, and has run no part of an orderly end."""
+    async with asyncio.timeout(10):
+        with pytest.raises(PostStartHookError) as caught:
+            await server.prepare_run().run(shutdown_trigger=asyncio.Event().wait)
+    assert not server.lifecycle_signals.shutdown_initiated.is_set()
+    return str(caught.value)
+
+
+async def test_hooks_that_fail_together_are_all_named() -> None:
+    server = new_server()
+    together = asyncio.Barrier(2)
+
+    def failing(text: str) -> PostStartHook:
+        async def fail(context: PostStartHookContext) -> None:
+            await together.wait()
+            raise ValueError(text)
+
+        return fail
+
+    server.add_post_start_hook("one", failing("first"))
+    server.add_post_start_hook("two", failing("second"))
+    message = await fails(server)
+    assert 'PostStartHook "one" failed: first' in message
+    assert 'PostStartHook "two" failed: second' in message
+
+
+async def test_a_failure_without_words_is_told_by_its_kind() -> None:
+    server = new_server()
+
+    async def fail(context: PostStartHookContext) -> None:
+        raise TimeoutError
+
+    server.add_post_start_hook("waits", fail)
+    assert await fails(server) == 'PostStartHook "waits" failed: TimeoutError'
+
+
+@pytest.mark.parametrize("spawned", [False, True], ids=["the hook", "its work"])
+async def test_a_hook_that_is_cancelled_from_within_is_no_silent_end(spawned: bool) -> None:
+    server = new_server()
+
+    async def wait_for_what_is_cancelled() -> None:
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.cancel)
+        await future
+
+    async def hook(context: PostStartHookContext) -> None:
+        if spawned:
+            context.spawn(wait_for_what_is_cancelled())
+        else:
+            await wait_for_what_is_cancelled()
+
+    server.add_post_start_hook("waits", hook)
+    what = "work of PostStartHook" if spawned else "PostStartHook"
+    assert await fails(server) == f'{what} "waits" failed: it was cancelled'
+
+
+async def test_work_that_fails_while_it_is_ended_does_not_disturb_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    server = new_server()
+    fired = record(server.lifecycle_signals)
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise LookupError("clumsy")
+
+    async def hook(context: PostStartHookContext) -> None:
+        context.spawn(work())
+
+    server.add_post_start_hook("clumsy", hook)
+    async with serving(server):
+        await server.wait_until_ready()
+        await asyncio.sleep(0)
+    assert "in_flight_requests_drained" in fired
+    assert 'failed while it was ended: work of PostStartHook "clumsy" failed: clumsy' in caplog.text
+
+
+async def test_work_that_never_began_is_closed() -> None:
+    server = new_server()
+
+    async def work() -> None:
+        raise AssertionError("it is too late")
+
+    async def hook(context: PostStartHookContext) -> None:
+        context.stopped.on_set(lambda: context.spawn(work()))  # cancelled before its first step
+
+    server.add_post_start_hook("late", hook)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # RuntimeWarning: coroutine was never awaited
+        async with serving(server):
+            await server.wait_until_ready()
+        gc.collect()
+
+
+async def test_a_pre_shutdown_hook_that_is_none_is_no_hook() -> None:
+    server = new_server()
+    server.add_pre_shutdown_hook("none", None)
+    server.add_pre_shutdown_hook("none", None)
+    assert server.pre_shutdown_hooks == {}
+
+
+async def test_a_pre_shutdown_hook_that_is_cancelled_from_within_has_failed() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(PreShutdownHookError, match=r'^PreShutdownHook "a" failed: it was cancelled$'):
+        await run_pre_shutdown_hooks({"a": PreShutdownHookEntry(cancelled)})
 
 
 async def test_pre_shutdown_hooks_call_the_api_until_they_end() -> None:

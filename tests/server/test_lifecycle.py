@@ -1,18 +1,30 @@
-"""The order of the end, as drawn in lifecycle.py, against servers that really end."""
+"""The order of the end, as drawn in lifecycle.py and docs/lifecycle.md, against servers that really end."""
 
 import asyncio
 import itertools
+import logging
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
 from genericapiserver.aio import Signal
-from genericapiserver.lifecycle import SHUTDOWN_ORDER, LifecycleSignals
+from genericapiserver.lifecycle import (
+    DEFAULT_ORDER,
+    DRAWING,
+    RETRY_AFTER_ORDER,
+    SHUTDOWN_ORDER,
+    LifecycleSignals,
+)
 from genericapiserver.server import GenericAPIServer
-from tests.server.servers import new_server, record, serving_info
+from tests.server.servers import connected, new_server, record, serving_info
 
-NAMES = [field.name for field in attrs.fields(LifecycleSignals)]
+ROOT = Path(__file__).parents[2]
+NAMES = [field.name for field in attrs.fields(LifecycleSignals) if field.name != "fired"]
 
 ENDING = {
     "shutdown_initiated",
@@ -24,8 +36,8 @@ ENDING = {
 }
 
 
-def assert_in_order(fired: list[str]) -> None:
-    for earlier, later in SHUTDOWN_ORDER:
+def assert_in_order(fired: list[str], *, retry_after: bool) -> None:
+    for earlier, later in RETRY_AFTER_ORDER if retry_after else DEFAULT_ORDER:
         assert fired.index(earlier) < fired.index(later), f"{later} fired before {earlier}: {fired}"
 
 
@@ -59,6 +71,72 @@ def test_the_order_is_about_the_signals_of_the_end() -> None:
     assert set(NAMES) >= ENDING
 
 
+# ---- the drawing
+
+_CAMEL_CASE = re.compile(r"\b[A-Z]\w*[a-z][A-Z]\w*")
+
+
+def drawn(*, retry_after: bool) -> list[str]:
+    """The signals of one mode in the order in which the drawing has them, from top to bottom."""
+    shared, _, modes = DRAWING.partition("by default:\n")
+    default, _, retrying = modes.partition("with --shutdown-send-retry-after:\n")
+    return _CAMEL_CASE.findall(shared + (retrying if retry_after else default))
+
+
+def test_the_drawing_has_every_signal_and_nothing_else() -> None:
+    names = {signal.name for signal in LifecycleSignals().all()}
+    assert len(names) == len(NAMES)
+    for retry_after in (False, True):
+        assert set(drawn(retry_after=retry_after)) == names
+
+
+def test_the_documentation_shows_the_same_drawing() -> None:
+    assert f"```text\n{DRAWING}```\n" in (ROOT / "docs" / "lifecycle.md").read_text("utf-8")
+
+
+def _soon(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(0.02, call)
+
+
+@pytest.mark.parametrize("retry_after", [False, True], ids=["default", "retry after"])
+async def test_a_server_lives_as_it_is_drawn(retry_after: bool, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    server = new_server(
+        secure_serving=serving_info(),
+        shutdown_delay_duration=0.03,
+        shutdown_watch_termination_grace_period=5.0,
+        shutdown_send_retry_after=retry_after,
+    )
+    signals = server.lifecycle_signals
+    finish = Signal("finish")
+
+    async def request() -> None:
+        with server.non_long_running_requests:
+            await finish.wait()
+
+    async def hook() -> None:
+        await signals.after_shutdown_delay_duration.wait()
+        await asyncio.sleep(0.01)
+
+    server.add_pre_shutdown_hook("longer than the delay", hook)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks, server.prepare_run().serving() as address:
+        async with connected(address) as client:
+            assert (await client.get("/readyz")).status_code == 200
+        tasks.create_task(request())
+        await asyncio.sleep(0)
+        ended = signals.not_accepting_new_request if retry_after else signals.http_server_stopped_listening
+        ended.on_set(partial(_soon, finish.set))
+    names = [name for name, _ in signals.fired]
+    times = dict(signals.fired)
+    assert names == drawn(retry_after=retry_after)
+    assert list(times.values()) == sorted(times.values())
+    assert times["AfterShutdownDelayDuration"] - times["ShutdownInitiated"] >= 0.03
+    assert times["PreShutdownHooksStopped"] - times["AfterShutdownDelayDuration"] >= 0.01
+    assert times["InFlightRequestsDrained"] - times["NotAcceptingNewRequest"] >= 0.02
+    logged = re.findall(r'\[graceful-termination\] shutdown event name="(\w+)" after=\d+\.\d{3}s', caplog.text)
+    assert logged == names[names.index("ShutdownInitiated") :]
+
+
 @pytest.mark.parametrize("secure", [False, True], ids=["without a port", "with a port"])
 @pytest.mark.parametrize("hook_takes_longer", [False, True], ids=["delay is longer", "hook is longer"])
 @pytest.mark.parametrize(
@@ -88,7 +166,7 @@ async def test_a_server_ends_in_the_order_of_the_drawing(
 
     server.add_pre_shutdown_hook("hook", hook)
     fired = [name for name in await run(server) if name in ENDING]
-    assert_in_order(fired)
+    assert_in_order(fired, retry_after=server.shutdown_send_retry_after)
     assert sorted(fired) == sorted(ENDING)
     assert fired[0] == "shutdown_initiated"
 

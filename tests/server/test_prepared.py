@@ -1,14 +1,10 @@
-"""Starting to serve: what is told to systemd, and what becomes of a start that fails."""
+"""Starting to serve, and what becomes of a start that fails."""
 
 import asyncio
-import os
-import socket
-from pathlib import Path
 
 import pytest
 
 from genericapiserver.aio import Signal
-from genericapiserver.prepared import notify_systemd
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from tests.server.servers import connected, new_config, new_server, serving_info
@@ -92,40 +88,3 @@ async def test_cancelling_ends_the_server_at_once() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
     assert server.http_server_stopping.is_set()
-
-
-# ---- systemd
-
-
-@pytest.fixture
-def notified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
-    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    receiver.bind(str(tmp_path / "notify"))
-    receiver.setblocking(False)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    return receiver
-
-
-async def test_systemd_is_told_once_that_the_server_is_ready(notified: socket.socket) -> None:
-    with notified:
-        async with asyncio.timeout(10), new_server().prepare_run().serving():
-            assert notified.recv(100) == b"READY=1\n"
-            assert "NOTIFY_SOCKET" not in os.environ
-            notify_systemd()
-            with pytest.raises(BlockingIOError):
-                notified.recv(100)
-
-
-def test_an_abstract_socket_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = f"genericapiserver-test-{os.getpid()}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(f"\0{name}")
-        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-        notify_systemd()
-        assert receiver.recv(100) == b"READY=1\n"
-
-
-def test_a_socket_that_nobody_reads_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    notify_systemd()
-    assert "NOTIFY_SOCKET" not in os.environ

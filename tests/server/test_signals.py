@@ -15,31 +15,34 @@ from genericapiserver.signals import request_shutdown, setup_signal_handler
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-import asyncio, sys, time
+import asyncio, sys, threading, time
 from genericapiserver.signals import request_shutdown, setup_signal_handler
 
-async def main():
-    assert not request_shutdown(), "nobody listens yet"
-    wait = setup_signal_handler()
-    try:
-        setup_signal_handler()
-    except RuntimeError:
-        print("once", flush=True)
+async def main(wait):
     await wait()
     print("stopping", flush=True)
     {then}
 
-asyncio.run(main())
+assert not request_shutdown(), "nobody listens yet"
+wait = setup_signal_handler()
+try:
+    setup_signal_handler()
+except RuntimeError:
+    print("once", flush=True)
+{before}
+asyncio.run(main(wait))
 assert not request_shutdown(), "nobody listens any more"
 print("stopped", flush=True)
+{after}
 """
 
 
-async def start(then: str = "pass") -> Process:
+async def start(then: str = "pass", *, before: str = "", after: str = "") -> Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        PROGRAM.format(then=then),
+        PROGRAM.format(then=then, before=before, after=after),
+        stdin=PIPE,
         stdout=PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -72,6 +75,47 @@ async def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals)
         assert await end(process) == ("", 1)
 
 
+BLOCK = "print('blocked', flush=True); exec('while True: time.sleep(60)')"
+"""Keeps the main thread, and so the loop, from everything."""
+
+
+async def blocked(process: Process) -> Process:
+    while await line(process) != "blocked":
+        pass
+    return process
+
+
+async def test_the_second_signal_ends_at_any_moment() -> None:
+    lock = "print('blocked', flush=True); lock = threading.Lock(); lock.acquire(); lock.acquire()"
+    for process in await asyncio.gather(
+        start(before=BLOCK),  # before there is a loop, and both signals find nobody who waits
+        start(f"asyncio.get_running_loop().call_soon(lambda: exec({BLOCK!r})); await asyncio.Event().wait()"),
+        start(lock),  # waiting for another thread
+        start(after=BLOCK),  # after the loop has ended: the interpreter may take its time to end
+    ):
+        process.send_signal(signal.SIGTERM)
+        await blocked(process)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        assert (await end(process))[1] == 1
+
+
+async def test_a_signal_that_comes_before_the_loop_is_remembered() -> None:
+    process = await start(before="print('starting', flush=True); sys.stdin.readline()")
+    assert await line(process) == "starting"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdin is not None
+    process.stdin.write(b"go on\n")
+    assert await line(process) == "stopping"
+    assert await end(process) == ("stopped", 0)
+
+
+async def test_sighup_is_left_to_the_system() -> None:
+    process = await start()
+    process.send_signal(signal.SIGHUP)
+    assert await end(process) == ("", -signal.SIGHUP)
+
+
 async def test_a_request_to_shut_down_counts_as_a_signal() -> None:
     process = await start("assert request_shutdown(); await asyncio.Event().wait()")
     process.send_signal(signal.SIGINT)
@@ -80,13 +124,17 @@ async def test_a_request_to_shut_down_counts_as_a_signal() -> None:
 
 
 async def test_a_request_to_shut_down_wakes_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "_requests", [])
+    monkeypatch.setattr(signals, "_installed", [])
+    handlers = {number: signal.getsignal(number) for number in signals.SHUTDOWN_SIGNALS}
     assert not request_shutdown()
     wait = setup_signal_handler()
     try:
+        waiting = [asyncio.ensure_future(wait()) for _ in range(2)]
+        await asyncio.sleep(0)
         assert await asyncio.to_thread(request_shutdown), "any thread may ask"
         async with asyncio.timeout(10):
+            await asyncio.gather(*waiting)
             await wait()
     finally:
-        for number in signals.SHUTDOWN_SIGNALS:
-            asyncio.get_running_loop().remove_signal_handler(number)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

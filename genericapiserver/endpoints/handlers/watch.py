@@ -10,9 +10,7 @@ stream, and the loop below sees nothing but a stream at its end.
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
-from weakref import WeakKeyDictionary
 
-from genericapiserver.aio import Signal
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.asgi import Receive, asks_for_websocket
@@ -77,10 +75,8 @@ class WatchServer:
     ) -> APIResponse:
         loop = asyncio.get_running_loop()
         timer = loop.call_later(max(0.0, timeout), stream.close)
-        shutdown = request.context.shutdown
-        ending = None if shutdown is None else _watches_ended_by(shutdown)
-        if ending is not None:
-            ending.add(stream)
+        if (shutdown := request.context.shutdown) is not None:
+            shutdown.on_set(stream.close)
         disconnect = loop.create_task(_close_on_disconnect(request.receive, stream))
         sent = 0
         showable = True
@@ -112,8 +108,6 @@ class WatchServer:
         finally:
             timer.cancel()
             disconnect.cancel()
-            if ending is not None:
-                ending.discard(stream)
         await sender.end()
         return APIResponse(request.context.response_status or 200, streamed=True, size=sent)
 
@@ -180,31 +174,3 @@ async def _close_on_disconnect(receive: Receive, stream: WatchStream[Any]) -> No
     while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass
     stream.close()
-
-
-_ENDED_BY: WeakKeyDictionary[Signal, set[WatchStream[Any]]] = WeakKeyDictionary()
-
-
-def _watches_ended_by(signal: Signal) -> set[WatchStream[Any]]:
-    """The streams to close when *signal* fires; there is one callback a signal, however many watches come and go."""
-    streams = _ENDED_BY.get(signal)
-    if streams is None:
-        streams = _ENDED_BY[signal] = set()
-        ended = streams
-
-        def close_all() -> None:
-            for stream in tuple(ended):
-                stream.close()
-
-        signal.on_set(close_all)
-    elif signal.is_set():
-        # Opened after the signal: nobody will call for these any more.
-        return _Ended()
-    return streams
-
-
-class _Ended(set[WatchStream[Any]]):
-    """Closes what is added to it."""
-
-    def add(self, stream: WatchStream[Any]) -> None:
-        stream.close()
