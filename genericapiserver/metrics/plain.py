@@ -31,6 +31,11 @@ class PlainCounter(Counter):
     def reset(self) -> None:
         self._count = 0
 
+    @property
+    def value(self) -> float:
+        """What has been counted."""
+        return self._count
+
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("_total", {}, self._count),)
 
