@@ -21,6 +21,7 @@ from genericapiserver.config import Config, ConfigError
 from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
 from genericapiserver.options.texts import reason
+from genericapiserver.registry.generic.metrics import ObserveComparison, comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
@@ -214,7 +215,9 @@ class StorageOptions:
         config.add_cleanup(engine.aclose)
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
-        config.rest_options_getter = StorageFactory(self, engine, storage, uncached, config.object_counts, metrics)
+        config.rest_options_getter = StorageFactory(
+            self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
+        )
         config.object_count_period = self.count_metric_poll_period
         if not self.skip_health_endpoints:
             health = StorageCheck(engine, self.healthcheck_timeout, config.clock)
@@ -283,6 +286,7 @@ class StorageFactory:
         uncached: frozenset[GroupResource],
         counts: ObjectCounts,
         metrics: StorageMetrics,
+        observe_comparison: ObserveComparison,
     ) -> None:
         self._options = options
         self._engine = engine
@@ -290,6 +294,7 @@ class StorageFactory:
         self._uncached = uncached
         self._counts = counts
         self._metrics = metrics
+        self._observe_comparison = observe_comparison
         self._versions = {version.group: version for version in options.storage_versions}
 
     def get_rest_options(self, resource: GroupResource) -> RESTOptions:
@@ -317,6 +322,7 @@ class StorageFactory:
             enable_garbage_collection=self._options.enable_garbage_collection,
             delete_collection_workers=self._options.delete_collection_workers,
             storage_version=version,
+            observe_comparison=self._observe_comparison,
         )
 
     def _version_with(self, object_type: type[Any], version: GroupVersion) -> GroupVersion:
