@@ -37,6 +37,12 @@ class RequestMetrics:
             "verb, resource, subresource and scope",
             ("verb", "group", "version", "resource", "subresource", "scope"),
         )
+        self._post_timeout = registry.counter(
+            "apiserver_request_post_timeout_total",
+            "[ALPHA] Tracks the activity of the request handlers after the associated requests have been timed out by the "
+            "apiserver",
+            ("source", "status"),
+        )
 
     def dropped(self, context: RequestContext, scope: Scope) -> None:
         """A request was refused with 429 to protect the server."""
@@ -68,6 +74,10 @@ class RequestMetrics:
             API_SERVER_COMPONENT,
             str(code),
         ).inc()
+
+    def ended_after_timeout(self, *, failed: bool) -> None:
+        """A handler that was cut off has ended, by itself or with an exception of its own."""
+        self._post_timeout.labels("timeout-handler", "panic" if failed else "ok").inc()
 
     def aborted(self, context: RequestContext, scope: Scope) -> None:
         """A response was broken off after it had begun."""

@@ -68,9 +68,13 @@ def with_timeout(
         expiry = _Expiry(task)
         timer = task.get_loop().call_at(deadline, expiry)
         cancelling = task.cancelling()
+        failed = False
         try:
             await handler(scope, receive, send)
             return
+        except Exception:
+            failed = True
+            raise
         except asyncio.CancelledError:
             # Cancelled by somebody else, perhaps as well: that is not for us to swallow.
             if not expiry.expired or task.cancelling() > cancelling + 1:
@@ -79,6 +83,8 @@ def with_timeout(
             timer.cancel()
             if expiry.expired:
                 task.uncancel()
+                if metrics is not None:
+                    metrics.ended_after_timeout(failed=failed)
         if metrics is not None:
             metrics.terminated(context, scope, 504)
         if context.response_status:

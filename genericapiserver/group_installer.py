@@ -21,7 +21,7 @@ from genericapiserver.endpoints.discovery.aggregated import AggregatedDiscoveryM
 from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager, group_handler
 from genericapiserver.endpoints.discovery.legacy import legacy_handler
 from genericapiserver.endpoints.installer import APIGroupVersion, InstalledVersion, InstallError
-from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics
+from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics, with_root_metrics
 from genericapiserver.endpoints.responses import ResponseWriter
 from genericapiserver.endpoints.route_description import describe_document_route
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
@@ -206,6 +206,10 @@ class GroupInstaller:
         return RouteMetrics(
             self._metrics, method="GET", registered_as="GET", group="", version="", resource="", subresource=name
         )
+
+    def with_root_metrics(self, path: str, handler: Handler) -> Handler:
+        """*handler* of the page *path*, counted among the requests."""
+        return with_root_metrics(path, handler, self._metrics)
 
     async def aclose(self) -> None:
         """Close every storage once. A failure is logged and does not keep the others from closing."""

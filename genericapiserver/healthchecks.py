@@ -13,6 +13,7 @@ from genericapiserver.healthz import (
     HealthMetrics,
     named_check,
 )
+from genericapiserver.healthz.handlers import Instrument, uninstrumented
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.mux import PathRecorderMux
 
@@ -46,13 +47,24 @@ class HealthChecks:
         self.livez.add(*checks, delay=self.livez_grace_period)
         self.readyz.add(*checks)
 
-    def install(self, mux: PathRecorderMux, *, metrics: MetricsRegistry, initiated: Signal, ready: Signal) -> None:
-        """Put the pages into *mux*. /readyz fails once *initiated* fires, and fires *ready* when it first passes."""
+    def install(
+        self,
+        mux: PathRecorderMux,
+        *,
+        metrics: MetricsRegistry,
+        initiated: Signal,
+        ready: Signal,
+        instrument: Instrument = uninstrumented,
+    ) -> None:
+        """Put the pages into *mux*. /readyz fails once *initiated* fires, and fires *ready* when it first passes.
+
+        *metrics* counts what the checks say, *instrument* who asks for the pages.
+        """
         observed = HealthMetrics(metrics)
-        self.healthz.install(mux, metrics=observed)
-        self.livez.install(mux, metrics=observed)
+        self.healthz.install(mux, metrics=observed, instrument=instrument)
+        self.livez.install(mux, metrics=observed, instrument=instrument)
         self.readyz.add(named_check("shutdown", _not(initiated)))
-        self.readyz.install(mux, metrics=observed, first_time_healthy=ready.set)
+        self.readyz.install(mux, metrics=observed, first_time_healthy=ready.set, instrument=instrument)
 
 
 def _not(initiated: Signal) -> Callable[[Scope], Awaitable[None]]:

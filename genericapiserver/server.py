@@ -216,6 +216,7 @@ class GenericAPIServer:
             metrics=self.config.sli_metrics,
             initiated=self.lifecycle_signals.shutdown_initiated,
             ready=self.lifecycle_signals.has_been_ready,
+            instrument=self.groups.with_root_metrics,
         )
 
     # ---- while it runs

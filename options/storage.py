@@ -21,12 +21,14 @@ from genericapiserver.config import Config, ConfigError
 from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
 from genericapiserver.options.texts import reason
+from genericapiserver.registry.generic.metrics import ObserveComparison, comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import StorageConfig, new_backend, open_engine
 from genericapiserver.storage.interface import StorageBackend
+from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
@@ -211,7 +213,11 @@ class StorageOptions:
         except EngineError as error:
             raise ConfigError(f"--storage-path: {reason(error)}") from error
         config.add_cleanup(engine.aclose)
-        config.rest_options_getter = StorageFactory(self, engine, storage, uncached, config.object_counts)
+        metrics = StorageMetrics(config.metrics)
+        EngineSize(config.metrics, engine.size_bytes, self.engine)
+        config.rest_options_getter = StorageFactory(
+            self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
+        )
         config.object_count_period = self.count_metric_poll_period
         if not self.skip_health_endpoints:
             health = StorageCheck(engine, self.healthcheck_timeout, config.clock)
@@ -279,12 +285,16 @@ class StorageFactory:
         storage: StorageConfig,
         uncached: frozenset[GroupResource],
         counts: ObjectCounts,
+        metrics: StorageMetrics,
+        observe_comparison: ObserveComparison,
     ) -> None:
         self._options = options
         self._engine = engine
         self._storage = storage
         self._uncached = uncached
         self._counts = counts
+        self._metrics = metrics
+        self._observe_comparison = observe_comparison
         self._versions = {version.group: version for version in options.storage_versions}
 
     def get_rest_options(self, resource: GroupResource) -> RESTOptions:
@@ -301,6 +311,7 @@ class StorageFactory:
                 resource_prefix=resource_prefix,
                 attributes=attributes,
                 watch_cache=False if resource in self._uncached else None,
+                metrics=self._metrics.resource(resource.group, resource.resource),
             )
             self._counts.add(resource, backend)
             return backend
@@ -311,6 +322,7 @@ class StorageFactory:
             enable_garbage_collection=self._options.enable_garbage_collection,
             delete_collection_workers=self._options.delete_collection_workers,
             storage_version=version,
+            observe_comparison=self._observe_comparison,
         )
 
     def _version_with(self, object_type: type[Any], version: GroupVersion) -> GroupVersion:

@@ -8,16 +8,18 @@ whatever route it came through. Plain discovery is not measured, nor is a reques
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 from prometheus_client import Counter, Gauge, Histogram
 
-from genericapiserver.asgi import parse_query
+from genericapiserver.asgi import Handler, Message, Receive, Scope, Send, header_value, parse_query
+from genericapiserver.authentication.user import API_SERVER_USER
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.metrics import MetricsRegistry
-from genericapiserver.request.reporting import dry_run_label
+from genericapiserver.request import RequestContext, request_context
+from genericapiserver.request.reporting import dry_run_label, field_validation_label
 
 COMPONENT: Final = "apiserver"
 
@@ -51,6 +53,8 @@ KNOWN_VERBS: Final = frozenset(
         "WATCHLIST",
     ]
 )
+ROOT_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_NOT_OURS: Final = ("mutating-webhook", "validating-webhook", "apf-queue-wait")
 _MAX_REMEMBERED: Final = 64
 
 
@@ -72,13 +76,32 @@ class EndpointMetrics:
             full,
             buckets=DURATION_BUCKETS,
         )
-        self.sli_durations: Histogram = registry.histogram(
+        self.sli_durations = registry.histogram(
             "apiserver_request_sli_duration_seconds",
             "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait "
             "times) in seconds for each verb, group, version, resource, subresource, scope and component.",
             ROUTE_LABELS,
             buckets=SLI_BUCKETS,
         )
+        registry.histogram_twin(
+            "apiserver_request_slo_duration_seconds",
+            "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait "
+            "times) in seconds for each verb, group, version, resource, subresource, scope and component.",
+            self.sli_durations,
+            deprecated="1.27.0",
+        )
+        self.self_requests = registry.counter(
+            "apiserver_selfrequest_total",
+            "[ALPHA] Counter of apiserver self-requests broken out for each verb, API resource and subresource.",
+            ("verb", "group", "resource", "subresource"),
+        )
+        self.field_validation_durations = registry.histogram(
+            "field_validation_request_duration_seconds",
+            "[ALPHA] Response latency distribution in seconds for each field validation value",
+            ("field_validation",),
+            buckets=SLI_BUCKETS,
+        )
+        self.field_validations: set[str] = set()
         self.response_sizes: Histogram = registry.histogram(
             "apiserver_response_sizes",
             "[STABLE] Response size distribution in bytes for each group, version, verb, resource, subresource, scope "
@@ -133,6 +156,7 @@ class _Children:
     sli_duration: Histogram | None
     response_size: Histogram | None
     requests: dict[int, Counter] = attrs.field(factory=dict)
+    self_requests: Counter | None = None
 
 
 class RouteMetrics:
@@ -163,6 +187,7 @@ class RouteMetrics:
         self._measures_size = registered_as in ("GET", "LIST")
         self.long_running_route = registered_as == "CONNECT"
         self._children: dict[tuple[str, str], _Children] = {}
+        self._long_running: dict[str, Gauge] = {}
         self._connects = subresource in CONNECT_SUBRESOURCES
         self._scope = scope
         self._deprecated = (
@@ -197,22 +222,40 @@ class RouteMetrics:
 
     def observe(self, request: APIRequest, status: int, size: int) -> None:
         """Count one answered request; *size* is that of its response's body."""
-        query = request.query
-        verb = self.verb(query, request.content_type)
+        self.count(request.context, request.query, request.content_type, status, size)
+
+    def count(self, context: RequestContext, query: bytes, content_type: bytes, status: int, size: int) -> None:
+        """The same for a request whose headers nobody has looked at."""
+        verb = self.verb(query, content_type)
         dry_run = dry_run_label(query)
         children = self._children.get((verb, dry_run)) or self._make(verb, dry_run)
         counter = children.requests.get(status)
         if counter is None:
             counter = children.requests[status] = self._metrics.requests.labels(*children.labels, str(status))
         counter.inc()
-        elapsed = time.monotonic() - request.context.received_monotonic
+        user = context.user
+        if user is not None and user.name == API_SERVER_USER:
+            self._count_self_request(children, verb)
+        elapsed = time.monotonic() - context.received_monotonic
         children.duration.observe(elapsed)
         if children.sli_duration is not None:
-            children.sli_duration.observe(elapsed)
+            latencies = context.latencies
+            children.sli_duration.observe(elapsed if latencies is None else elapsed - _waited_elsewhere(latencies))
         if children.response_size is not None:
             children.response_size.observe(size)
         if self._deprecated is not None:
             self._deprecated.set(1)
+        validation = field_validation_label(query)
+        if validation not in self._metrics.field_validations:
+            # As in the reference: there is a series for what was asked for, and nothing is observed in it.
+            self._metrics.field_validations.add(validation)
+            self._metrics.field_validation_durations.labels(validation)
+
+    def _count_self_request(self, children: _Children, verb: str) -> None:
+        if children.self_requests is None:
+            group, _, resource, subresource, _, _ = self._target
+            children.self_requests = self._metrics.self_requests.labels(verb, group, resource, subresource)
+        children.self_requests.inc()
 
     def _make(self, verb: str, dry_run: str) -> _Children:
         group, version, resource, subresource, scope, component = self._target
@@ -232,7 +275,55 @@ class RouteMetrics:
     def long_running(self, request: APIRequest) -> Gauge:
         """The gauge to hold up while a long-running request of this route is served."""
         verb = self.verb(request.query, request.content_type)
-        return self._metrics.long_running.labels(verb, *self._target)
+        gauge = self._long_running.get(verb)
+        if gauge is None:
+            gauge = self._long_running[verb] = self._metrics.long_running.labels(verb, *self._target)
+        return gauge
+
+
+def _waited_elsewhere(latencies: Mapping[str, float]) -> float:
+    """The seconds of a request that no promise about latency covers: webhooks, and the queue."""
+    return sum(latencies.get(part, 0.0) for part in _NOT_OURS)
+
+
+def with_root_metrics(path: str, handler: Handler, metrics: EndpointMetrics) -> Handler:
+    """Count the requests of *handler*, which serves the page *path* of no group: health pages (InstrumentHandlerFunc)."""
+    by_method: dict[str, RouteMetrics] = {}
+
+    def of(method: str) -> RouteMetrics:
+        method = method.upper()
+        if method not in ROOT_METHODS:
+            method = "OTHER"
+        route = by_method.get(method)
+        if route is None:
+            route = by_method[method] = RouteMetrics(
+                metrics,
+                method=method,
+                registered_as="GET",
+                group="",
+                version="",
+                resource="",
+                subresource=path,
+                component="",
+            )
+        return route
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+
+        async def send_and_measure(message: Message) -> None:
+            nonlocal size
+            size += len(message.get("body", b""))
+            await send(message)
+
+        await handler(scope, receive, send_and_measure)
+        context = request_context(scope)
+        content_type = header_value(scope, b"content-type") or ""
+        of(scope["method"]).count(
+            context, scope["query_string"], content_type.encode("latin-1"), context.response_status, size
+        )
+
+    return counted
 
 
 class BodySizeMetrics:

@@ -1,15 +1,18 @@
-"""One server's metrics. Names and labels are the reference's; prometheus-client keeps the values and writes the page.
+"""One server's metrics. Names and labels are the reference's; prometheus-client describes and collects them.
 
 Asking twice for one name gives the same metric, so that two servers may share a registry and two rooms a metric.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from genericapiserver.metrics.plain import PlainCounter, PlainGauge, PlainHistogram
+from genericapiserver.metrics.policy import MetricsPolicy
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -28,35 +31,73 @@ class ResettableCollector(Protocol):
 class MetricsRegistry:
     """Makes counters, gauges and histograms in a prometheus registry of its own.
 
-    Raises ValueError when a name is asked for as two kinds or with two sets of labels.
+    Raises ValueError when a name is asked for as two kinds or with two sets of labels. *deprecated* is the release since
+    when a metric should no longer be used (`1.27.0`); `policy` says what comes of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, policy: MetricsPolicy | None = None) -> None:
+        self.policy = policy or MetricsPolicy()
         self.collectors = CollectorRegistry(auto_describe=True)
         self._metrics: dict[str, MetricWrapperBase] = {}
         self._collectors: list[ResettableCollector] = []
+        self._deprecated: dict[str, str] = {}
+        self.describes_itself = False
+        """Whether the page also says how many metrics there are."""
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:
-        return self._get(Counter, name, labels) or self._keep(
-            name, Counter(name, help, labels, registry=self.collectors)
+    def counter(self, name: str, help: str, labels: Sequence[str] = (), *, deprecated: str = "") -> PlainCounter:
+        return self._get(PlainCounter, name, labels) or self._keep(
+            name, PlainCounter(name, help, labels, registry=self.collectors), deprecated
         )
 
-    def gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Gauge:
-        return self._get(Gauge, name, labels) or self._keep(name, Gauge(name, help, labels, registry=self.collectors))
-
-    def histogram(self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float]) -> Histogram:
-        return self._get(Histogram, name, labels) or self._keep(
-            name, Histogram(name, help, labels, registry=self.collectors, buckets=buckets)
+    def gauge(self, name: str, help: str, labels: Sequence[str] = (), *, deprecated: str = "") -> PlainGauge:
+        return self._get(PlainGauge, name, labels) or self._keep(
+            name, PlainGauge(name, help, labels, registry=self.collectors), deprecated
         )
+
+    def histogram(
+        self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float], deprecated: str = ""
+    ) -> PlainHistogram:
+        return self._get(PlainHistogram, name, labels) or self._keep(
+            name, PlainHistogram(name, help, labels, registry=self.collectors, buckets=buckets), deprecated
+        )
+
+    def histogram_twin(self, name: str, help: str, source: PlainHistogram, *, deprecated: str = "") -> None:
+        """Show what *source* has counted under a second *name*, too, which costs nothing until a page is written."""
+        if name not in self._deprecated:
+            self._deprecated[name] = deprecated
+            self.add_collector(_HistogramTwin(name, help, source))
+
+    def deprecate(self, name: str, since: str) -> None:
+        """Say that the family *name* of a collector is deprecated since the release *since*."""
+        self._deprecated[name] = since
 
     def add_collector(self, collector: ResettableCollector) -> None:
-        """Have the page show what *collector* keeps, for what changes too often for metrics with locks."""
+        """Have the page show what *collector* keeps, for what changes too often for metrics with labels."""
         self._collectors.append(collector)
         self.collectors.register(_as_collector(collector))
 
     def has(self, name: str) -> bool:
         """Whether a metric was made under exactly this name."""
         return name in self._metrics
+
+    def families(self) -> Iterator[Metric]:
+        """What a page shows, sorted by the names it is served under; a family's `name` is that name."""
+        named = []
+        for family in self.collectors.collect():
+            family.name = self._served_name(family)
+            named.append((family.name, family))
+        shown = self.policy.apply(named, self._deprecated, about=self.describes_itself)
+        for family in sorted(shown, key=lambda family: family.name):
+            if family.type == "counter" and not (self.has(family.name) or family.name.endswith("_total")):
+                family.name += "_total"
+            yield family
+
+    def _served_name(self, family: Metric) -> str:
+        """The name a counter was made with: prometheus-client cuts `_total` off and puts it on whether it was there."""
+        if family.type == "counter":
+            total = f"{family.name}_total"
+            return family.name if self.has(family.name) and not self.has(total) else total
+        return family.name
 
     def reset(self) -> None:
         """Start every series from zero again. Series stay, so that whoever observes may keep its labelled children."""
@@ -74,9 +115,34 @@ class MetricsRegistry:
             raise ValueError(f"metric {name!r} is registered already, as another kind or with other labels")
         return metric
 
-    def _keep(self, name: str, metric: M) -> M:
+    def _keep(self, name: str, metric: M, deprecated: str) -> M:
         self._metrics[name] = metric
+        if deprecated:
+            self._deprecated[name] = deprecated
         return metric
+
+
+class _HistogramTwin:
+    """A histogram under a second name."""
+
+    def __init__(self, name: str, help: str, source: PlainHistogram) -> None:
+        self._name = name
+        self._help = help
+        self._source = source
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._name, self._help)
+        original = next(iter(self._source.collect()))
+        for sample in original.samples:
+            suffix = sample.name.removeprefix(original.name)
+            family.add_sample(self._name + suffix, sample.labels, sample.value)
+        yield family
+
+    def reset(self) -> None:
+        """The original is reset."""
 
 
 def _as_collector(collector: ResettableCollector) -> Collector:

@@ -28,6 +28,7 @@ _VERBS: Final = frozenset(
         "WATCHLIST",
     }
 )
+_FIELD_VALIDATIONS: Final = frozenset({"", "Ignore", "Warn", "Strict"})
 _CONNECT_SUBRESOURCES: Final = frozenset({"log", "exec", "portforward", "attach", "proxy"})
 
 
@@ -91,6 +92,14 @@ def dry_run_label(query: bytes) -> str:
         return ""
     values = set(parse_query(query).get("dryRun", ()))
     return "All" if values == {"All"} else "invalid" if values else ""
+
+
+def field_validation_label(query: bytes) -> str:
+    """ "", `Ignore`, `Warn` or `Strict`, or `invalid` for any other value of `fieldValidation` and for several."""
+    if b"fieldValidation" not in query:
+        return ""
+    values = parse_query(query).get("fieldValidation", ())
+    return values[0] if len(values) == 1 and values[0] in _FIELD_VALIDATIONS else "invalid"
 
 
 def _asks_to_watch(values: QueryValues) -> bool:

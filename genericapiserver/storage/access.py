@@ -24,6 +24,7 @@ from genericapiserver.storage.errors import (
     StorageUnreachableError,
 )
 from genericapiserver.storage.keys import KeySpace
+from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.stored import ObjectForm, StoredObject
 from genericapiserver.storage.transformer import Transformer
 
@@ -55,8 +56,10 @@ class ObjectAccess(Generic[T]):
         form: ObjectForm[T],
         transformer: Transformer,
         max_object_bytes: int = MAX_OBJECT_BYTES,
+        metrics: ResourceMetrics | None = None,
     ) -> None:
         self.engine = engine
+        self.metrics = metrics if metrics is not None else ResourceMetrics.unregistered()
         self.keys = keys
         self.form = form
         self.transformer = transformer

@@ -93,6 +93,7 @@ class CacheWatch(WatchStreamBase[T]):
         backlog: Sequence[WatchEvent[T]] = (),
         bookmark: Callable[[], WatchEvent[T]] | None = None,
         on_close: Callable[["CacheWatch[T]"], None],
+        on_left_behind: Callable[[], None] = lambda: None,
     ) -> None:
         self.bucket = bucket
         self._predicate = predicate
@@ -104,6 +105,7 @@ class CacheWatch(WatchStreamBase[T]):
         self._bookmark = bookmark
         self._bookmark_due = False
         self._on_close = on_close
+        self._on_left_behind = on_left_behind
         self._ready: list[WatchEvent[T]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
@@ -154,6 +156,7 @@ class CacheWatch(WatchStreamBase[T]):
         while True:
             changes = self.bucket.take(self.position)
             if changes is None:
+                self._on_left_behind()
                 self.close()
                 return []
             if not changes:

@@ -72,6 +72,7 @@ class Cacher(Generic[T]):
             raise ValueError("the watch cache needs some history")
         self.store = store
         self._engine = store.engine
+        self._metrics = store.access.metrics
         self._keys = store.keys
         self._root = store.keys.resource_prefix
         self._history_window = history_window
@@ -120,6 +121,8 @@ class Cacher(Generic[T]):
             raise
         state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
         self._state = state
+        self._metrics.listed(fetched=len(objects), evaluated=len(objects), returned=len(objects))
+        self._metrics.cache_filled(revision, self._max_events)
         early, self._early = self._early, []
         self._hear([event for event in early if event.rev > revision])
         return state
@@ -168,6 +171,8 @@ class Cacher(Generic[T]):
             if event is not None and self._buckets:
                 self._file(event, state.start_rev)
         state.forget(now)
+        if news:
+            self._metrics.cached(len(news), news[-1].rev)
 
     def _file(self, event: CacheEvent[T], forgotten: int) -> None:
         """Put *event* in the buckets of its key and of every prefix of it that is watched."""
@@ -222,7 +227,10 @@ class Cacher(Generic[T]):
     async def _fresh(self, revision: int) -> None:
         """Wait until *revision* is known. Raises TooLargeResourceVersionError when that takes too long."""
         if revision <= self._engine.current_rev():
+            if revision:
+                self._metrics.waited(0.0)
             return
+        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._freshness_timeout):
                 await self._engine.reached(revision)
@@ -230,6 +238,8 @@ class Cacher(Generic[T]):
             raise too_large(revision, self._engine.current_rev(), retry_after_seconds=1) from error
         except EngineError as error:
             raise self.store.access.translated(error, self._root) from error
+        finally:
+            self._metrics.waited(asyncio.get_running_loop().time() - begun)
 
     async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
         """See StorageBackend. A limit with resource version "0" is ignored, as the reference's cache does."""
@@ -248,9 +258,12 @@ class Cacher(Generic[T]):
         current = self._engine.current_rev()
         if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
             return await self.store.get_list(key, options)
+        if not options.resource_version and not predicate.continue_token:
+            self._metrics.read_consistently()
         if not options.recursive:
             stored = state.by_key.get(key)
             found = [stored] if stored is not None and predicate.matches(stored) else []
+            self._metrics.listed_from_cache(fetched=int(stored is not None), returned=len(found))
             return StoredList(found, current)
         limit = predicate.limit
         if options.resource_version == "0" and not predicate.continue_token:
@@ -264,7 +277,9 @@ class Cacher(Generic[T]):
             low, high = state.bounds(key, start)
             items, total = state.items[low : min(high, low + wanted) if wanted else high], high - low
         page: PageMaker[T] = PageMaker(self._keys, full, revision, predicate, limit)
-        return page.cut(items, total) if predicate.empty else await page.select(items)
+        made = page.cut(items, total) if predicate.empty else await page.select(items)
+        self._metrics.listed_from_cache(fetched=len(items), returned=len(made.items))
+        return made
 
     # ---- watching
 
@@ -298,6 +313,7 @@ class Cacher(Generic[T]):
             after = self._engine.current_rev()
             if backlog and backlog[-1].type is EventType.ERROR:
                 return FailedWatchStream(backlog)
+        self._metrics.watch_began(len(initial) if with_state else len(backlog))
         return self._open(key, options, after, initial, backlog)
 
     def _objects(self, state: CacheState[T], key: str, options: ListOptions) -> Sequence[StoredObject[T]]:
@@ -327,7 +343,9 @@ class Cacher(Generic[T]):
             backlog=backlog,
             bookmark=self._bookmark if wants_bookmarks else None,
             on_close=self._closed_watch,
+            on_left_behind=self._metrics.watch_left_behind,
         )
+
         bucket.watches.add(watch)
         if wants_bookmarks:
             self._bookmarks.add(watch, options.timeout)

@@ -188,6 +188,9 @@ class StorageEngine(Protocol):
     def floor_rev(self) -> int:
         """The oldest revision that can be read: `compact_rev()`, or where history began if that is higher."""
 
+    def size_bytes(self) -> int:
+        """How much room the present values take, or the files on disk. Quick: asked for each page of metrics."""
+
     async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
         """The newest value, or that at *rev*. Raises CompactedError, FutureRevisionError."""
 

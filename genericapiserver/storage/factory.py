@@ -11,6 +11,8 @@ from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
 from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.memory import MemoryEngine
+from genericapiserver.storage.metrics import ResourceMetrics
+from genericapiserver.storage.observed_engine import ObservedEngine
 from genericapiserver.storage.retention import DEFAULT_INTERVAL, DEFAULT_MAX_EVENTS, Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.store import Store
@@ -83,19 +85,25 @@ def new_backend(
     attributes: Callable[[Any], ObjectAttributes] = metadata_attributes,
     transformer: Transformer | None = None,
     watch_cache: bool | None = None,
+    metrics: ResourceMetrics | None = None,
 ) -> StorageBackend[Any]:
     """The backend of one resource: a store on *engine*, with a watch cache in front unless that is turned off.
 
     It opens nothing by itself and ends with the engine. Raises ValueError for a resource prefix that could reach
-    other resources.
+    other resources. With *metrics* everything it does is counted.
     """
+    form = object_form(codec, object_type, attributes)
+    if metrics is not None:
+        engine = ObservedEngine(engine, metrics)
+        form = attrs.evolve(form, decode_failed=metrics.decode_failed)
     store = Store(
         engine,
-        form=object_form(codec, object_type, attributes),
+        form=form,
         resource_prefix=resource_prefix,
         prefix=config.prefix,
         transformer=transformer,
         max_object_bytes=config.max_object_bytes,
+        metrics=metrics,
     )
     cached = config.watch_cache if watch_cache is None else watch_cache
     return Cacher(store, history_window=config.history_window) if cached else store

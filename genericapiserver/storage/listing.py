@@ -4,7 +4,9 @@ Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GetList).
 """
 
 import asyncio
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+import attrs
 
 from genericapiserver.storage.access import ObjectAccess
 from genericapiserver.storage.api_errors import continue_too_old, list_too_old, too_large
@@ -30,8 +32,25 @@ YIELD_EVERY = 2_000
 """After so many objects other tasks get a turn."""
 
 
+@attrs.define(eq=False)
+class _Reading(Generic[T]):
+    """How far a list has come; counted however it ends."""
+
+    items: list[StoredObject[T]] = attrs.field(factory=list)
+    fetched: int = 0
+    evaluated: int = 0
+
+
 async def get_list(access: ObjectAccess[T], key: str, options: ListOptions) -> StoredList[T]:
     """See StorageBackend.get_list; *key* is prepared."""
+    reading: _Reading[T] = _Reading()
+    try:
+        return await _read_list(access, key, options, reading)
+    finally:
+        access.metrics.listed(fetched=reading.fetched, evaluated=reading.evaluated, returned=len(reading.items))
+
+
+async def _read_list(access: ObjectAccess[T], key: str, options: ListOptions, reading: _Reading[T]) -> StoredList[T]:
     keys, predicate = access.keys, options.predicate
     prefix = keys.full(key)
     plan = plan_list(prefix, options)
@@ -41,7 +60,7 @@ async def get_list(access: ObjectAccess[T], key: str, options: ListOptions) -> S
     end = prefix_end(engine_prefix) if options.recursive else engine_prefix + b"\x00"
     page = limit = max(predicate.limit, 0)
     revision = plan.revision
-    items: list[StoredObject[T]] = []
+    items = reading.items
     while True:
         try:
             result = await access.engine.range(engine_start, end, limit=page, rev=revision)
@@ -57,7 +76,9 @@ async def get_list(access: ObjectAccess[T], key: str, options: ListOptions) -> S
         if more and not result.kvs:
             raise StorageError("no results were found, but etcd indicated there were more values remaining")
         revision = revision or result.rev
+        reading.fetched += len(result.kvs)
         taken = await _take(access, result, predicate, limit, items)
+        reading.evaluated += taken
         more = more or taken < len(result.kvs)
         if not more or not limit or len(items) >= limit:
             break

@@ -53,6 +53,7 @@ class MemoryEngine:
             raise ValueError("revisions start at 1")
         self._log = EventLog(first)
         self._compact_rev = 0
+        self._value_bytes = 0
         self._current: dict[bytes, KeyValue] = {}
         self._keys: list[bytes] = []
         # What every key was, newest last, back to the floor; and the keys that have such a history, deleted ones too.
@@ -73,6 +74,9 @@ class MemoryEngine:
 
     def floor_rev(self) -> int:
         return self._log.floor_rev
+
+    def size_bytes(self) -> int:
+        return self._value_bytes
 
     async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
         current_rev = self._readable(rev)
@@ -188,6 +192,7 @@ class MemoryEngine:
         return log.current_rev
 
     def _remember(self, event: EngineEvent) -> None:
+        self._value_bytes += len(event.value or b"") - len(event.prev_value or b"")
         versions = self._versions.get(event.key)
         if versions is None:
             self._versions[event.key] = [event]

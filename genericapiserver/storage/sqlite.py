@@ -9,6 +9,7 @@ With `synchronous` FULL a write that was acknowledged survives a crash of the pr
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -138,6 +139,13 @@ class SQLiteEngine:
         return self._log.floor_rev
 
     # ---- reading
+
+    def size_bytes(self) -> int:
+        size = 0
+        for file in (self._path, self._path.with_name(self._path.name + "-wal")):
+            with contextlib.suppress(OSError):  # the second comes and goes
+                size += file.stat().st_size
+        return size
 
     async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
         self._readable(rev)

@@ -30,6 +30,7 @@ from genericapiserver.storage.interface import (
     WatchStream,
 )
 from genericapiserver.storage.keys import KeySpace
+from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.selection import EVERYTHING
 from genericapiserver.storage.store_watch import EngineWatchStream, FailedWatchStream, bookmark
 from genericapiserver.storage.stored import ObjectForm, StoredList, StoredObject, WatchEvent
@@ -43,7 +44,7 @@ class Store(Generic[T]):
     """A StorageBackend straight on *engine*, for objects under *resource_prefix* (`/flunders`).
 
     *form* says how objects are written and selected, *prefix* is where in the engine this whole store lives. Objects
-    of more than *max_object_bytes* stored bytes are refused with ObjectTooLargeError.
+    of more than *max_object_bytes* stored bytes are refused with ObjectTooLargeError. *metrics* counts lists and events.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Store(Generic[T]):
         prefix: str = "/registry",
         transformer: Transformer | None = None,
         max_object_bytes: int = MAX_OBJECT_BYTES,
+        metrics: ResourceMetrics | None = None,
     ) -> None:
         self.access = ObjectAccess(
             engine,
@@ -62,6 +64,7 @@ class Store(Generic[T]):
             form=form,
             transformer=transformer or IdentityTransformer(),
             max_object_bytes=max_object_bytes,
+            metrics=metrics,
         )
         self.engine = engine
         self.keys = self.access.keys

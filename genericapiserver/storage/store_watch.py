@@ -69,6 +69,7 @@ class EngineWatchStream(WatchStreamBase[T]):
                 break
             except EngineError as error:
                 return self._fail(error)
+            self._access.metrics.received(len(batch.events))
             if not batch.events:
                 if self._progress_notify:
                     return [bookmark(self._access.form, batch.rev)]

@@ -51,6 +51,8 @@ class ObjectForm(Generic[T]):
     """An empty instance (for bookmarks, and for the zero object of a missing key)."""
     attributes: Callable[[T], ObjectAttributes]
     copy: Callable[[T], T]
+    decode_failed: Callable[[], None] | None = None
+    """Told of each try to read bytes that cannot be read."""
 
 
 def metadata_attributes(obj: Any) -> ObjectAttributes:
@@ -109,6 +111,8 @@ class StoredObject(Generic[T]):
                 shared = self._form.codec.decode(self.value)
                 cast("Any", shared).metadata.resource_version = str(self.revision)
             except Exception as error:
+                if self._form.decode_failed is not None:
+                    self._form.decode_failed()
                 raise CorruptObjectError(
                     self.key, self.revision, f"object not decodable revision={self.revision}: {error}"
                 ) from error

@@ -209,7 +209,7 @@ async def test_plain_http_on_the_tls_port_is_told_so(serve: Serve) -> None:
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
         )
         writer.close()
-        assert running.server.metrics.tls_handshake_errors._value.get() == 1
+        assert running.server.metrics.tls_handshake_errors.value == 1
 
 
 async def test_garbage_instead_of_a_handshake_closes_the_connection(serve: Serve) -> None:

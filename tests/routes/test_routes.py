@@ -189,6 +189,23 @@ class TestMetrics:
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
         assert 'b_total{a="x",z="q\\"\\\\\\n"} 0\n' in (await ASGIClient(mux).get("/metrics")).text
 
+    async def test_a_reset_does_not_change_when_the_process_began(self) -> None:
+        mux = PathRecorderMux("test")
+        install_slis(mux, self.registry(), resettable=True)
+        before = (await ASGIClient(mux).get("/metrics/slis")).text.splitlines()
+        await ASGIClient(mux).request("DELETE", "/metrics/slis")
+        after = (await ASGIClient(mux).get("/metrics/slis")).text.splitlines()
+        [began] = [line for line in before if line.startswith("process_start_time_seconds ")]
+        assert began in after
+
+    async def test_protobuf_for_those_who_prefer_it(self) -> None:
+        mux = PathRecorderMux("test")
+        install_metrics(mux, self.registry())
+        accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+        response = await ASGIClient(mux).get("/metrics", accept=accept)
+        assert response.headers["content-type"].startswith("application/vnd.google.protobuf; ")
+        assert b"authentication_attempts" in response.body
+
 
 class TestFlags:
     def mux(self, applied: list[int]) -> PathRecorderMux:

@@ -39,6 +39,7 @@ from genericapiserver.request import CONTEXT_KEY, RequestContext, RequestInfoFac
 from genericapiserver.storage.factory import StorageConfig, new_backend
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.memory import MemoryEngine
+from genericapiserver.storage.metrics import StorageMetrics
 from tests.support.asgi_client import ASGIClient
 
 GROUP = "demo.example.com"
@@ -239,6 +240,7 @@ class DemoServer:
         self.codec = CodecFactory(self.scheme)
         self.engine = MemoryEngine()
         self.registry = MetricsRegistry()
+        self._storage_metrics = StorageMetrics(self.registry)
         self._watch_cache = watch_cache
         self.gadgets = store_for(
             self,
@@ -320,6 +322,7 @@ class DemoServer:
                 object_type=object_type,
                 resource_prefix=resource_prefix,
                 attributes=attributes,
+                metrics=self._storage_metrics.resource(resource.group, resource.resource),
             )
 
         return RESTOptions(

@@ -11,6 +11,7 @@ import attrs
 
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
+from genericapiserver.registry.generic.metrics import ObserveComparison
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.strategy import RESTStrategy
 from genericapiserver.storage.interface import StorageBackend
@@ -38,6 +39,7 @@ class RESTOptions:
     enable_garbage_collection: bool = True
     delete_collection_workers: int = 1
     storage_version: GroupVersion | None = None
+    observe_comparison: ObserveComparison | None = None
 
 
 class RESTOptionsGetter(Protocol):
@@ -79,6 +81,7 @@ def store_for(
         "enable_garbage_collection": options.enable_garbage_collection,
         "delete_collection_workers": options.delete_collection_workers,
         "storage_version": options.storage_version,
+        "observe_comparison": options.observe_comparison,
         **further,
     }
     return store_type(

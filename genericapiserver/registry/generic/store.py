@@ -31,6 +31,7 @@ from genericapiserver.registry.before_delete import Grace, before_delete
 from genericapiserver.registry.generic import collection, create, delete, garbage_collection, update
 from genericapiserver.registry.generic.hooks import Hooks
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
+from genericapiserver.registry.generic.metrics import ObserveComparison
 from genericapiserver.registry.generic.storage_errors import (
     interpret_get_error,
     interpret_list_error,
@@ -116,6 +117,7 @@ class Store:
         short_names: Sequence[str] = (),
         categories: Sequence[str] = (),
         storage_version: GroupVersion | None = None,
+        observe_comparison: ObserveComparison | None = None,
         clock: Clock | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -138,6 +140,7 @@ class Store:
         self.short_names: Sequence[str] = tuple(short_names)
         self.categories: Sequence[str] = tuple(categories)
         self.storage_version = storage_version
+        self.observe_comparison = observe_comparison
         self.delete_returns_deleted_object = return_deleted_object
         self.backend = backend
         self.keys: KeyScheme = keys or _default_keys(qualified_resource, namespaced=self.namespace_scoped)

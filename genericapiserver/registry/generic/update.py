@@ -7,6 +7,7 @@ emptied             a terminating object whose last finalizer goes is deleted in
 """
 
 from contextlib import AbstractAsyncContextManager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from genericapiserver.apimachinery.errors import ConflictError, InvalidError, NotFoundError
@@ -100,7 +101,10 @@ class _Update:
 
     async def _make_ready(self, obj: Any, old: Any, existing: StoredObject[Any]) -> None:
         before_update(self.store.require_update_strategy(), self.context, obj, old)
-        ignore_managed_fields_timestamps(obj, old)
+        begun = perf_counter()
+        code_path = ignore_managed_fields_timestamps(obj, old)
+        if self.store.observe_comparison is not None:
+            self.store.observe_comparison(code_path, perf_counter() - begun)
         if self.validate_update is not None:
             await self.validate_update(obj, existing)
         if _is_emptied(obj, old):
