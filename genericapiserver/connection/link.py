@@ -14,6 +14,7 @@ from genericapiserver.connection.http1 import HTTP1Driver
 from genericapiserver.connection.http2 import HTTP2Driver
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
+from genericapiserver.logs import V5, kv
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
@@ -314,7 +315,7 @@ class TLSLink(Link):
 
     def _handshake_failed(self, reason: str) -> None:
         self.service.metrics.tls_handshake_errors.inc()
-        LOGGER.debug("http: TLS handshake error from %s: %s", self.client, reason)
+        LOGGER.log(V5, kv("http: TLS handshake error", remote=self.client, err=reason))
         self.closing = True
         self._linger()
 

@@ -5,7 +5,7 @@ The outermost filter says so once a request. Tasks and threads (`asyncio.to_thre
 
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 
 class ServedRequest(Protocol):
@@ -16,6 +16,9 @@ class ServedRequest(Protocol):
 
     def sum_latency(self, part: str, seconds: float) -> None:
         """Add *seconds* to what *part* of the request took."""
+
+    def add_log_pair(self, key: str, value: Any) -> None:
+        """Have the log line of the request say so."""
 
 
 SERVED: Final[ContextVar[ServedRequest | None]] = ContextVar("genericapiserver_served_request", default=None)

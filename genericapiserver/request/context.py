@@ -6,7 +6,7 @@ makes one RequestContext; inner filters fill it; handlers, admission and the reg
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -77,6 +77,8 @@ class RequestContext:
     """Called by the handler of a watch, if it is set, once what the watch begins with has been sent."""
     flow_control: "FlowControlled | None" = None
     """Where flow control has put the request, for the log."""
+    log_pairs: dict[str, Any] | None = None
+    """What else the log line of this request says."""
     filter_started: float = 0.0
     """When the filter whose latency is being measured was entered, on the performance counter."""
 
@@ -119,6 +121,12 @@ class RequestContext:
         if seconds >= _NOTABLE_LATENCY:
             latencies = self.latencies = self.latencies or {}
             latencies[part] = max(latencies.get(part, 0.0), seconds)
+
+    def add_log_pair(self, key: str, value: Any) -> None:
+        """Have the log line of this request, if there is one, say so."""
+        if self.log_pairs is None:
+            self.log_pairs = {}
+        self.log_pairs[key] = value
 
     @property
     def latency_of_others(self) -> float:

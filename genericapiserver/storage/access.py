@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from genericapiserver.logs import kv
 from genericapiserver.logs.served import spent
 from genericapiserver.storage.engine import (
     EngineError,
@@ -139,7 +140,7 @@ class ObjectAccess(Generic[T]):
             case TooLargeError():
                 return ObjectTooLargeError(key, error.size, error.limit)
             case EngineFaultError():
-                _log.error("storage of %s failed: %s", full, error)
+                _log.error(kv("Storage failed", key=full, err=error))
                 return StorageInternalError(error.problem)
             case _:
                 return StorageInternalError(str(error))
