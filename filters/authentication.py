@@ -17,6 +17,7 @@ from genericapiserver.authentication.metrics import AuthenticationMetrics
 from genericapiserver.authentication.request_header import RequestHeaderConfig
 from genericapiserver.authentication.user import ALL_UNAUTHENTICATED, ANONYMOUS
 from genericapiserver.filters.responses import SendStatusError, close_connection
+from genericapiserver.logs import kv
 from genericapiserver.request import RequestContext, request_context
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def with_authentication(
         context.add_latency("authentication", seconds)
         if response is None or failure is not None:
             if failure:
-                logger.warning("Unable to authenticate the request: %s", failure)
+                logger.warning(kv("Unable to authenticate the request", err=failure))
             if metrics is not None:
                 (metrics.failure if failure is None else metrics.error)(seconds)
             if observe_latency is not None:

@@ -3,10 +3,10 @@
 import logging
 from typing import Final
 
-from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
 from genericapiserver.audit import shortened_audit_id
 from genericapiserver.filters.metrics import RequestMetrics
+from genericapiserver.logs import kv
 from genericapiserver.request import RequestContext, request_context
 from genericapiserver.request.redact import without_secrets
 
@@ -31,19 +31,21 @@ def with_exception_recovery(handler: Handler, *, metrics: RequestMetrics | None 
             await handler(scope, receive, send)
         except AbortRequestError:
             context = request_context(scope)
-            logger.info("Timeout or abort while handling: %s", _describe(context))
+            logger.info(kv("Timeout or abort while handling", _describe(context)))
             if metrics is not None:
                 metrics.aborted(context, scope)
         except Exception:
             context = request_context(scope)
-            logger.exception("apiserver panic'd: %s", _describe(context))
+            logger.exception(kv("apiserver panic'd", _describe(context)))
             if not context.response_status:
                 await send_plain_error(send, 500, _MESSAGE)
 
     return exception_recovery
 
 
-def _describe(context: RequestContext) -> str:
-    # Quoted, because a client chooses both texts, and must not be able to write a line of its own.
-    audit_id = shortened_audit_id(context.audit_id)
-    return f"method={context.method} URI={quote(without_secrets(context.request_uri))} auditID={quote(audit_id)}"
+def _describe(context: RequestContext) -> dict[str, str]:
+    return {
+        "method": context.method,
+        "URI": without_secrets(context.request_uri),
+        "audit-ID": shortened_audit_id(context.audit_id),
+    }

@@ -27,8 +27,10 @@ from genericapiserver.authentication.user import ALL_UNAUTHENTICATED, ANONYMOUS
 from genericapiserver.authorization import AuthorizationAttributes, Authorizer, Decision
 from genericapiserver.authorization.forbidden import forbidden_error
 from genericapiserver.filters.responses import NOSNIFF, SendStatusError
+from genericapiserver.logs import kv
 from genericapiserver.request import RequestContext, request_context
 from genericapiserver.request.internal_error import send_internal_error
+from genericapiserver.request.redact import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +186,9 @@ def with_impersonation(
             attributes = reference.attributes(caller)
             result = await authorizer.authorize(attributes)
             if result.error is not None or result.decision is not Decision.ALLOW:
-                logger.debug("Forbidden: %s, reason: %s, error: %s", context.request_uri, result.reason, result.error)
+                logger.debug(
+                    kv("Forbidden", URI=without_secrets(context.request_uri), reason=result.reason, err=result.error)
+                )
                 context.response_headers.append(NOSNIFF)
                 await send_error(scope, send, forbidden_error(attributes, result.reason))
                 return False

@@ -5,7 +5,9 @@ from typing import Final
 
 from prometheus_client import Gauge, Histogram
 
+from genericapiserver.apimachinery.go import format_duration
 from genericapiserver.asgi import Scope
+from genericapiserver.logs.served import SERVED
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.request import RequestContext
 from genericapiserver.request.reporting import dry_run_label, reported_verb, request_scope
@@ -14,6 +16,8 @@ _REQUEST_LABELS: Final = ("verb", "group", "version", "resource", "subresource",
 _FILTER_BUCKETS: Final = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30)
 
 API_SERVER_COMPONENT: Final = "apiserver"
+SLOW_FILTER: Final = 0.1
+"""Seconds in one filter that the log line of a request is told of."""
 
 
 class RequestMetrics:
@@ -142,5 +146,7 @@ class FilterMetrics:
             if child is None:
                 child = self._durations.labels(name)
             child.observe(seconds)
+            if seconds > SLOW_FILTER and (request := SERVED.get()) is not None:
+                request.add_log_pair(f"fl_{name}", format_duration(seconds))
 
         return observe

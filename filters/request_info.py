@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.asgi import Handler, Message, Receive, Scope, Send
 from genericapiserver.audit import AUDIT_ID_HEADER, request_audit_id
+from genericapiserver.logs.served import SERVED
 from genericapiserver.request import CONTEXT_KEY, LongRunningCheck, RequestContext, RequestInfo, RequestInfoFactory
 from genericapiserver.request.internal_error import request_uri, send_internal_error
 from genericapiserver.request.request_info import RequestInfoError
@@ -55,10 +56,14 @@ def with_request_info(
             response_headers=[(AUDIT_ID_HEADER, audit_id)],
         )
         send_with_headers = (_websocket_send if websocket else _http_send)(context, send)
-        if problem is not None:
-            await send_internal_error(scope, send_with_headers, f"failed to create RequestInfo: {problem}")
-        else:
-            await handler(scope, receive, send_with_headers)
+        outer = SERVED.set(context)  # a request that this process makes of itself is served within another
+        try:
+            if problem is not None:
+                await send_internal_error(scope, send_with_headers, f"failed to create RequestInfo: {problem}")
+            else:
+                await handler(scope, receive, send_with_headers)
+        finally:
+            SERVED.reset(outer)
 
     return request_info
 

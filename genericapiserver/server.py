@@ -32,6 +32,7 @@ from genericapiserver.hooks import (
     check_post_start_hook,
     where_registered,
 )
+from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.prepared import PreparedAPIServer
 from genericapiserver.routes.flags import DebugFlags, verbosity_setter
 from genericapiserver.routes.flow_control import install_flow_control
@@ -323,8 +324,3 @@ class GenericAPIServer:
             self.groups.install_discovery()
         if self.delegation_target.unprotected_handler is None and config.enable_index:
             mux.not_found_handler = index_not_found(lambda: self.listed_paths)
-
-
-def set_verbosity(level: int) -> None:
-    """klog's verbosity for our loggers: 3 logs every request, 0 to 2 what operators need to know."""
-    logging.getLogger("genericapiserver").setLevel(logging.DEBUG if level >= 3 else logging.INFO)

@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeAlias
 from genericapiserver.asgi import Handler, Receive, Scope, Send, parse_query, send_plain_error, send_text
 from genericapiserver.healthz.checks import PING, HealthChecker
 from genericapiserver.healthz.metrics import HealthMetrics
+from genericapiserver.logs import V2, kv
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def _root(
             quoted = ",".join(f'"{item}"' for item in sorted(unused))
             lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}\n")
         if failed:
-            logger.info("%s check failed: %s\n%s", ",".join(failed), name, "".join(reasons))
+            logger.log(V2, kv("Health check failed", endpoint=name, checks=failed, reasons=reasons))
             await send_plain_error(send, 500, f"{''.join(lines)}{name} check failed")
             return
         if waiting is not None:

@@ -8,7 +8,6 @@ Source: the way cobra runs the reference's commands (server reference, section 1
 import asyncio
 import gc
 import logging
-import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
@@ -18,7 +17,10 @@ from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
 from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError, PostStartHookError
+from genericapiserver.logs import kv
+from genericapiserver.logs.setup import logging_as
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
+from genericapiserver.options.logs import LoggingOptions
 from genericapiserver.prepared import AuditBackendError, ShutdownTrigger
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
@@ -80,13 +82,14 @@ def run_command(
     *on_ready* is awaited once the server answers /readyz.
     """
     gc.set_threshold(START_GC_THRESHOLD)
-    flags = FlagSet(command)
+    flags, log = FlagSet(command), LoggingOptions()
+    log.add_flags(flags)
     options.add_flags(flags)
     try:
         flags.parse(arguments)
         wait_for_signal = setup_signal_handler()  # before anything is opened or takes time
         options.complete()
-        problems = options.validate()
+        problems = [*log.validate(), *options.validate()]
     except HelpRequested:
         sys.stdout.write(flags.usage())
         return 0
@@ -95,14 +98,21 @@ def run_command(
     if problems:
         report(flags, aggregate(problems), hint=True)
         return 1
-    set_up_logging()
-    try:
-        asyncio.run(_serve(options, on_ready, wait_for_signal))
-    except START_ERRORS as error:
-        logger.debug("the server failed", exc_info=True)
-        report(flags, str(error))
-        return HOOK_FAILED if isinstance(error, PostStartHookError) else 1
-    return 0
+    status = 1
+    with logging_as(log.config()):
+        try:
+            asyncio.run(_serve(options, on_ready, wait_for_signal))
+        except START_ERRORS as error:
+            logger.debug("the server failed", exc_info=True)
+            failure = str(error)
+            status = HOOK_FAILED if isinstance(error, PostStartHookError) else 1
+        except Exception as error:
+            logger.critical(kv("Uncaught exception"), exc_info=True)
+            failure = f"the server failed, the log says where: {type(error).__name__}: {error}"
+        else:
+            return 0
+    report(flags, failure)
+    return status
 
 
 async def _serve(options: ServerOptions, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger) -> None:
@@ -155,11 +165,3 @@ def tune_interpreter() -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_INTERVAL)
-
-
-def set_up_logging() -> None:
-    """Log to stderr; GENERICAPISERVER_LOG_LEVEL names another level than INFO."""
-    level = os.environ.get("GENERICAPISERVER_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpcore", "hpack", "watchfiles"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

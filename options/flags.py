@@ -82,12 +82,14 @@ class _Flag:
     target: object
     attribute: str
     help: str
+    shorthand: str = ""
 
     def set(self, text: str, *, again: bool) -> None:
         try:
             value = self.type.parse(text)
         except (ValueError, DurationError, csv.Error) as error:
-            raise FlagError(f'invalid argument {quote(text)} for "--{self.name}" flag: {error}') from error
+            name = f"-{self.shorthand}, --{self.name}" if self.shorthand else f"--{self.name}"
+            raise FlagError(f'invalid argument {quote(text)} for "{name}" flag: {error}') from error
         if self.type.appends and again:
             value = [*getattr(self.target, self.attribute), *value]
         setattr(self.target, self.attribute, value)
@@ -98,7 +100,8 @@ class _Flag:
 
     def usage(self, default: Any) -> tuple[str, str]:
         shown = "" if default in (None, "", [], False, 0, 0.0) else f" (default {self.type.show(default)})"
-        return f"      --{self.name} {self.type.name}".rstrip(), self.help + shown
+        short = f"  -{self.shorthand}, " if self.shorthand else "      "
+        return f"{short}--{self.name} {self.type.name}".rstrip(), self.help + shown
 
 
 class FlagSet:
@@ -110,16 +113,27 @@ class FlagSet:
         self._flags: dict[str, _Flag] = {}
         self._defaults: dict[str, Any] = {}
         self._aliases: dict[str, str] = {}
+        self._shorthands: dict[str, str] = {}
         self.given: set[str] = set()
         """The names of flags that were parsed, whatever their values."""
 
     def add(
-        self, name: str, type: FlagType, target: object, attribute: str, help: str, *, aliases: Iterable[str] = ()
+        self,
+        name: str,
+        type: FlagType,
+        target: object,
+        attribute: str,
+        help: str,
+        *,
+        aliases: Iterable[str] = (),
+        shorthand: str = "",
     ) -> None:
-        """Bind `--name` to `target.attribute`, whose present value is the default."""
+        """Bind `--name`, and `-x` with one letter as *shorthand*, to `target.attribute`, whose value is the default."""
         if name in self._flags:
             raise ValueError(f"flag redefined: {name}")
-        self._flags[name] = _Flag(name, type, target, attribute, help)
+        self._flags[name] = _Flag(name, type, target, attribute, help, shorthand)
+        if shorthand:
+            self._shorthands[shorthand] = name
         self._defaults[name] = getattr(target, attribute)
         self._aliases.update(dict.fromkeys(aliases, name))
 
@@ -149,10 +163,9 @@ class FlagSet:
             if not argument.startswith("-") or argument == "-":
                 continue
             if not argument.startswith("--"):
-                if argument[1] == "h":
-                    raise HelpRequested
-                raise FlagError(f"unknown shorthand flag: '{argument[1]}' in {argument}")
-            option, separator, text = argument[2:].partition("=")
+                option, separator, text = self._shorthand(argument)
+            else:
+                option, separator, text = argument[2:].partition("=")
             if not option or option.startswith("-"):
                 raise FlagError(f"bad flag syntax: {argument}")
             flag = self._flags.get(self._aliases.get(option, option))
@@ -168,6 +181,16 @@ class FlagSet:
                 else:
                     raise FlagError(f"flag needs an argument: --{option}")
             yield option, text
+
+    def _shorthand(self, argument: str) -> tuple[str, str, str]:
+        """What `-v2`, `-v=2` or `-v`, with its value to follow, is written out."""
+        name = self._shorthands.get(argument[1])
+        if name is None:
+            if argument[1] == "h":
+                raise HelpRequested
+            raise FlagError(f"unknown shorthand flag: '{argument[1]}' in {argument}")
+        text = argument[2:]
+        return name, "=" if text else "", text.removeprefix("=")
 
     def usage(self) -> str:
         """The help text: every flag, sorted by name, with its type, meaning and default."""

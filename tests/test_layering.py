@@ -17,9 +17,11 @@ SIBLINGS = ("filters", "healthz", "mux", "options", "routes")
 ROWS: dict[str, int] = {
     "aio": 0,
     "asgi": 0,
+    "logs": 0,
     "metrics": 0,
     "apimachinery": 1,
     "connection": 1,
+    "tracing": 1,
     "apis": 2,
     "cel": 2,
     "component": 2,

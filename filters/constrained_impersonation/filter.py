@@ -20,8 +20,10 @@ from genericapiserver.filters.impersonation import (
     is_impersonation_header,
 )
 from genericapiserver.filters.responses import NOSNIFF, SendStatusError
+from genericapiserver.logs import kv
 from genericapiserver.request import RequestContext, request_context
 from genericapiserver.request.internal_error import send_internal_error
+from genericapiserver.request.redact import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ def with_constrained_impersonation(
         try:
             user, constraint = await modes.authorize(Attempt(caller, wanted, authorization_attributes(context)))
         except ForbiddenError as error:
-            logger.debug("Forbidden: %s, error: %s", context.request_uri, error)
+            logger.debug(kv("Forbidden", URI=without_secrets(context.request_uri), err=error))
             context.response_headers.append(NOSNIFF)
             await send_error(scope, send, error)
             return False

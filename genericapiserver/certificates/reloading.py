@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from genericapiserver.aio.file_watch import LOOK_INTERVAL, file_changes
+from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ async def _reload(content: FileContent, problems: dict[str, str]) -> None:
     except (OSError, ValueError) as error:
         if problems.get(content.name) != str(error):
             problems[content.name] = str(error)
-            logger.error("%s is not loaded anew, the old content stays in use: %s", content.name, error)
+            logger.error(kv("Changed content is not loaded, the old stays in use", name=content.name, err=error))
         return
     problems.pop(content.name, None)
     if changed:
-        logger.info("Loaded new content of %s", content.name)
+        logger.info(kv("Loaded new content", name=content.name))

@@ -15,6 +15,7 @@ from genericapiserver.connection.http2 import HTTP2Driver
 from genericapiserver.connection.listener import ip_address
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
+from genericapiserver.logs import V5, kv
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
@@ -315,7 +316,7 @@ class TLSLink(Link):
 
     def _handshake_failed(self, reason: str) -> None:
         self.service.metrics.tls_handshake_errors.inc()
-        LOGGER.debug("http: TLS handshake error from %s: %s", self.client, reason)
+        LOGGER.log(V5, kv("http: TLS handshake error", remote=self.client, err=reason))
         self.closing = True
         self._linger()
 

@@ -4,12 +4,14 @@ Go: pkg/endpoints/handlers/response.go (asPartialObjectMetadata and -List).
 """
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.meta import ListMeta, PartialObjectMetadata, PartialObjectMetadataList, Status
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
 from genericapiserver.endpoints.representation import (
+    SERIALIZE,
     ChunkedList,
     encode_items,
     kind_of_version,
@@ -42,6 +44,7 @@ class PartialRepresentation:
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
             return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=result)
         self._check_shape(result)
+        begun = perf_counter()
         if isinstance(result, StoredList):
             body = await self._stored_list(result)
         elif self._of_list:
@@ -50,6 +53,7 @@ class PartialRepresentation:
             body = self._one(result)
         if self._media_type != "application/json" or self._pretty:
             body = self._scope.render(whole(body), self._media_type, self._pretty)
+        request.context.add_latency(SERIALIZE, perf_counter() - begun)
         return APIResponse(code, body, [(b"content-type", self.content_type)])
 
     def _check_shape(self, result: Any) -> None:

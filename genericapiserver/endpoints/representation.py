@@ -37,6 +37,10 @@ BLOCK: Final = 64
 YIELD_AFTER: Final = 0.002
 """Seconds of encoding after which the loop gets a turn; the clock is looked at after each BLOCK of objects."""
 
+SERIALIZE: Final = "serialize-response-object"
+TRANSFORM: Final = "transform-response-object"
+"""What the two parts of making a response are called where a slow request says what took its time."""
+
 _LIST_END: Final = b"]}\n"
 
 
@@ -125,15 +129,16 @@ class ObjectRepresentation:
 
     async def response(self, request: APIRequest, code: int, result: Any) -> APIResponse:
         body: Body
+        begun = time.perf_counter()
         if isinstance(result, StoredObject):
             body = self.stored(result)
         elif isinstance(result, StoredList):
             body = await self.stored_list(result)
         else:
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
-            if isinstance(result, Status):
-                return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=result)
-        return APIResponse(code, body, [(b"content-type", self.content_type)])
+        request.context.add_latency(SERIALIZE, time.perf_counter() - begun)
+        shown = result if isinstance(result, Status) else None
+        return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=shown)
 
     def stored(self, stored: StoredObject[Any]) -> bytes:
         """The whole encoding of one object. Only the compact form is kept with it; the others are for people."""

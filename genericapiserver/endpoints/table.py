@@ -7,6 +7,7 @@ pkg/endpoints/handlers/response.go.
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,7 +24,14 @@ from genericapiserver.apimachinery.meta import (
 )
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 from genericapiserver.endpoints.partial import PartialRepresentation
-from genericapiserver.endpoints.representation import ObjectRepresentation, kind_of_version, raw, whole_frame
+from genericapiserver.endpoints.representation import (
+    SERIALIZE,
+    TRANSFORM,
+    ObjectRepresentation,
+    kind_of_version,
+    raw,
+    whole_frame,
+)
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 
 if TYPE_CHECKING:
@@ -72,9 +80,21 @@ class TableRepresentation:
         if isinstance(result, StoredList) and len(result.items) > BLOCK_ROWS:
             encoded = await self._encode_in_blocks(request, result, options)
         else:
-            encoded = self._scope.codec.encode(self._convert(request, result, options), self._kind)
+            encoded = self._encoded(request, result, options)
+        begun = perf_counter()
         body = self._scope.render(encoded, self._media_type, self._pretty)
+        request.context.add_latency(SERIALIZE, perf_counter() - begun)
         return APIResponse(code, body, [(b"content-type", self.content_type)])
+
+    def _encoded(self, request: APIRequest, result: Any, options: TableOptions) -> bytes:
+        """*result* as a table in JSON; the request learns how long each of the two steps took."""
+        begun = perf_counter()
+        table = self._convert(request, result, options)
+        converted = perf_counter()
+        encoded = self._scope.codec.encode(table, self._kind)
+        request.context.sum_latency(TRANSFORM, converted - begun)
+        request.context.sum_latency(SERIALIZE, perf_counter() - converted)
+        return encoded
 
     async def _encode_in_blocks(self, request: APIRequest, stored: StoredList[Any], options: TableOptions) -> bytes:
         """A long list as a table, whose rows are made block by block so that other requests get their turn."""
@@ -86,7 +106,7 @@ class TableRepresentation:
                 stored.continue_token,
                 stored.remaining_item_count,
             )
-            encoded = self._scope.codec.encode(self._convert(request, block, options), self._kind).rstrip(b"\n")
+            encoded = self._encoded(request, block, options).rstrip(b"\n")
             # `,"rows":[` comes once, before the first row: a column cannot hold these bytes, whose quotes would be escaped.
             head, _, rows = encoded.partition(_ROWS)
             parts.append(rows[:-2] if parts else head + _ROWS + rows[:-2])

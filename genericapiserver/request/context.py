@@ -6,7 +6,7 @@ makes one RequestContext; inner filters fill it; handlers, admission and the reg
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -21,6 +21,7 @@ CONTEXT_KEY: Final = "genericapiserver.context"
 """The scope key under which the context travels."""
 
 _NOTABLE_LATENCY: Final = 0.001
+_OF_OTHERS: Final = ("mutating-webhook", "validating-webhook", "apf-queue-wait")
 
 
 class MissingRequestContextError(RuntimeError):
@@ -76,6 +77,8 @@ class RequestContext:
     """Called by the handler of a watch, if it is set, once what the watch begins with has been sent."""
     flow_control: "FlowControlled | None" = None
     """Where flow control has put the request, for the log."""
+    log_pairs: dict[str, Any] | None = None
+    """What else the log line of this request says."""
     filter_started: float = 0.0
     """When the filter whose latency is being measured was entered, on the performance counter."""
 
@@ -106,11 +109,30 @@ class RequestContext:
             latencies = self.latencies = self.latencies or {}
             latencies[part] = latencies.get(part, 0.0) + seconds
 
+    def sum_latency(self, part: str, seconds: float) -> None:
+        """The same for a *part* made of many small ones, each of which is worth noting."""
+        latencies = self.latencies
+        if latencies is None:
+            latencies = self.latencies = {}
+        latencies[part] = latencies.get(part, 0.0) + seconds
+
     def add_parallel_latency(self, part: str, seconds: float) -> None:
         """The same for a *part* done several times at once, of which the slowest counts."""
         if seconds >= _NOTABLE_LATENCY:
             latencies = self.latencies = self.latencies or {}
             latencies[part] = max(latencies.get(part, 0.0), seconds)
+
+    def add_log_pair(self, key: str, value: Any) -> None:
+        """Have the log line of this request, if there is one, say so."""
+        if self.log_pairs is None:
+            self.log_pairs = {}
+        self.log_pairs[key] = value
+
+    @property
+    def latency_of_others(self) -> float:
+        """Seconds that others took: webhooks, and the queue. What is promised to clients does not count them."""
+        latencies = self.latencies
+        return 0.0 if latencies is None else sum(latencies.get(part, 0.0) for part in _OF_OTHERS)
 
     def remaining(self, now: float) -> float | None:
         """Seconds until the deadline at loop time *now*, never negative; None without a deadline."""

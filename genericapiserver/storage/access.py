@@ -1,10 +1,13 @@
 """Between the store and its engine: keys, transformation and errors are translated here and nowhere else."""
 
 import logging
+from time import perf_counter
 from typing import Generic, TypeVar
 
 import attrs
 
+from genericapiserver.logs import kv
+from genericapiserver.logs.served import spent
 from genericapiserver.storage.engine import (
     EngineError,
     EngineFaultError,
@@ -87,10 +90,13 @@ class ObjectAccess(Generic[T]):
 
     async def read(self, key: str, *, unreadable: bool = False) -> ObjectState[T]:
         """The newest state."""
+        begun = perf_counter()
         try:
             result = await self.engine.get(self.keys.engine_key(key))
         except EngineError as error:
             raise self.translated(error, key) from error
+        finally:
+            self.took("get", begun)
         return self.state(key, result.kv, unreadable=unreadable)
 
     def encode(self, obj: T) -> bytes:
@@ -105,16 +111,26 @@ class ObjectAccess(Generic[T]):
             raise StorageInternalError(str(error)) from error
         if len(data) > self.max_object_bytes:
             raise ObjectTooLargeError(key, len(data), self.max_object_bytes)
+        begun = perf_counter()
         try:
             return await self.engine.put(engine_key, data, expect_rev=expect_rev, ttl=ttl)
         except EngineError as error:
             raise self.translated(error, key) from error
+        finally:
+            self.took("update" if expect_rev else "create", begun)
 
     async def remove(self, key: str, *, expect_rev: int) -> WriteResult:
+        begun = perf_counter()
         try:
             return await self.engine.delete(self.keys.engine_key(key), expect_rev=expect_rev)
         except EngineError as error:
             raise self.translated(error, key) from error
+        finally:
+            self.took("delete", begun)
+
+    def took(self, operation: str, begun: float) -> None:
+        """The engine was asked for *operation* (get, list, create, update, delete) from *begun* (performance counter) on."""
+        spent("etcd", begun)
 
     def translated(self, error: EngineError, key: str) -> StorageError:
         """What the registry is told. Paths of files stay in the log."""
@@ -127,7 +143,7 @@ class ObjectAccess(Generic[T]):
             case TooLargeError():
                 return ObjectTooLargeError(key, error.size, error.limit)
             case EngineFaultError():
-                _log.error("storage of %s failed: %s", full, error)
+                _log.error(kv("Storage failed", key=full, err=error))
                 return StorageInternalError(error.problem)
             case _:
                 return StorageInternalError(str(error))

@@ -4,6 +4,7 @@ Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GetList).
 """
 
 import asyncio
+from time import perf_counter
 from typing import Generic, TypeVar
 
 import attrs
@@ -62,6 +63,7 @@ async def _read_list(access: ObjectAccess[T], key: str, options: ListOptions, re
     revision = plan.revision
     items = reading.items
     while True:
+        begun = perf_counter()
         try:
             result = await access.engine.range(engine_start, end, limit=page, rev=revision)
         except FutureRevisionError as error:
@@ -70,6 +72,8 @@ async def _read_list(access: ObjectAccess[T], key: str, options: ListOptions, re
             raise (continue_too_old(start, prefix) if predicate.continue_token else list_too_old()) from error
         except EngineError as error:
             raise access.translated(error, key) from error
+        finally:
+            access.took("list", begun)
         if result.rev < plan.not_older_than:
             raise too_large(plan.not_older_than, result.rev, retry_after_seconds=0)
         more = len(result.kvs) < result.total

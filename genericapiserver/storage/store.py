@@ -8,6 +8,7 @@ Source: k8s.io/apiserver pkg/storage/etcd3/store.go.
 """
 
 import random
+from time import perf_counter
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from genericapiserver.apimachinery.watch import EventType
@@ -113,10 +114,13 @@ class Store(Generic[T]):
     ) -> StoredObject[T] | None:
         """See StorageBackend."""
         key = self.keys.prepare(key)
+        begun = perf_counter()
         try:
             result = await self.engine.get(self.keys.engine_key(key))
         except EngineError as error:
             raise self.access.translated(error, key) from error
+        finally:
+            self.access.took("get", begun)
         wanted = parse_requested_version(resource_version)
         if wanted > result.rev:
             raise too_large(wanted, result.rev, retry_after_seconds=0)

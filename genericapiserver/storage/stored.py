@@ -8,10 +8,12 @@ All of this happens on the event loop; a StoredObject is not for other threads.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
+from genericapiserver.logs.served import spent
 from genericapiserver.storage.errors import CorruptObjectError
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ class StoredObject(Generic[T]):
         """The object, decoded once. It must not be changed. Raises CorruptObjectError for unreadable bytes."""
         shared = self._shared
         if shared is None:
+            begun = perf_counter()
             try:
                 shared = self._form.codec.decode(self.value)
                 cast("Any", shared).metadata.resource_version = str(self.revision)
@@ -117,6 +120,7 @@ class StoredObject(Generic[T]):
                     self.key, self.revision, f"object not decodable revision={self.revision}: {error}"
                 ) from error
             self._shared = shared
+            spent("decode-response-object", begun)
         return shared
 
     def object(self) -> T:

@@ -82,7 +82,7 @@ async def test_failures_are_a_401_that_tells_nothing(function: Function, caplog:
 async def test_the_reason_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         await ASGIClient(filtered(fail)).get("/")
-    assert "Unable to authenticate the request: the token is from yesterday" in caplog.text
+    assert '"Unable to authenticate the request" err="the token is from yesterday"' in caplog.text
 
 
 def test_without_an_authenticator_there_is_no_filter() -> None:

@@ -50,7 +50,7 @@ class TestRecovery:
         assert response.text == "This request caused apiserver to panic. Look in the logs for details.\n"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "audit-id" in response.headers
-        assert f'URI="/x?y" auditID="{response.headers["audit-id"]}"' in caplog.text
+        assert f'URI="/x?y" audit-ID="{response.headers["audit-id"]}"' in caplog.text
         assert "KeyError: 'secret'" in caplog.text
 
     async def test_a_response_that_has_begun_is_left_without_an_end(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -59,7 +59,7 @@ class TestRecovery:
         assert [message.get("body") for message in sent] == [None, b"part"]
         assert sent[-1]["more_body"]
         assert "KeyError" in caplog.text
-        assert f'auditID="{"a" * 64}"' in caplog.text
+        assert f'audit-ID="{"a" * 64}"' in caplog.text
 
     async def test_an_abort_is_counted_and_says_nothing(self) -> None:
         registry = MetricsRegistry()

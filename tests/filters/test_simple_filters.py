@@ -350,7 +350,7 @@ class TestLogging:
         with caplog.at_level(logging.DEBUG):
             await ASGIClient(handler).get('/api/v1/pods?x="\n', audit_id="a" * 70, user_agent="kubectl")
         assert caplog.messages == [
-            'HTTP verb="LIST" URI="/api/v1/pods?x=\\"\\n" latency="250ms" userAgent="kubectl" '
+            '"HTTP" verb="LIST" URI="/api/v1/pods?x=\\"\\n" latency="250ms" userAgent="kubectl" '
             f'audit-ID="{"a" * 64}" srcIP="192.0.2.1:40000" resp=200'
         ]
 

@@ -1,5 +1,3 @@
-import logging
-
 import pytest
 
 from genericapiserver.asgi import Scope
@@ -14,6 +12,7 @@ from genericapiserver.healthz import (
     install_readyz_handler,
     named_check,
 )
+from genericapiserver.logs import V2
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.mux import PathRecorderMux
 from tests.support.asgi_client import ASGIClient, ClientResponse
@@ -78,9 +77,11 @@ async def test_nosniff_is_on_root_pages_and_on_failures_only() -> None:
 
 
 async def test_the_reason_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(V2):
         await get("/healthz", PING, BAD)
-    assert "bad check failed: healthz\n[-]bad failed: this will fail\n" in caplog.text
+    assert caplog.messages == [
+        '"Health check failed" endpoint="healthz" checks=["bad"] reasons=["[-]bad failed: this will fail\\n"]'
+    ]
 
 
 async def test_any_exception_is_a_failure_and_every_check_runs() -> None:

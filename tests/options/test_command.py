@@ -116,9 +116,10 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     for argument in ("-h", "--help"):
         assert run_command("server", Options(), ["--colour=blue", argument]) == 0
         output = capsys.readouterr()
-        assert output.out == (
-            'Usage:\n  server [flags]\n\nFlags:\n      --colour string   The colour. (default "red")\n'
-        )
+        assert output.out.startswith("Usage:\n  server [flags]\n\nFlags:\n")
+        shown = {line[2:37].strip(): line[38:].strip() for line in output.out.splitlines()[4:]}
+        assert shown["--colour string"] == 'The colour. (default "red")'
+        assert shown["-v, --v Level"] == "number for the log level verbosity"
         assert output.err == ""
 
 
@@ -141,12 +142,16 @@ def test_a_bad_command_line_ends_with_1(
     assert output.err == f"Error: {message} (see 'server --help')\n"
 
 
+LOG_LINE = re.compile(r"[IW]\d{4} \d\d:\d\d:\d\d\.\d{6} [ \d]{7} \w+\.py:\d+\] \"")
+
+
 def failed(options: Options, capsys: pytest.CaptureFixture[str], *, status: int = 1) -> str:
     """What a server says that fails after its flags were fine; it has given everything back."""
     assert run_command("server", options, []) == status
     output = capsys.readouterr()
     assert output.out == ""
-    (line,) = output.err.splitlines()
+    *log, line = output.err.splitlines()
+    assert all(LOG_LINE.match(each) for each in log)
     assert line.startswith("Error: ")
     assert not any(thread.name.startswith("sqlite") for thread in threading.enumerate())
     return line.removeprefix("Error: ")

@@ -5,8 +5,9 @@ import logging
 import pytest
 
 from genericapiserver.component import EffectiveVersion
+from genericapiserver.logs import V2, V4
+from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
-from genericapiserver.server import set_verbosity
 from tests.server.servers import new_config, new_server
 from tests.support.asgi_client import ASGIClient
 
@@ -61,9 +62,9 @@ async def test_the_log_can_be_made_more_talkative() -> None:
         client = ASGIClient(new_server())
         response = await client.request("PUT", "/debug/flags/v", body=b"4")
         assert response.text == "successfully set klog.logging.verbosity to 4\n"
-        assert logger.level == logging.DEBUG
+        assert logger.level == V4
         set_verbosity(2)
-        assert logger.level == logging.INFO
+        assert logger.level == V2
     finally:
         logger.setLevel(before)
 
