@@ -97,7 +97,7 @@ def run_command(
         return 1
     set_up_logging()
     try:
-        asyncio.run(_serve(options, on_ready, wait_for_signal))
+        asyncio.run(_serve(options, flags, on_ready, wait_for_signal))
     except START_ERRORS as error:
         logger.debug("the server failed", exc_info=True)
         report(flags, str(error))
@@ -105,10 +105,13 @@ def run_command(
     return 0
 
 
-async def _serve(options: ServerOptions, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger) -> None:
+async def _serve(
+    options: ServerOptions, flags: FlagSet, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger
+) -> None:
     server = await _made(options, wait_for_signal)
     if server is None:
         return
+    server.install_flagz(flags.shown_values)
     async with server.prepare_run().serving(), asyncio.TaskGroup() as tasks:
         ready = tasks.create_task(_when_ready(server, on_ready))
         await wait_for_signal()

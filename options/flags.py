@@ -26,6 +26,8 @@ from genericapiserver.apimachinery.go import (
     quote,
 )
 
+CLASSIFIED = "CLASSIFIED"
+
 
 class FlagError(ValueError):
     """A flag that does not exist, has no value, or has one it cannot take; the text is what the user reads."""
@@ -82,6 +84,7 @@ class _Flag:
     target: object
     attribute: str
     help: str
+    classified: bool = False
 
     def set(self, text: str, *, again: bool) -> None:
         try:
@@ -114,12 +117,20 @@ class FlagSet:
         """The names of flags that were parsed, whatever their values."""
 
     def add(
-        self, name: str, type: FlagType, target: object, attribute: str, help: str, *, aliases: Iterable[str] = ()
+        self,
+        name: str,
+        type: FlagType,
+        target: object,
+        attribute: str,
+        help: str,
+        *,
+        aliases: Iterable[str] = (),
+        classified: bool = False,
     ) -> None:
-        """Bind `--name` to `target.attribute`, whose present value is the default."""
+        """Bind `--name` to `target.attribute`, whose present value is the default. /flagz hides one that is *classified*."""
         if name in self._flags:
             raise ValueError(f"flag redefined: {name}")
-        self._flags[name] = _Flag(name, type, target, attribute, help)
+        self._flags[name] = _Flag(name, type, target, attribute, help, classified)
         self._defaults[name] = getattr(target, attribute)
         self._aliases.update(dict.fromkeys(aliases, name))
 
@@ -129,8 +140,12 @@ class FlagSet:
         return sorted(self._flags)
 
     def values(self) -> dict[str, str]:
-        """Every flag and its present value as text (what /flagz shows)."""
+        """Every flag and its present value as text."""
         return {name: flag.value() for name, flag in self._flags.items()}
+
+    def shown_values(self) -> dict[str, str]:
+        """The same for everybody's eyes (what /flagz shows): CLASSIFIED where the value is a secret."""
+        return {name: CLASSIFIED if flag.classified else flag.value() for name, flag in self._flags.items()}
 
     def parse(self, arguments: Sequence[str]) -> None:
         """Set what *arguments* say, in their order. Raises FlagError at the first that is wrong, HelpRequested at -h."""
