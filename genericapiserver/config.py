@@ -20,7 +20,6 @@ import attrs
 from genericapiserver.admission.chain import AdmissionChain
 from genericapiserver.aio import Clock, InFlightRequests, InFlightWatches, SystemClock
 from genericapiserver.apimachinery.equivalents import EquivalentResources
-from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_meta_to_scheme, add_to_group_version
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
@@ -160,6 +159,8 @@ class Config:
     enable_index: bool = True
     enable_discovery: bool = True
     enable_profiling: bool = True
+    debug_socket_path: str = ""
+    """A unix socket for profiles and log verbosity, without any check; none when empty."""
     enable_metrics: bool = True
 
     cors_allowed_origins: Sequence[str] = ()
@@ -292,7 +293,7 @@ class CompletedConfig:
     in_flight_limits: InFlightLimits
     watermarks: Watermarks
 
-    async def send_error(self, scope: Scope, send: Send, error: StatusError) -> None:
+    async def send_error(self, scope: Scope, send: Send, error: Exception) -> None:
         """Answer with the Status of *error*, in the representation that the request asks for."""
         await send_error(scope, send, error, self.config.serializer)
 

@@ -13,16 +13,21 @@ KUBE_FLOOR = Version(1, 32)
 
 API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
+COMPONENT_FLAGZ = "ComponentFlagz"
+COMPONENT_STATUSZ = "ComponentStatusz"
 CONSTRAINED_IMPERSONATION = "ConstrainedImpersonation"
 MUTATING_ADMISSION_POLICY = "MutatingAdmissionPolicy"
 SIZE_BASED_LIST_COST_ESTIMATE = "SizeBasedListCostEstimate"
 UNAUTHENTICATED_HTTP2_DOS_MITIGATION = "UnauthenticatedHTTP2DOSMitigation"
 
 _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
+_PAGE = FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA)
 
 SPECS: dict[str, list[FeatureSpec]] = {
     API_RESPONSE_COMPRESSION: [_ON],
     API_SERVER_IDENTITY: [_ON],
+    COMPONENT_FLAGZ: [_PAGE],
+    COMPONENT_STATUSZ: [_PAGE],
     CONSTRAINED_IMPERSONATION: [FeatureSpec(version=Version(1, 35), default=False, stage=Stage.ALPHA)],
     MUTATING_ADMISSION_POLICY: [
         FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA),

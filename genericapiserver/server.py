@@ -16,8 +16,10 @@ from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
+from genericapiserver.debugging import DebugSocket, install_profiling
 from genericapiserver.delegation import DelegationTarget
 from genericapiserver.endpoints.router import APIContainer
+from genericapiserver.features import COMPONENT_FLAGZ, COMPONENT_STATUSZ
 from genericapiserver.group_installer import GroupInstaller
 from genericapiserver.handler import APIServerHandler
 from genericapiserver.healthchecks import HealthChecks, hook_check
@@ -35,10 +37,12 @@ from genericapiserver.hooks import (
 from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.prepared import PreparedAPIServer
 from genericapiserver.routes.flags import DebugFlags, verbosity_setter
+from genericapiserver.routes.flagz import FlagReader, install_flagz
 from genericapiserver.routes.flow_control import install_flow_control
 from genericapiserver.routes.index import index_not_found, install_index
 from genericapiserver.routes.metrics import install_metrics, install_slis
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
+from genericapiserver.routes.statusz import StatuszRegistry, install_statusz
 from genericapiserver.routes.version import install_version
 
 if TYPE_CHECKING:
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ALLOWED_MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+STATUSZ_COMPONENT = "apiserver"
+"""The name under which the reference's generic server shows itself, whatever it is called."""
 READY_POLL = 0.005
 """Seconds between two looks at the checks of a server that is about to be ready."""
 INFORMERS_HOOK = "generic-apiserver-start-informers"
@@ -198,6 +204,11 @@ class GenericAPIServer:
         """Serve the group without a name under *prefix*, which must be one of the legacy prefixes (/api)."""
         self.groups.install_legacy(prefix, info)
 
+    def install_flagz(self, flags: FlagReader) -> None:
+        """Serve *flags*, which the program knows and the server does not, at /flagz if the gate ComponentFlagz is on."""
+        if self.config.feature_gate.enabled(COMPONENT_FLAGZ):
+            install_flagz(self.handler.non_api_mux, self.name, flags, send_error=self.completed.send_error)
+
     def prepare_run(self) -> PreparedAPIServer:
         """Install documents and health pages, of the delegates first; no check or hook can be added afterwards."""
         self.prepare_delegate()
@@ -219,11 +230,21 @@ class GenericAPIServer:
             ready=self.lifecycle_signals.has_been_ready,
             instrument=self.groups.with_root_metrics,
         )
+        if self.config.feature_gate.enabled(COMPONENT_STATUSZ):
+            install_statusz(
+                mux,
+                STATUSZ_COMPONENT,
+                StatuszRegistry(version=self.config.effective_version, listed_paths=self.listed_paths),
+                send_error=self.completed.send_error,
+            )
 
     # ---- while it runs
 
     async def start_serving(self, stack: contextlib.AsyncExitStack) -> "Serving | None":
         """Begin to accept connections; the *stack* ends it. None when there is no secure serving."""
+        if self.config.debug_socket_path:
+            # It ends last: a server that does not come to its end is one to look into.
+            await stack.enter_async_context(self._debug_socket(self.config.debug_socket_path).serving())
         secure = self.config.secure_serving
         if secure is None:
             return None
@@ -307,11 +328,17 @@ class GenericAPIServer:
         own = {check.name for check in self.config.healthz_checks}
         self.health_checks.add(*(check for check in self.delegation_target.healthz_checks if check.name not in own))
 
+    def _debug_socket(self, path: str) -> DebugSocket:
+        debug_socket = DebugSocket(path, stopping=self.http_server_stopping.wait)
+        DebugFlags().install(debug_socket.mux, "v", verbosity_setter(set_verbosity))
+        return debug_socket
+
     def _install_routes(self) -> None:
         config, mux = self.config, self.handler.non_api_mux
         if config.enable_index:
             install_index(mux, lambda: self.listed_paths)
         if config.enable_profiling:
+            install_profiling(mux, stopping=self.http_server_stopping.wait)
             DebugFlags().install(mux, "v", verbosity_setter(set_verbosity))
         if config.enable_metrics:
             install_metrics(mux, config.metrics, resettable=config.enable_profiling)

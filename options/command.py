@@ -101,7 +101,7 @@ def run_command(
     status = 1
     with logging_as(log.config()):
         try:
-            asyncio.run(_serve(options, on_ready, wait_for_signal))
+            asyncio.run(_serve(options, flags, on_ready, wait_for_signal))
         except START_ERRORS as error:
             logger.debug("the server failed", exc_info=True)
             failure = str(error)
@@ -115,10 +115,13 @@ def run_command(
     return status
 
 
-async def _serve(options: ServerOptions, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger) -> None:
+async def _serve(
+    options: ServerOptions, flags: FlagSet, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger
+) -> None:
     server = await _made(options, wait_for_signal)
     if server is None:
         return
+    server.install_flagz(flags.shown_values)
     async with server.prepare_run().serving(), asyncio.TaskGroup() as tasks:
         ready = tasks.create_task(_when_ready(server, on_ready))
         await wait_for_signal()

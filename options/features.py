@@ -3,7 +3,9 @@
 Source: pkg/server/options/{feature,coreapi,egress_selector,tracing}.go of k8s.io/apiserver.
 """
 
+import os
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -15,6 +17,9 @@ from genericapiserver.features import SIZE_BASED_LIST_COST_ESTIMATE
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.options.flags import BOOL, STRING, FlagSet
 from genericapiserver.options.remote import client_config, rest_client
+
+_LONGEST_SOCKET_PATH: Final = 107
+"""unix(7): 108 bytes with the zero at the end."""
 
 
 @attrs.define(kw_only=True)
@@ -33,13 +38,13 @@ class FeatureOptions:
                 "contention-profiling",
                 BOOL,
                 "contention_profiling",
-                "Accepted for compatibility; there are no Go locks.",
+                "Accepted for compatibility: there are no Go locks whose contention could be profiled.",
             ),
             (
                 "debug-socket-path",
                 STRING,
                 "debug_socket_path",
-                "Serve profiles on this unix socket, without any check.",
+                "Use an unprotected (no authn/authz) unix-domain socket for profiling with the given path.",
             ),
             (
                 "enable-priority-and-fairness",
@@ -52,9 +57,7 @@ class FeatureOptions:
             flags.add(name, kind, self, attribute, text)
 
     def validate(self) -> list[str]:
-        if self.debug_socket_path:
-            return ["--debug-socket-path is not available in this version: profile through /debug instead"]
-        return []
+        return _socket_problems(self.debug_socket_path)
 
     def apply_to(self, config: RecommendedConfig, *, follow: bool = True) -> None:
         """Fill *config*. *follow*: its informers watch a core API server that has the objects of flow control.
@@ -62,8 +65,18 @@ class FeatureOptions:
         Otherwise flow control starts with the objects that every server starts with. Raises ConfigError.
         """
         config.enable_profiling = self.enable_profiling
+        config.debug_socket_path = self.debug_socket_path
         if self.enable_priority_and_fairness:
             config.flow_control = _flow_control(config, follow)
+
+
+def _socket_problems(path: str) -> list[str]:
+    """What no restart could mend; a path that cannot be bound for another reason is logged when it is tried."""
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        return [
+            f"--debug-socket-path {path} is longer than {_LONGEST_SOCKET_PATH} bytes, which no unix socket can have"
+        ]
+    return []
 
 
 def _flow_control(config: RecommendedConfig, follow: bool) -> FlowControl:

@@ -26,6 +26,8 @@ from genericapiserver.apimachinery.go import (
     quote,
 )
 
+CLASSIFIED = "CLASSIFIED"
+
 
 class FlagError(ValueError):
     """A flag that does not exist, has no value, or has one it cannot take; the text is what the user reads."""
@@ -83,6 +85,7 @@ class _Flag:
     attribute: str
     help: str
     shorthand: str = ""
+    classified: bool = False
 
     def set(self, text: str, *, again: bool) -> None:
         try:
@@ -127,11 +130,15 @@ class FlagSet:
         *,
         aliases: Iterable[str] = (),
         shorthand: str = "",
+        classified: bool = False,
     ) -> None:
-        """Bind `--name`, and `-x` with one letter as *shorthand*, to `target.attribute`, whose value is the default."""
+        """Bind `--name`, and `-x` with one letter as *shorthand*, to `target.attribute`, whose value is the default.
+
+        /flagz hides the value of one that is *classified*.
+        """
         if name in self._flags:
             raise ValueError(f"flag redefined: {name}")
-        self._flags[name] = _Flag(name, type, target, attribute, help, shorthand)
+        self._flags[name] = _Flag(name, type, target, attribute, help, shorthand, classified)
         if shorthand:
             self._shorthands[shorthand] = name
         self._defaults[name] = getattr(target, attribute)
@@ -143,8 +150,12 @@ class FlagSet:
         return sorted(self._flags)
 
     def values(self) -> dict[str, str]:
-        """Every flag and its present value as text (what /flagz shows)."""
+        """Every flag and its present value as text."""
         return {name: flag.value() for name, flag in self._flags.items()}
+
+    def shown_values(self) -> dict[str, str]:
+        """The same for everybody's eyes (what /flagz shows): CLASSIFIED where the value is a secret."""
+        return {name: CLASSIFIED if flag.classified else flag.value() for name, flag in self._flags.items()}
 
     def parse(self, arguments: Sequence[str]) -> None:
         """Set what *arguments* say, in their order. Raises FlagError at the first that is wrong, HelpRequested at -h."""

@@ -39,7 +39,9 @@ ROWS: dict[str, int] = {
     "admission": 7,
     "flowcontrol": 7,
     "endpoints": 8,
+    "debugging": 9,
     "filters": 9,
+    "inspector": 9,
     "routes": 9,
     "": 10,  # the root modules: the server itself
     "options": 11,

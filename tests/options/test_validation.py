@@ -279,9 +279,11 @@ def test_configuration_files_must_exist(options: Callable[..., Any], flag: str, 
     assert options(config_file=str(there)).validate() == [f"--{flag} {NOT_YET}"]
 
 
-def test_the_debug_socket_is_refused() -> None:
-    (problem,) = FeatureOptions(debug_socket_path="/run/debug").validate()
-    assert problem.startswith("--debug-socket-path is not available in this version")
+def test_a_debug_socket_must_have_a_path_that_sockets_can_have() -> None:
+    assert FeatureOptions(debug_socket_path="/run/debug").validate() == []
+    long = "/run/" + "x" * 103
+    (problem,) = FeatureOptions(debug_socket_path=long).validate()
+    assert problem == f"--debug-socket-path {long} is longer than 107 bytes, which no unix socket can have"
 
 
 @pytest.mark.parametrize(
