@@ -182,6 +182,7 @@ async def test_tls_settings_by_the_names_of_go(
         assert list(serving.cipher_suites) == [
             "ECDHE-RSA-AES128-GCM-SHA256",
             "ECDHE-RSA-CHACHA20-POLY1305",
+            "TLS_AES_128_GCM_SHA256",
             "AES128-SHA",
         ]
         assert serving.http2_max_streams_per_connection == 7
