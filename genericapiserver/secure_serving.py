@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -35,6 +36,7 @@ from genericapiserver.certificates import (
 )
 from genericapiserver.certificates.metrics import DynamicCertificateMetrics
 from genericapiserver.certificates.reloading import REFRESH_INTERVAL
+from genericapiserver.certificates.report import page, report
 from genericapiserver.certificates.serving import all_providers
 from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, TLSContexts
 from genericapiserver.connection.listener import SocketListener, as_listener, joined
@@ -158,6 +160,10 @@ class SecureServingInfo:
     def content_providers(self) -> list[CertKeyContentProvider | CAContentProvider]:
         """Every certificate and bundle in use, those inside of SNI pairs and unions, in the order of their strength."""
         return list(all_providers(self.cert, self.sni_certs, self.client_ca))
+
+    def describe_certificates(self) -> str:
+        """A page for people: what is in use, until when, and which source holds something that cannot be used."""
+        return page(report(self.content_providers(), self.tls_state, dt.datetime.now(dt.UTC)))
 
     @contextlib.asynccontextmanager
     async def _kept_current(self, serving: Serving) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ name, self-signed generation, writing pairs to files, verification of client cer
 
 from genericapiserver.certificates.bundles import CAContentProvider, DynamicCAContent, StaticCAContent, UnionCAContent
 from genericapiserver.certificates.changes import LoadState
+from genericapiserver.certificates.description import human_detail
 from genericapiserver.certificates.errors import CertificateError, CertificateVerificationError
 from genericapiserver.certificates.files import can_read_pair, write_pair
 from genericapiserver.certificates.pairs import (
@@ -16,7 +17,7 @@ from genericapiserver.certificates.pairs import (
     StaticCertKeyContent,
 )
 from genericapiserver.certificates.reloading import FileContent, keep_current
-from genericapiserver.certificates.self_signed import generate_self_signed
+from genericapiserver.certificates.self_signed import generate_self_signed, self_signed_with_fixtures
 from genericapiserver.certificates.serving import DynamicServingCertificateController
 from genericapiserver.certificates.sni import NamedCertificates, NamedTLSCert, get_named_certificate_map
 from genericapiserver.certificates.verification import verify_client_certificate
@@ -40,7 +41,9 @@ __all__ = [
     "can_read_pair",
     "generate_self_signed",
     "get_named_certificate_map",
+    "human_detail",
     "keep_current",
+    "self_signed_with_fixtures",
     "verify_client_certificate",
     "write_pair",
 ]

@@ -48,11 +48,6 @@ class DynamicCertificateMetrics:
     def bundle_ends(self, name: str, time: float) -> None:
         self._bundle_end.labels(name).set(time)
 
-    def forget_bundle(self, name: str) -> None:
-        """Nobody is trusted, which has no end."""
-        if (name,) in self._bundle_end._metrics:
-            self._bundle_end.remove(name)
-
     def state(self, name: str, state: LoadState) -> None:
         """Show *state*, and count what has happened since it was shown before."""
         loads, failures = self._counted.get(name, (0, 0))

@@ -121,13 +121,11 @@ class DynamicServingCertificateController:
         now = self._now()
         for provider in self.providers():
             certificates = chain_of(provider)
-            serving = not hasattr(provider, "current_ca_bundle")
-            if certificates:
-                end = first_end(certificates) if serving else next_end(certificates, now)
-                (self._metrics.serving_ends if serving else self._metrics.bundle_ends)(provider.name, end.timestamp())
+            end = end_of(provider, certificates, now)
+            if end is not None:
+                is_bundle = hasattr(provider, "current_ca_bundle")
+                (self._metrics.bundle_ends if is_bundle else self._metrics.serving_ends)(provider.name, end.timestamp())
                 self._warn(provider.name, certificates, end, now)
-            elif not serving:
-                self._metrics.forget_bundle(provider.name)
             state = getattr(provider, "state", None)
             if isinstance(state, LoadState):
                 self._metrics.state(provider.name, state)
@@ -207,6 +205,15 @@ def chain_of(provider: CertKeyContentProvider | CAContentProvider) -> list[x509.
         return parse_certificates(pem)
     except ValueError:
         return []
+
+
+def end_of(
+    provider: CertKeyContentProvider | CAContentProvider, certificates: Sequence[x509.Certificate], now: dt.datetime
+) -> dt.datetime | None:
+    """When somebody will first miss one of the *certificates* of *provider*; None without any."""
+    if not certificates:
+        return None
+    return next_end(certificates, now) if hasattr(provider, "current_ca_bundle") else first_end(certificates)
 
 
 def _complete(pair: ServingCertificate) -> bool:
