@@ -63,9 +63,7 @@ async def _watch(
                     event.set()
         except Exception:
             # Without the watch the readings at intervals go on, and it is set up again after one of them.
-            logger.exception(
-                "changes of certificate files are not noticed at once, only every %.0f s", refresh_interval
-            )
+            logger.exception(kv("Changes of certificate files are not noticed at once", readEvery=refresh_interval))
             await asyncio.sleep(refresh_interval)
 
 
@@ -83,7 +81,7 @@ async def _follow(content: FileContent, changed: asyncio.Event, refresh_interval
         if problem and problem != reported:
             logger.error(
                 kv(
-                    "Changed content is not loaded, the old stays in use; it is read again when a file changes",
+                    "Changed content is not loaded, the old stays in use",
                     name=content.name,
                     err=problem,
                     readEvery=refresh_interval,

@@ -56,15 +56,14 @@ async def test_what_cannot_be_read_is_tried_again_without_a_change(caplog: pytes
     source = Source("disk", *[OSError("the disk does not answer")] * 3, True)
     other = Source("other")
     async with kept(source, other, refresh_interval=3600.0):
-        await until(lambda: "Loaded new content of disk" in caplog.text)
+        await until(lambda: "Loaded new content" in caplog.text)
     assert source.readings == 4
     assert other.readings == 1, "what is good is left alone"
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
-        "disk is not loaded anew, the old content stays in use: the disk does not answer (it is read again when a file "
-        "changes, and at least every 3600 s)",
-        "Loaded new content of disk",
-        "disk can be used again",
+        '"Changed content is not loaded, the old stays in use" name="disk" err="the disk does not answer" readEvery=3600.0',
+        '"Loaded new content" name="disk"',
+        '"Changed content can be used again" name="disk"',
     ]
 
 
@@ -95,14 +94,14 @@ async def test_a_watch_that_breaks_is_set_up_again(
     source = Source("file", False, True)
     async with kept(source, refresh_interval=0.01):
         await until(lambda: watches >= 2 and source.readings >= 2)
-    assert "changes of certificate files are not noticed at once" in caplog.text
+    assert "Changes of certificate files are not noticed at once" in caplog.text
 
 
 async def test_whatever_goes_wrong_with_one_the_others_are_followed(caplog: pytest.LogCaptureFixture) -> None:
     source, other = Source("odd", ZeroDivisionError("odd")), Source("good", True)
     async with kept(source, other, refresh_interval=3600.0):
         await until(lambda: source.readings == 2 and other.readings)
-    assert "odd is not loaded anew" in caplog.text
+    assert 'the old stays in use" name="odd"' in caplog.text
 
 
 async def test_the_state_of_a_source_tells_how_its_readings_went(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from genericapiserver.certificates.changes import Listener
 from genericapiserver.certificates.metrics import DynamicCertificateMetrics
 from genericapiserver.certificates.report import page, report
 from genericapiserver.connection import ServingCertificate, TLSContexts
+from genericapiserver.logs import kv
 from genericapiserver.metrics import MetricsRegistry
 from tests.support.pki import CLIENT, SERVER, Issued, issue
 
@@ -140,7 +141,7 @@ def test_one_bad_piece_leaves_everything_as_it_was(  # type: ignore[no-untyped-d
     assert not serving.controller.refresh()
     assert serving.controller.contexts is before
     assert serving.state.problem == error
-    assert f"the changed certificates cannot be served, the old ones stay: {error}" in caplog.text
+    assert str(kv("Changed certificates cannot be served, the old ones stay", err=error)) in caplog.text
     assert serving.sample("dynamic_certificates_stale", name="tls-configuration") == 1
     default.content, default.key = LONG.pem, LONG.key_pem
     named.content, named.key = OTHER.pem, OTHER.key_pem
@@ -220,7 +221,9 @@ def test_what_ends_is_warned_of_once(
     serving = Serving(dynamic("pair", lasting("short", before, after)))
     serving.controller.refresh()
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert [text.split(", replace it: ")[0] for text in warnings] == ([f"pair: a certificate {told}"] if told else [])
+    assert [text.split(" certDetail=")[0] for text in warnings] == (
+        [f'"A certificate {told}, replace it" name="pair"'] if told else []
+    )
     serving.now += 100 * DAY
     serving.controller.refresh()
     assert caplog.text.count("has ended") == 1
