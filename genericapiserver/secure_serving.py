@@ -2,17 +2,17 @@
 
 Source: pkg/server/{secure_serving,config,config_selfclient,deprecated_insecure_serving}.go of k8s.io/apiserver.
 
-The TLS contexts are built from what the certificate providers hold. While the server runs, providers of files read them
-again when they change, and `content_controllers` keep others current. When a provider tells of a change, all contexts
-are built anew and swapped in as a whole, or, if any piece is bad, the old ones stay: new handshakes see the new
-certificates, open connections keep theirs. Client certificates are asked for when there is a CA to name, and never
-verified here; the authenticators do that on each request, against the bundle of that moment.
+The TLS contexts are built from what the certificate providers hold, by `certificates.serving`. While the server runs,
+providers of files read them again when they change, and `content_controllers` keep others current. Client certificates
+are asked for when there is a CA to name, and never verified here; the authenticators do that on each request, against the
+bundle of that moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -25,16 +25,20 @@ from genericapiserver.aio import Signal
 from genericapiserver.asgi import Handler
 from genericapiserver.certificates import (
     CAContentProvider,
-    CertificateError,
     CertKeyContentProvider,
+    DynamicServingCertificateController,
     FileContent,
+    LoadState,
     NamedCertificates,
     SNICertKeyContent,
     UnionCAContent,
     keep_current,
 )
-from genericapiserver.certificates.pem import parse_certificates
-from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, ServingCertificate, TLSContexts
+from genericapiserver.certificates.metrics import DynamicCertificateMetrics
+from genericapiserver.certificates.reloading import REFRESH_INTERVAL
+from genericapiserver.certificates.report import page, report
+from genericapiserver.certificates.serving import all_providers
+from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, TLSContexts
 from genericapiserver.connection.listener import SocketListener, as_listener, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
@@ -60,7 +64,7 @@ class SecureServingInfo:
     *listener* is the socket whose address clients are told, *more_listeners* are served beside or without it: other
     ports, unix sockets, connections in memory. *cert* is the default pair; *sni_certs* are for clients that ask for their
     names, the earlier the stronger, the loopback pair first. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites*
-    are OpenSSL names and apply to TLS 1.2 only.
+    are OpenSSL names and apply to TLS 1.2 only: a list without any of TLS 1.2 leaves TLS 1.3.
     """
 
     listener: socket.socket | None = None
@@ -74,6 +78,8 @@ class SecureServingInfo:
     disable_http2: bool = False
     content_controllers: list[Callable[[], Coroutine[Any, Any, None]]] = attrs.field(factory=list)
     """What keeps providers current that do not come from files; each runs from the first connection to the last."""
+    tls_state: LoadState = attrs.field(factory=LoadState)
+    """Whether what the providers hold is what is served."""
 
     def add_client_ca(self, provider: CAContentProvider) -> None:
         """Name this CA too when clients are asked for a certificate."""
@@ -126,29 +132,47 @@ class SecureServingInfo:
         limits = attrs.evolve(
             limits or ConnectionLimits(), max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS
         )
+        certificates = DynamicServingCertificateController(
+            cert=self.cert,
+            sni_certs=self.sni_certs,
+            client_ca=self.client_ca,
+            build=self._build_contexts,
+            metrics=DynamicCertificateMetrics(metrics),
+            state=self.tls_state,
+        )
         stopped = Signal("ListenerStopped")
         server = HTTPServer(
             handler,
             *listeners,
-            tls=self._build_contexts(self._content()),
+            tls=certificates.contexts,
             limits=limits,
             metrics=ConnectionMetrics(metrics),
             on_listener_stopped=stopped.set,
         )
-        serving = Serving(server, self.host_port(), stopped, self, [listener.address for listener in listeners])
-        for provider in (self.cert, *self.sni_certs, self.client_ca):
-            if provider is not None:
-                provider.add_listener(serving.content_changed)
-        async with _running(server, serving, shutdown_timeout, "securely"), self._kept_current():
+        serving = Serving(server, self.host_port(), stopped, certificates, [listener.address for listener in listeners])
+        for provider in certificates.providers():
+            provider.add_listener(serving.content_changed)
+            if (state := getattr(provider, "state", None)) is not None:
+                state.listeners.add(serving.content_changed)
+        async with _running(server, serving, shutdown_timeout, "securely"), self._kept_current(serving):
             yield serving
 
+    def content_providers(self) -> list[CertKeyContentProvider | CAContentProvider]:
+        """Every certificate and bundle in use, those inside of SNI pairs and unions, in the order of their strength."""
+        return list(all_providers(self.cert, self.sni_certs, self.client_ca))
+
+    def describe_certificates(self) -> str:
+        """A page for people: what is in use, until when, and which source holds something that cannot be used."""
+        return page(report(self.content_providers(), self.tls_state, dt.datetime.now(dt.UTC)))
+
     @contextlib.asynccontextmanager
-    async def _kept_current(self) -> AsyncIterator[None]:
+    async def _kept_current(self, serving: Serving) -> AsyncIterator[None]:
         """Follow every provider's source for the length of the block."""
-        work = [controller() for controller in self.content_controllers]
-        if contents := self._file_contents():
-            work.append(keep_current(contents))
-        tasks = [asyncio.create_task(_watched_over(coroutine)) for coroutine in work]
+        work = [*self.content_controllers, serving.keep_certificates]
+        contents = [one for one in self.content_providers() if isinstance(one, FileContent) and one.files]
+        if contents:
+            work.append(lambda: keep_current(contents))
+        tasks = [asyncio.create_task(_watched_over(start)) for start in work]
         try:
             yield
         finally:
@@ -156,33 +180,11 @@ class SecureServingInfo:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _file_contents(self) -> list[FileContent]:
-        client_cas = self.client_ca.members() if isinstance(self.client_ca, UnionCAContent) else [self.client_ca]
-        providers = [self.cert, *(pair.content for pair in self.sni_certs), *client_cas]
-        return [provider for provider in providers if isinstance(provider, FileContent) and provider.files]
-
-    def _content(self) -> _Content:
-        bundle = self.client_ca.current_ca_bundle() if self.client_ca is not None else None
-        return _Content(
-            default=self.cert.current_cert_key() if self.cert is not None else None,
-            named=tuple((content.current_cert_key(), content.sni_names) for content in self.sni_certs),
-            client_ca_bundle=bundle or b"",
-        )
-
-    def _build_contexts(self, content: _Content) -> TLSContexts:
-        """Raises CertificateError, and ValueError for what TLS cannot use."""
-        certificates = NamedCertificates(content.default, content.named)
-        cas: list[x509.Certificate] = []
-        if content.client_ca_bundle:
-            try:
-                cas = parse_certificates(content.client_ca_bundle)
-            except ValueError as error:
-                name = self.client_ca.name if self.client_ca is not None else ""
-                raise CertificateError(f'unable to load client CA file "{name}": {error}') from error
+    def _build_contexts(self, certificates: NamedCertificates, client_cas: Sequence[x509.Certificate]) -> TLSContexts:
         return TLSContexts(
             certificates.certificates,
             select=certificates.select,
-            client_cas=cas,
+            client_cas=client_cas,
             request_client_certificate=self.client_ca is not None,
             min_version=self.min_tls_version,
             ciphers=self.cipher_suites,
@@ -200,15 +202,6 @@ class SecureServingInfo:
             )
 
 
-@attrs.frozen(kw_only=True)
-class _Content:
-    """What the providers held when the contexts were built; equal content needs no new ones."""
-
-    default: ServingCertificate | None
-    named: tuple[tuple[ServingCertificate, Sequence[str]], ...]
-    client_ca_bundle: bytes
-
-
 class Serving:
     """A server that accepts connections. `address` is where, `addresses` is all of it for people; `listener_stopped`
     fires when it no longer does."""
@@ -218,15 +211,14 @@ class Serving:
         server: HTTPServer,
         address: tuple[str, int],
         listener_stopped: Signal,
-        info: SecureServingInfo | None,
+        certificates: DynamicServingCertificateController | None,
         addresses: Sequence[str],
     ) -> None:
         self.server = server
         self.address = address
         self.addresses = addresses
         self.listener_stopped = listener_stopped
-        self._info = info
-        self._content = info._content() if info is not None else None
+        self._certificates = certificates
         self._loop = asyncio.get_running_loop()
 
     async def stop(self, timeout: float, *, end_watches: Callable[[], Awaitable[None]] | None = None) -> bool:
@@ -243,20 +235,15 @@ class Serving:
 
     def reload(self) -> bool:
         """Serve what the providers hold now; true if that is something else. What is broken is logged and not served."""
-        if self._info is None:
+        if self._certificates is None or not self._certificates.refresh():
             return False
-        content = self._info._content()
-        if content == self._content:
-            return False
-        try:
-            contexts = self._info._build_contexts(content)
-        except ValueError as error:
-            LOGGER.error("the changed certificates cannot be served, the old ones stay: %s", error)
-            return False
-        self._content = content
-        self.server.tls = contexts
-        LOGGER.info("serving changed certificates to new connections")
+        self.server.tls = self._certificates.contexts
         return True
+
+    async def keep_certificates(self) -> None:
+        """Look at the content every minute too, for providers that do not tell of changes. Until cancelled."""
+        if self._certificates is not None:
+            await self._certificates.run(self.reload)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -310,12 +297,16 @@ def host_port_of(listeners: Sequence[socket.socket | Listener]) -> tuple[str, in
     raise LookupError("no listener is a TCP socket")
 
 
-async def _watched_over(work: Coroutine[Any, Any, None]) -> None:
-    """A fault in reloading must not end a server that could go on with what it has."""
-    try:
-        await work
-    except Exception:
-        LOGGER.exception("certificates and their authorities are no longer kept current")
+async def _watched_over(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A fault in reloading must not end a server that could go on with what it has; it is begun anew after a minute."""
+    while True:
+        try:
+            return await start()
+        except Exception:
+            LOGGER.exception(
+                "certificates and their authorities are not kept current, trying again in %.0f s", REFRESH_INTERVAL
+            )
+            await asyncio.sleep(REFRESH_INTERVAL)
 
 
 @contextlib.asynccontextmanager

@@ -36,6 +36,7 @@ from genericapiserver.hooks import (
 )
 from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.prepared import PreparedAPIServer
+from genericapiserver.routes.certificates import install_certificates
 from genericapiserver.routes.flags import DebugFlags, verbosity_setter
 from genericapiserver.routes.flagz import FlagReader, install_flagz
 from genericapiserver.routes.flow_control import install_flow_control
@@ -343,6 +344,8 @@ class GenericAPIServer:
         if config.enable_metrics:
             install_metrics(mux, config.metrics, resettable=config.enable_profiling)
             install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
+        if config.secure_serving is not None:
+            install_certificates(mux, config.secure_serving.describe_certificates)
         if config.flow_control is not None:
             install_flow_control(mux, config.flow_control.controller)
         if (info := config.effective_version.info()) is not None:

@@ -24,6 +24,7 @@ from genericapiserver.certificates import (
     StaticCertKeyContent,
     can_read_pair,
     generate_self_signed,
+    self_signed_with_fixtures,
     write_pair,
 )
 from genericapiserver.config import Config, ConfigError
@@ -84,6 +85,10 @@ class SecureServingOptions:
     required: bool = False
     disable_http2: bool = False
     cert_directory: str = "apiserver.local.config/certificates"
+    pair_name: str = PAIR_NAME
+    """What the files in *cert_directory* are called, without `.crt` and `.key`."""
+    fixture_directory: str = ""
+    """For tests: where pairs that are made are kept for the next time."""
     cert_file: str = ""
     key_file: str = ""
     generated_cert: ServingCertificate | None = None
@@ -184,17 +189,24 @@ class SecureServingOptions:
             dns.append("localhost")
         else:
             ips.append(self.bind_address)
-        if not self.cert_directory:
-            self.generated_cert = generate_self_signed(public_address, ips, dns)
-            return
-        certificate = Path(self.cert_directory) / f"{PAIR_NAME}.crt"
-        key = Path(self.cert_directory) / f"{PAIR_NAME}.key"
         try:
+            if not self.cert_directory:
+                self.generated_cert = self._self_signed(public_address, ips, dns)
+                return
+            if not self.pair_name:
+                raise ConfigError("PairName is required if CertDirectory is set")
+            certificate = Path(self.cert_directory) / f"{self.pair_name}.crt"
+            key = Path(self.cert_directory) / f"{self.pair_name}.key"
             if not can_read_pair(certificate, key):
-                write_pair(generate_self_signed(public_address, ips, dns), certificate, key)
+                write_pair(self._self_signed(public_address, ips, dns), certificate, key)
         except (CertificateError, OSError) as error:
             raise ConfigError(f"error creating self-signed certificates: {reason(error)}") from error
         self.cert_file, self.key_file = str(certificate), str(key)
+
+    def _self_signed(self, host: str, ips: Sequence[str], dns: Sequence[str]) -> ServingCertificate:
+        if self.fixture_directory:
+            return self_signed_with_fixtures(host, ips, dns, Path(self.fixture_directory))
+        return generate_self_signed(host, ips, dns)
 
     def apply_to(self, config: Config) -> None:
         """Bind the port, load the certificates, make the loopback identity. Raises ConfigError, with nothing left open.

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from genericapiserver.connection.tls import TLS13_SUITES
+
 logger = logging.getLogger(__name__)
 
 TLS_VERSIONS: Final = {
@@ -12,7 +14,8 @@ TLS_VERSIONS: Final = {
     "VersionTLS12": "TLSv1.2",
     "VersionTLS13": "TLSv1.3",
 }
-"""What is older than TLS 1.2 is raised to it: OpenSSL's security level refuses it anyway (RFC 8996)."""
+"""Deviation: what is older than TLS 1.2 is raised to it, with a warning. Nobody may use it any more (RFC 8996), and
+OpenSSL's security level refuses it anyway."""
 
 SECURE: Final = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -37,8 +40,7 @@ INSECURE: Final = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": "ECDHE-ECDSA-AES128-SHA256",
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256": "ECDHE-RSA-AES128-SHA256",
 }
-TLS13: Final = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-"""Accepted by name and not configurable, as in Go."""
+"""Deviation: Go's list has five more, with RC4 and 3DES, which OpenSSL is no longer built with; they do not exist here."""
 
 
 def min_tls_version(name: str) -> str:
@@ -46,19 +48,28 @@ def min_tls_version(name: str) -> str:
     if not name:
         return "TLSv1.2"
     try:
-        return TLS_VERSIONS[name]
+        version = TLS_VERSIONS[name]
     except KeyError:
         raise ValueError(f'unknown tls version "{name}"') from None
+    if name in ("VersionTLS10", "VersionTLS11"):
+        logger.warning("--tls-min-version=%s is raised to VersionTLS12, no older version is served", name)
+    return version
 
 
 def cipher_suites(names: Sequence[str]) -> list[str]:
-    """The OpenSSL names of cipher suites. Raises ValueError for one that does not exist."""
+    """The OpenSSL names of cipher suites, those of TLS 1.3 under the name they have everywhere.
+
+    Those cannot be chosen among, as in Go; a list that has no others says that nothing below TLS 1.3 is spoken. Raises
+    ValueError for one that does not exist.
+    """
     found = []
     for name in names:
         if name in INSECURE:
             logger.warning("Use of insecure cipher '%s' detected.", name)
         if name in SECURE or name in INSECURE:
             found.append(SECURE.get(name) or INSECURE[name])
-        elif name not in TLS13:
+        elif name in TLS13_SUITES:
+            found.append(name)
+        else:
             raise ValueError(f"Cipher suite {name} not supported or doesn't exist")
     return found

@@ -117,6 +117,8 @@ class ClusterAuthentication:
 
     def _take_bundles(self, data: Mapping[str, str]) -> None:
         for key, content in ((CLIENT_CA_KEY, self.client_ca), (REQUEST_HEADER_CA_KEY, self.request_header_ca)):
+            if not data.get(key) and content.current_ca_bundle() is None:
+                continue  # a cluster without, which is nothing that has gone wrong
             try:
                 if content.replace(data.get(key, "").encode()):
                     logger.info("Loaded new content of %s", content.name)

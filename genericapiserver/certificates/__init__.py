@@ -6,6 +6,8 @@ name, self-signed generation, writing pairs to files, verification of client cer
 """
 
 from genericapiserver.certificates.bundles import CAContentProvider, DynamicCAContent, StaticCAContent, UnionCAContent
+from genericapiserver.certificates.changes import LoadState
+from genericapiserver.certificates.description import human_detail
 from genericapiserver.certificates.errors import CertificateError, CertificateVerificationError
 from genericapiserver.certificates.files import can_read_pair, write_pair
 from genericapiserver.certificates.pairs import (
@@ -15,8 +17,9 @@ from genericapiserver.certificates.pairs import (
     StaticCertKeyContent,
 )
 from genericapiserver.certificates.reloading import FileContent, keep_current
-from genericapiserver.certificates.self_signed import generate_self_signed
-from genericapiserver.certificates.sni import NamedCertificates
+from genericapiserver.certificates.self_signed import generate_self_signed, self_signed_with_fixtures
+from genericapiserver.certificates.serving import DynamicServingCertificateController
+from genericapiserver.certificates.sni import NamedCertificates, NamedTLSCert, get_named_certificate_map
 from genericapiserver.certificates.verification import verify_client_certificate
 
 __all__ = [
@@ -26,15 +29,21 @@ __all__ = [
     "CertificateVerificationError",
     "DynamicCAContent",
     "DynamicCertKeyContent",
+    "DynamicServingCertificateController",
     "FileContent",
+    "LoadState",
     "NamedCertificates",
+    "NamedTLSCert",
     "SNICertKeyContent",
     "StaticCAContent",
     "StaticCertKeyContent",
     "UnionCAContent",
     "can_read_pair",
     "generate_self_signed",
+    "get_named_certificate_map",
+    "human_detail",
     "keep_current",
+    "self_signed_with_fixtures",
     "verify_client_certificate",
     "write_pair",
 ]

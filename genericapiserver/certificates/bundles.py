@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from genericapiserver.certificates.changes import Listener, Listeners
+from genericapiserver.certificates.changes import Listener, Listeners, LoadState
 from genericapiserver.certificates.errors import CertificateError
-from genericapiserver.certificates.pem import parse_certificates, quote
+from genericapiserver.certificates.pem import parse_certificates, quote, read_content
 
 
 class CAContentProvider(Protocol):
@@ -53,10 +53,12 @@ class DynamicCAContent:
         read: Callable[[], bytes] | None = None,
         files: tuple[Path, ...] = (),
     ) -> None:
-        if bundle is not None:
-            check_bundle(name, bundle)
         self.name = name
         self.files = files
+        self.state = LoadState()
+        if bundle is not None:
+            check_bundle(name, bundle)
+            self.state.loaded()
         self._bundle = bundle
         self._read = read
         self._listeners = Listeners()
@@ -67,7 +69,11 @@ class DynamicCAContent:
         if not str(path):
             raise CertificateError("missing filename for ca bundle")
         path = Path(path)
-        return cls(f"{purpose}::{path}", path.read_bytes(), read=path.read_bytes, files=(path,))
+
+        def read() -> bytes:
+            return read_content(path)
+
+        return cls(f"{purpose}::{path}", read(), read=read, files=(path,))
 
     def current_ca_bundle(self) -> bytes | None:
         return self._bundle
@@ -77,16 +83,24 @@ class DynamicCAContent:
 
     def replace(self, bundle: bytes) -> bool:
         """Trust *bundle* from now on; true if it differs. Raises CertificateError and keeps the old one if it is bad."""
+        with self.state.reading():
+            return self._take(bundle)
+
+    def reload(self) -> bool:
+        """Read the file again, if there is one; true if it differs. Raises like `from_file` and keeps the old content."""
+        if self._read is None:
+            return False
+        with self.state.reading():
+            return self._take(self._read())
+
+    def _take(self, bundle: bytes) -> bool:
         if bundle == self._bundle:
             return False
         check_bundle(self.name, bundle)
         self._bundle = bundle
+        self.state.loaded()
         self._listeners.notify()
         return True
-
-    def reload(self) -> bool:
-        """Read the file again, if there is one; true if it differs. Raises like `from_file` and keeps the old content."""
-        return self._read is not None and self.replace(self._read())
 
 
 class UnionCAContent:

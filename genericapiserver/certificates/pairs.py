@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from genericapiserver.certificates.changes import Listener, Listeners
+from genericapiserver.certificates.changes import Listener, Listeners, LoadState
 from genericapiserver.certificates.errors import CertificateError
-from genericapiserver.certificates.pem import parse_pair, quote
+from genericapiserver.certificates.pem import parse_pair, quote, read_content
 from genericapiserver.connection.tls import ServingCertificate
 
 
@@ -52,7 +52,9 @@ class DynamicCertKeyContent:
     ) -> None:
         self.name = name
         self.files = files
+        self.state = LoadState()
         self._pair = checked_pair(name, certificate_pem, private_key_pem)
+        self.state.loaded()
         self._read = read
         self._listeners = Listeners()
 
@@ -64,7 +66,7 @@ class DynamicCertKeyContent:
         certificate_path, key_path = Path(certificate), Path(key)
 
         def read() -> tuple[bytes, bytes]:
-            return certificate_path.read_bytes(), key_path.read_bytes()
+            return read_content(certificate_path), read_content(key_path)
 
         files = (certificate_path, key_path)
         return cls(f"{purpose}::{certificate_path}::{key_path}", *read(), read=read, files=files)
@@ -77,16 +79,24 @@ class DynamicCertKeyContent:
 
     def replace(self, certificate_pem: bytes, private_key_pem: bytes) -> bool:
         """Serve this pair from now on; true if it differs. Raises CertificateError and keeps the old one if it is bad."""
+        with self.state.reading():
+            return self._take(certificate_pem, private_key_pem)
+
+    def reload(self) -> bool:
+        """Read the files again, if there are any; true if they differ. Raises like `from_files`, keeps the old pair."""
+        if self._read is None:
+            return False
+        with self.state.reading():
+            return self._take(*self._read())
+
+    def _take(self, certificate_pem: bytes, private_key_pem: bytes) -> bool:
         pair = ServingCertificate(certificate_pem=certificate_pem, private_key_pem=private_key_pem)
         if pair == self._pair:
             return False
         self._pair = checked_pair(self.name, certificate_pem, private_key_pem)
+        self.state.loaded()
         self._listeners.notify()
         return True
-
-    def reload(self) -> bool:
-        """Read the files again, if there are any; true if they differ. Raises like `from_files`, keeps the old pair."""
-        return self._read is not None and self.replace(*self._read())
 
 
 class SNICertKeyContent:

@@ -8,7 +8,8 @@ than all the rest of a start and an RSA handshake costs twenty times the CPU; an
 
 import datetime as dt
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,9 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from genericapiserver.certificates.errors import CertificateError
+from genericapiserver.certificates.files import can_read_pair, write_pair
+from genericapiserver.certificates.pairs import checked_pair
+from genericapiserver.certificates.pem import read_content
 from genericapiserver.connection.tls import ServingCertificate
 
 DEFAULT_MAX_AGE = dt.timedelta(days=365)
+FIXTURE_MAX_AGE = dt.timedelta(days=365 * 100)
 _CLOCK_SKEW = dt.timedelta(hours=1)
 
 
@@ -67,6 +73,25 @@ def generate_self_signed(
         certificate_pem=leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM),
         private_key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
     )
+
+
+def self_signed_with_fixtures(
+    host: str, alternate_ips: Sequence[str], alternate_dns: Sequence[str], directory: Path
+) -> ServingCertificate:
+    """The pair that *directory* holds for just these names, or a new one, written there and good for a hundred years.
+
+    For tests, which should not make keys again and again (Go GenerateSelfSignedCertKeyWithFixtures). Raises OSError, and
+    CertificateError when the files there are no pair.
+    """
+    base = f"{host}_{'-'.join(alternate_ips)}_{'-'.join(alternate_dns)}"
+    if "/" in base or "\0" in base:
+        raise CertificateError(f"there can be no file for the names {base!r}")
+    certificate, key = directory / f"{base}.crt", directory / f"{base}.key"
+    if can_read_pair(certificate, key):
+        return checked_pair(str(certificate), read_content(certificate), read_content(key))
+    pair = generate_self_signed(host, alternate_ips, alternate_dns, max_age=FIXTURE_MAX_AGE)
+    write_pair(pair, certificate, key)
+    return pair
 
 
 def _builder(

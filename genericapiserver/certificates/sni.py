@@ -10,28 +10,51 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
+import attrs
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from genericapiserver.certificates.errors import CertificateError
-from genericapiserver.certificates.pem import parse_pair
+from genericapiserver.certificates.pem import parse_pair, quote
 from genericapiserver.connection.tls import ServingCertificate
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*|\*")
 
 
+def _as_tuple(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+@attrs.frozen
+class NamedTLSCert:
+    """A pair, and the names it is for: names or addresses, possibly `*.` and a domain. Without, those in the certificate.
+
+    *source* says in errors where it comes from.
+    """
+
+    tls_cert: ServingCertificate
+    names: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple)
+    source: str = ""
+
+
+def get_named_certificate_map(certs: Sequence[NamedTLSCert]) -> dict[str, ServingCertificate]:
+    """Which certificate is found under which name; empty without *certs*. Raises CertificateError for one that is bad."""
+    if not certs:
+        return {}
+    named = NamedCertificates(None, certs)
+    return {name: named.certificates[index] for name, index in named.by_name.items()}
+
+
 class NamedCertificates:
     """The certificates of a server in serving order, and the choice between them.
 
-    *default* is for everybody without a better match; *named* are (pair, given names), the earlier the stronger.
+    *default* is for everybody without a better match; of *named*, the earlier are the stronger.
     Raises CertificateError when a pair does not fit together or there is none at all.
     """
 
-    def __init__(
-        self, default: ServingCertificate | None, named: Sequence[tuple[ServingCertificate, Sequence[str]]] = ()
-    ) -> None:
-        pairs = ([] if default is None else [default]) + [pair for pair, _ in named]
+    def __init__(self, default: ServingCertificate | None, named: Sequence[NamedTLSCert] = ()) -> None:
+        pairs = ([] if default is None else [default]) + [one.tls_cert for one in named]
         if not pairs:
             raise CertificateError("there is no certificate to serve")
         self.certificates: tuple[ServingCertificate, ...] = tuple(pairs)
@@ -44,17 +67,18 @@ class NamedCertificates:
                 raise CertificateError(f"invalid serving cert keypair: {error}") from error
         given: dict[str, int] = {}
         extracted: dict[str, int] = {}
-        for index, (pair, names) in enumerate(named):
+        for index, one in enumerate(named):
             try:
-                leaf = _leaf(pair)
+                leaf = _leaf(one.tls_cert)
             except ValueError as error:
                 raise CertificateError(
-                    f"unable to build named certificate map: invalid SNI cert keypair [{index}]: {error}"
+                    "unable to build named certificate map: "
+                    f"invalid SNI cert keypair [{index}/{quote(one.source)}]: {error}"
                 ) from error
             leaves.append(leaf)
-            for name in names:
+            for name in one.names:
                 given.setdefault(name, offset + index)
-            if not names:
+            if not one.names:
                 for name in certificate_names(leaf):
                     extracted.setdefault(name, offset + index)
         self.by_name: dict[str, int] = {**extracted, **given}
@@ -65,7 +89,8 @@ class NamedCertificates:
         if len(self.certificates) == 1:
             return 0
         if server_name is None:
-            return self.by_name.get(local_address, 0)
+            # A listener for both families calls an IPv4 client's address ::ffff:a.b.c.d; Go, and people, do not.
+            return self.by_name.get(local_address.removeprefix("::ffff:"), 0)
         name = server_name.lower().rstrip(".")
         index = self.by_name.get(name)
         if index is None:

@@ -37,6 +37,12 @@ DEFAULT_CIPHERS = (
 )
 """For TLS 1.2: what Go prefers and HTTP/2 allows (RFC 9113 appendix A)."""
 
+TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+"""Go's order; not configurable."""
+
+_PRIORITIZE_CHACHA = 1 << 21
+"""SSL_OP_PRIORITIZE_CHACHA, which pyOpenSSL has no name for: a client that puts ChaCha20 first has no AES in hardware."""
+
 _RECORD = 16 * 1024
 _RECORD_OVERHEAD = 64
 """More than any TLS version adds to a record (header, nonce, tag, padding)."""
@@ -79,7 +85,8 @@ class TLSContexts:
     connections keep theirs. Raises ValueError for a bad certificate, key or cipher list.
 
     With *request_client_certificate*, or any *client_ca_names*, clients are asked for a certificate; it is not verified
-    here. *ciphers* are OpenSSL names for TLS 1.2 (TLS 1.3 suites are not configurable, as in Go).
+    here. *ciphers* are OpenSSL names for TLS 1.2 (TLS 1.3 suites are not configurable, as in Go; a list that has only
+    such leaves nothing to speak below TLS 1.3). The server's order counts.
     """
 
     def __init__(
@@ -115,12 +122,15 @@ class TLSContexts:
         ciphers: Sequence[str],
     ) -> SSL.Context:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(MIN_VERSIONS[min_version])
+        below_13 = [name for name in ciphers or DEFAULT_CIPHERS if name not in TLS13_SUITES]
+        context.set_min_proto_version(MIN_VERSIONS[min_version if below_13 else "TLSv1.3"])
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+        context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | _PRIORITIZE_CHACHA)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"genericapiserver")
         try:
-            context.set_cipher_list(":".join(ciphers or DEFAULT_CIPHERS).encode("ascii"))
+            context.set_tls13_ciphersuites(":".join(TLS13_SUITES).encode("ascii"))
+            context.set_cipher_list(":".join(below_13 or DEFAULT_CIPHERS).encode("ascii"))
             leaf, *rest = x509.load_pem_x509_certificates(certificate.certificate_pem)
             context.use_certificate(leaf)
             for other in rest:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from genericapiserver.certificates import CertificateError, NamedCertificates
+from genericapiserver.certificates import CertificateError, NamedCertificates, NamedTLSCert, get_named_certificate_map
 from genericapiserver.connection import ServingCertificate
 from tests.support.pki import Issued, issue
 
 
 def pair(issued: Issued) -> ServingCertificate:
     return ServingCertificate(certificate_pem=issued.pem, private_key_pem=issued.key_pem)
+
+
+def named_pairs(*named: tuple[ServingCertificate, list[str]]) -> list[NamedTLSCert]:
+    return [NamedTLSCert(pair, names) for pair, names in named]
 
 
 def certificate(common_name: str = "", *dns: str, ips: tuple[str, ...] = ()) -> ServingCertificate:
@@ -61,17 +65,19 @@ DEFAULT = certificate("default", "default.example.com")
 )
 def test_name_map(named: list[tuple[ServingCertificate, list[str]]], expected: dict[str, int]) -> None:
     # The default is certificate 0, and in no map.
-    assert NamedCertificates(DEFAULT, named).by_name == {name: index + 1 for name, index in expected.items()}
+    assert NamedCertificates(DEFAULT, named_pairs(*named)).by_name == {
+        name: index + 1 for name, index in expected.items()
+    }
 
 
 CHOICE = NamedCertificates(
     DEFAULT,
-    [
+    named_pairs(
         (certificate("loopback"), ["apiserver-loopback-client"]),
         (certificate("", "own.example.com"), ["given.example.com", "*.wild.example.com", "127.0.0.1"]),
         (certificate("", "extracted.example.com", "*.tree.example.com"), []),
         (certificate("", "default.example.com"), []),
-    ],
+    ),
 )
 
 
@@ -92,6 +98,7 @@ CHOICE = NamedCertificates(
         (None, "127.0.0.1", 2),
         (None, "10.0.0.1", 0),
         (None, "::1", 0),
+        (None, "::ffff:127.0.0.1", 2),
     ],
     ids=[
         "the loopback name",
@@ -108,6 +115,7 @@ CHOICE = NamedCertificates(
         "no name, an address that was given",
         "no name, another address",
         "no name, IPv6",
+        "no name, IPv4 on a listener for both families",
     ],
 )
 def test_choice(server_name: str | None, local_address: str, index: int) -> None:
@@ -115,13 +123,13 @@ def test_choice(server_name: str | None, local_address: str, index: int) -> None
 
 
 def test_a_single_certificate_is_for_everybody() -> None:
-    only = NamedCertificates(None, [(certificate("a.com"), ["b.com"])])
+    only = NamedCertificates(None, named_pairs((certificate("a.com"), ["b.com"])))
     assert only.select("c.com", "127.0.0.1") == 0
     assert only.select(None, "127.0.0.1") == 0
 
 
 def test_without_a_default_the_named_ones_stand_in() -> None:
-    named = NamedCertificates(None, [(certificate("a.com"), []), (certificate("b.com", "b.com"), [])])
+    named = NamedCertificates(None, named_pairs((certificate("a.com"), []), (certificate("b.com", "b.com"), [])))
     assert named.select("b.com", "127.0.0.1") == 1
     assert named.select("unknown.com", "127.0.0.1") == 0
 
@@ -135,5 +143,16 @@ def test_a_pair_that_does_not_fit_is_named() -> None:
     mixed = ServingCertificate(certificate_pem=issue("a").pem, private_key_pem=issue("b").key_pem)
     with pytest.raises(CertificateError, match="invalid serving cert keypair: tls: private key does not match"):
         NamedCertificates(mixed)
-    with pytest.raises(CertificateError, match="unable to build named certificate map: invalid SNI cert keypair"):
-        NamedCertificates(DEFAULT, [(mixed, [])])
+    with pytest.raises(CertificateError) as caught:
+        NamedCertificates(DEFAULT, [NamedTLSCert(mixed, [], "sni-serving-cert::a::b")])
+    assert str(caught.value) == (
+        'unable to build named certificate map: invalid SNI cert keypair [0/"sni-serving-cert::a::b"]: '
+        "tls: private key does not match public key"
+    )
+
+
+def test_the_map_of_named_certificates_by_itself() -> None:
+    one, two = certificate("one.example.com"), certificate("two.example.com")
+    assert get_named_certificate_map([]) == {}
+    found = get_named_certificate_map(named_pairs((one, []), (two, ["2.example.com", "one.example.com"])))
+    assert found == {"one.example.com": two, "2.example.com": two}

@@ -1,5 +1,6 @@
 """SecureServingOptions: what it binds, which certificates it takes, and what it says when it cannot."""
 
+import asyncio
 import ipaddress
 import os
 import socket
@@ -15,12 +16,13 @@ import pytest
 from cryptography import x509
 
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.connection import inherited_listeners
+from genericapiserver.connection import ServingCertificate, TLSContexts, inherited_listeners
 from genericapiserver.options.flags import FlagError, FlagSet
 from genericapiserver.options.listen import TCPAddress, UnixAddress, parse_listen
 from genericapiserver.options.secure_serving import SecureServingOptions, parse_sni_pair
 from genericapiserver.options.server_run import ServerRunOptions
-from genericapiserver.secure_serving import SecureServingInfo
+from genericapiserver.options.tls_names import INSECURE, SECURE, cipher_suites, min_tls_version
+from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 from tests.options.fakes import OTHER, PAIR, new_config, serving_options, serving_pair
 
 
@@ -182,6 +184,7 @@ async def test_tls_settings_by_the_names_of_go(
         assert list(serving.cipher_suites) == [
             "ECDHE-RSA-AES128-GCM-SHA256",
             "ECDHE-RSA-CHACHA20-POLY1305",
+            "TLS_AES_128_GCM_SHA256",
             "AES128-SHA",
         ]
         assert serving.http2_max_streams_per_connection == 7
@@ -220,6 +223,35 @@ def test_bad_sni_pairs_are_bad_flags(text: str, problem: str) -> None:
     with pytest.raises(FlagError) as caught:
         flags.parse([f"--tls-sni-cert-key={text}"])
     assert str(caught.value) == f'invalid argument "{text}" for "--tls-sni-cert-key" flag: {problem}'
+
+
+@pytest.mark.parametrize("name", ["VersionTLS10", "VersionTLS11", "VersionTLS12", ""])
+def test_versions_that_nobody_may_use_are_raised_aloud(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert min_tls_version(name) == "TLSv1.2"
+    raised = f"--tls-min-version={name} is raised to VersionTLS12, no older version is served"
+    assert (raised in caplog.text) == (name in ("VersionTLS10", "VersionTLS11"))
+
+
+@pytest.mark.parametrize(
+    "name", ["TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", "tls_aes_128_gcm_sha256"]
+)
+def test_suites_that_do_not_exist_here(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^Cipher suite {name} not supported or doesn't exist$"):
+        cipher_suites([name])
+
+
+@pytest.mark.parametrize("name", [*SECURE, *INSECURE])
+def test_every_suite_that_can_be_named_can_be_served(name: str) -> None:
+    TLSContexts([PAIR], ciphers=cipher_suites([name]))
+
+
+async def test_a_list_of_suites_without_one_of_tls_1_2_is_no_empty_list(tmp_path: Path, free_port: int) -> None:
+    """It would be served with the default suites, and HTTP/2 that the reference refuses."""
+    options = attrs.evolve(serving_options(tmp_path, free_port), cipher_suites=["TLS_AES_128_GCM_SHA256"])
+    async with applied(options) as config:
+        with pytest.raises(SecureServingError, match=r"TLSConfig\.CipherSuites is missing an HTTP/2-required"):
+            async with serving_of(config).serve(lambda scope, receive, send: asyncio.sleep(0)):
+                pass
 
 
 async def test_sni_pairs_come_after_the_loopback_pair(tmp_path: Path, free_port: int) -> None:
@@ -297,6 +329,34 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         SecureServingOptions(cert_directory=str(tmp_path / "file" / "x")).maybe_default_with_self_signed_certs("host")
     assert str(caught.value).startswith("error creating self-signed certificates: open ")
     assert str(caught.value).endswith(": not a directory")
+
+
+def test_pairs_for_tests_are_made_once(tmp_path: Path) -> None:
+    def made(**settings: Any) -> ServingCertificate:
+        options = SecureServingOptions(cert_directory="", fixture_directory=str(tmp_path), **settings)
+        options.maybe_default_with_self_signed_certs(
+            "host", alternate_dns=["a.example.com"], alternate_ips=["10.9.9.9"]
+        )
+        assert options.generated_cert is not None
+        return options.generated_cert
+
+    first = made(bind_address="127.0.0.1")
+    base = "host_10.9.9.9-127.0.0.1_a.example.com"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{base}.crt", f"{base}.key"]
+    assert (tmp_path / f"{base}.crt").read_bytes() == first.certificate_pem
+    leaf = x509.load_pem_x509_certificate(first.certificate_pem)
+    assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == 365 * 100
+    assert made(bind_address="127.0.0.1") == first
+    assert made(bind_address="0.0.0.0") != first, "other names are another pair"
+
+
+def test_a_pair_in_a_folder_has_a_name(tmp_path: Path) -> None:
+    options = SecureServingOptions(cert_directory=str(tmp_path), pair_name="")
+    with pytest.raises(ConfigError, match=r"^PairName is required if CertDirectory is set$"):
+        options.maybe_default_with_self_signed_certs("host")
+    options.pair_name = "mine"
+    options.maybe_default_with_self_signed_certs("host")
+    assert options.cert_file == str(tmp_path / "mine.crt")
 
 
 def test_without_a_folder_the_pair_stays_in_memory() -> None:

@@ -243,7 +243,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 async def test_changed_certificates_are_served_to_new_connections(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "genericapiserver.secure_serving")
+    caplog.set_level(logging.INFO, "genericapiserver.certificates")
     pair = DynamicCertKeyContent("pair", ONE.pem, ONE.key_pem)
     bundle = DynamicCAContent("bundle", ROOT.pem)
     async with serving(cert=pair, client_ca=bundle) as running:
@@ -257,7 +257,7 @@ async def test_changed_certificates_are_served_to_new_connections(caplog: pytest
         bundle.replace(PROXY_ROOT.pem)
         await until(lambda: running.server.tls is not before)
         assert not running.reload(), "nothing changed since"
-        assert "serving changed certificates" in caplog.text
+        assert "Serving changed certificates" in caplog.text
 
 
 async def test_what_cannot_be_served_leaves_the_old_certificates(
@@ -332,8 +332,9 @@ async def test_loopback_client_is_verified_by_its_name() -> None:
         StaticCertKeyContent("self-signed loopback", pair.certificate_pem, pair.private_key_pem),
         [LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE],
     )
-    async with serving(cert=content(DEFAULT), sni_certs=[loopback]) as running:
-        config = running._info.new_loopback_client_config("t", pair.certificate_pem)  # type: ignore[union-attr]
+    info = SecureServingInfo(listener=create_listener("127.0.0.1", 0), cert=content(DEFAULT), sni_certs=[loopback])
+    async with info.serve(tell) as running:
+        config = info.new_loopback_client_config("t", pair.certificate_pem)
         assert config is not None
         context = ssl.create_default_context(cadata=config.ca_data.decode())
         _, writer = await asyncio.open_connection(*running.address, ssl=context, server_hostname=config.tls_server_name)

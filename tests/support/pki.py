@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -24,7 +24,7 @@ class Issued:
     """A certificate, its key, and who signed it (None: itself)."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     issuer: Issued | None = None
 
     @property
@@ -62,9 +62,10 @@ def issue(
     not_before: dt.datetime | None = None,
     not_after: dt.datetime | None = None,
     path_length: int | None = None,
+    with_rsa: bool = False,
 ) -> Issued:
     """Make a certificate, self-signed without an *issuer*; without *usages* it has no extended key usage at all."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(65537, 2048) if with_rsa else ec.generate_private_key(ec.SECP256R1())
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations]
     if common_name:
         attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))

@@ -5,19 +5,14 @@ import contextlib
 import json
 import os
 import socket
-import ssl
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
 
-from genericapiserver.asgi import Receive, Scope, Send
-from genericapiserver.server import GenericAPIServer
 from tests.support.h2_client import h2_client
 from tests.support.identity_server import (
     PROXY_NAME,
-    IdentityServer,
     authorities,
     bundle,
     certificate,
@@ -27,54 +22,9 @@ from tests.support.identity_server import (
     write_pair,
 )
 from tests.support.pki import CLIENT, SERVER, Issued, issue
+from tests.support.rotation import Watches, served_serial, until_served, until_status
 
 BOB = [("X-Remote-User", "bob")]
-
-
-class Watches:
-    """A handler whose responses go on until told to end; `tick` sends a line to each."""
-
-    def __init__(self) -> None:
-        self.lines: set[asyncio.Queue[bytes]] = set()
-
-    def install(self, server: GenericAPIServer) -> None:
-        server.handler.non_api_mux.handle("/watch", self)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lines: asyncio.Queue[bytes] = asyncio.Queue()
-        self.lines.add(lines)
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            while line := await lines.get():
-                await send({"type": "http.response.body", "body": line, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            self.lines.discard(lines)
-
-    def tick(self, line: bytes) -> None:
-        for lines in self.lines:
-            lines.put_nowait(line)
-
-
-async def served_serial(server: IdentityServer, name: str) -> int:
-    """The serial number of the certificate that a new connection for *name* gets."""
-    context = ssl.create_default_context(cadata=authorities().server.pem.decode())
-    _, writer = await asyncio.open_connection(*server.address, ssl=context, server_hostname=name)
-    der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.transport.abort()
-    return x509.load_der_x509_certificate(der).serial_number
-
-
-async def until_served(server: IdentityServer, pair: Issued, name: str = "localhost") -> None:
-    async with asyncio.timeout(10):
-        while await served_serial(server, name) != pair.certificate.serial_number:
-            await asyncio.sleep(0.01)
-
-
-async def until_status(client: httpx.AsyncClient, status: int, headers: list[tuple[str, str]] | None = None) -> None:
-    async with asyncio.timeout(10):
-        while (await client.get("/whoami", headers=headers or [])).status_code != status:
-            await asyncio.sleep(0.01)
 
 
 async def test_everything_is_rotated_under_a_hundred_watches(tmp_path: Path) -> None:
@@ -172,7 +122,7 @@ async def test_a_broken_file_leaves_what_was_good(
         good = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content)
         async with asyncio.timeout(10):
-            while "the old content stays in use" not in caplog.text:
+            while "the old stays in use" not in caplog.text:
                 await asyncio.sleep(0.01)
         assert name in caplog.text
         assert (await server.ask(certificate("client"))).json()["name"] == "alice"
