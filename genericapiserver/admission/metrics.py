@@ -65,7 +65,6 @@ class AdmissionMetrics:
     """The admission metrics of one server; hands out timers with their labels filled in."""
 
     def __init__(self, metrics: MetricsRegistry) -> None:
-        is_first = not metrics.has(STEP_DURATION)
         self._step = metrics.histogram(
             STEP_DURATION,
             "[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and "
@@ -73,8 +72,7 @@ class AdmissionMetrics:
             _STEP_LABELS,
             buckets=BUCKETS,
         )
-        if is_first:
-            metrics.add_collector(_StepSummary(self._step))
+        metrics.shared_collector(f"{STEP_DURATION}_summary", lambda: _StepSummary(self._step))
         self._controller = metrics.histogram(
             CONTROLLER_DURATION,
             "[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each "
