@@ -15,6 +15,7 @@ from genericapiserver.flowcontrol.queue_set import QueueSet
 from genericapiserver.flowcontrol.seat_demand import SeatDemandStatistics
 from genericapiserver.flowcontrol.utilization import LevelUtilization
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.plain import PlainGauge
 from genericapiserver.metrics.timing import RatioHistogram
 
 PREFIX: Final = "apiserver_flowcontrol_"
@@ -207,14 +208,19 @@ _UTILIZATIONS: Final[
 _DEPRECATED: Final = {"request_concurrency_limit": "1.30.0", "request_concurrency_in_use": "1.31.0"}
 
 
+def fair_fraction(registry: MetricsRegistry) -> PlainGauge:
+    """The gauge that is there without flow control, too."""
+    return registry.gauge(
+        f"{PREFIX}seat_fair_frac",
+        "[ALPHA] Fair fraction of server's concurrency to allocate to each priority level that can use it",
+    )
+
+
 class FlowControlMetrics:
     """The numbers of one server's levels and schemas."""
 
     def __init__(self, registry: MetricsRegistry) -> None:
-        self.fair_fraction = registry.gauge(
-            f"{PREFIX}seat_fair_frac",
-            "[ALPHA] Fair fraction of server's concurrency to allocate to each priority level that can use it",
-        )
+        self.fair_fraction = fair_fraction(registry)
         self._flows: dict[tuple[str, str], FlowMetrics] = {}
         self._levels: Callable[[], Iterable[MeasuredLevel]] = tuple
         for name, since in _DEPRECATED.items():
