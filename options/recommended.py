@@ -2,7 +2,7 @@
 
 Source: pkg/server/options/recommended.go of k8s.io/apiserver, whose orders of validating and applying these are.
 Any member may be None, which switches its subject off: without authentication nobody is asked who he is, without
-authorization everything is allowed. `server_run` and `metrics` are None at first, as in the reference, where programs add the
+authorization everything is allowed. `server_run` and `metrics` are None at first, as in the reference: programs add the
 universal flags and those of metrics themselves.
 """
 
