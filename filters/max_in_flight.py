@@ -13,6 +13,7 @@ import attrs
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
 from genericapiserver.authentication.user import SYSTEM_PRIVILEGED_GROUP
 from genericapiserver.filters.metrics import InFlightMetrics, RequestMetrics
+from genericapiserver.filters.utilization import ReadWriteUtilization
 from genericapiserver.request import RequestContext, request_context
 
 PUBLISH_PERIOD: Final = 1.0
@@ -36,10 +37,23 @@ class _Pool:
 class InFlightLimits:
     """The two pools; 0 lifts a limit. One object serves one filter and the task that publishes its gauges."""
 
-    def __init__(self, limit: int, mutating_limit: int, *, metrics: InFlightMetrics | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        mutating_limit: int,
+        *,
+        metrics: InFlightMetrics | None = None,
+        utilization: ReadWriteUtilization | None = None,
+    ) -> None:
         self.read_only = _Pool(limit)
         self.mutating = _Pool(mutating_limit)
         self._metrics = metrics
+        self._utilization = utilization
+
+    def note(self) -> None:
+        """A request has begun or ended."""
+        if self._utilization is not None:
+            self._utilization.note((self.read_only.used, self.mutating.used, 0, 0))
 
     def publish(self) -> None:
         """Set the gauges to the highest numbers since they were last set."""
@@ -76,12 +90,14 @@ def with_max_in_flight_limit(
 
     async def serve_counted(pool: _Pool, scope: Scope, receive: Receive, send: Send) -> None:
         pool.used += 1
+        limits.note()
         if pool.used > pool.highest:
             pool.highest = pool.used
         try:
             await handler(scope, receive, send)
         finally:
             pool.used -= 1
+            limits.note()
 
     async def refuse(context: RequestContext, scope: Scope, send: Send) -> None:
         if metrics is not None:

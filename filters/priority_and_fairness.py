@@ -14,6 +14,7 @@ from genericapiserver.aio import Clock
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.filters.metrics import InFlightMetrics, RequestMetrics
+from genericapiserver.filters.utilization import ReadWriteUtilization
 from genericapiserver.flowcontrol.controller import ActiveSchema
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.flowcontrol.flow_metrics import Distribution
@@ -31,20 +32,29 @@ _READ_VERBS: Final = frozenset({"get", "list", "watch"})
 class Watermarks:
     """How many requests are served and how many wait, reads and writes apart: the highest numbers of a period."""
 
-    __slots__ = ("_highest", "_metrics", "_now")
+    __slots__ = ("_highest", "_metrics", "_now", "_utilization")
 
-    def __init__(self, metrics: InFlightMetrics | None = None) -> None:
+    def __init__(
+        self, metrics: InFlightMetrics | None = None, *, utilization: ReadWriteUtilization | None = None
+    ) -> None:
         self._now = [0, 0, 0, 0]
         self._highest = [0, 0, 0, 0]
         self._metrics = metrics
+        self._utilization = utilization
 
     def add(self, at: int) -> None:
         now = self._now[at] = self._now[at] + 1
         if now > self._highest[at]:
             self._highest[at] = now
+        if self._utilization is not None:
+            reads, writes, waiting_reads, waiting_writes = self._now
+            self._utilization.note((reads, writes, waiting_reads, waiting_writes))
 
     def remove(self, at: int) -> None:
         self._now[at] -= 1
+        if self._utilization is not None:
+            reads, writes, waiting_reads, waiting_writes = self._now
+            self._utilization.note((reads, writes, waiting_reads, waiting_writes))
 
     def publish(self) -> None:
         """Set the gauges to the highest numbers since they were last set."""

@@ -39,6 +39,7 @@ from genericapiserver.features import API_SERVER_IDENTITY, default_feature_gate
 from genericapiserver.filters.max_in_flight import InFlightLimits
 from genericapiserver.filters.metrics import InFlightMetrics
 from genericapiserver.filters.priority_and_fairness import Watermarks
+from genericapiserver.filters.utilization import ReadsAndWrites, ReadWriteUtilization
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.healthz import LOG, PING, HealthChecker
 from genericapiserver.hooks import PostStartHook, PostStartHookEntry, check_post_start_hook, where_registered
@@ -262,6 +263,9 @@ class Config:
             openapi = attrs.evolve(openapi, version=str(self.effective_version.emulation_version or "unversioned"))
         completed = attrs.evolve(self, external_address=address, openapi=openapi)
         _authorize_loopback_token(completed)
+        utilization = ReadWriteUtilization.shown_by(
+            self.metrics, self._in_flight_limits, monotonic=self.clock.monotonic
+        )
         return CompletedConfig(
             config=completed,
             request_info_factory=factory,
@@ -270,9 +274,20 @@ class Config:
                 self.max_requests_in_flight,
                 self.max_mutating_requests_in_flight,
                 metrics=InFlightMetrics(self.metrics),
+                utilization=utilization if self.flow_control is None else None,
             ),
-            watermarks=Watermarks(InFlightMetrics(self.metrics)),
+            watermarks=Watermarks(
+                InFlightMetrics(self.metrics), utilization=None if self.flow_control is None else utilization
+            ),
         )
+
+    def _in_flight_limits(self) -> ReadsAndWrites:
+        """What may be served, and wait, of reads and writes; together where requests are queued fairly."""
+        if self.flow_control is None:
+            return self.max_requests_in_flight, self.max_mutating_requests_in_flight, 0, 0
+        controller = self.flow_control.controller
+        executing, waiting = controller.executing_limit, controller.waiting_limit
+        return executing, executing, waiting, waiting
 
 
 @attrs.define(eq=False, kw_only=True)

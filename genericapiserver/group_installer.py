@@ -48,8 +48,12 @@ class GroupInstaller:
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
         self._media_types = tuple(info.media_type for info in config.serializer.supported_media_types)
         self.discovery_group_manager = DiscoveryGroupManager(completed.discovery_addresses)
-        self.aggregated_discovery = AggregatedDiscoveryManager()
-        self.aggregated_legacy_discovery = AggregatedDiscoveryManager()
+        aggregations = config.metrics.counter(
+            "aggregator_discovery_aggregation_count_total",
+            "[ALPHA] Counter of number of times discovery was aggregated",
+        )
+        self.aggregated_discovery = AggregatedDiscoveryManager(on_aggregation=aggregations.inc)
+        self.aggregated_legacy_discovery = AggregatedDiscoveryManager(on_aggregation=aggregations.inc)
 
     # ---- groups
 

@@ -15,6 +15,7 @@ from genericapiserver.aio import Signal
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send
+from genericapiserver.component.metrics import show_build, show_features
 from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
 from genericapiserver.debugging import DebugSocket, install_profiling
 from genericapiserver.delegation import DelegationTarget
@@ -34,6 +35,7 @@ from genericapiserver.hooks import (
     check_post_start_hook,
     where_registered,
 )
+from genericapiserver.idle_metrics import register_idle_metrics
 from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.prepared import PreparedAPIServer
 from genericapiserver.routes.certificates import install_certificates
@@ -341,6 +343,8 @@ class GenericAPIServer:
         if config.enable_profiling:
             install_profiling(mux, stopping=self.http_server_stopping.wait)
             DebugFlags().install(mux, "v", verbosity_setter(set_verbosity))
+        register_idle_metrics(config.metrics)
+        show_features(config.metrics, config.feature_gate)
         if config.enable_metrics:
             install_metrics(mux, config.metrics, resettable=config.enable_profiling)
             install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
@@ -350,6 +354,7 @@ class GenericAPIServer:
             install_flow_control(mux, config.flow_control.controller)
         if (info := config.effective_version.info()) is not None:
             install_version(self.handler.api_container, info)
+            show_build(config.metrics, info)
         if config.enable_discovery:
             self.groups.install_discovery()
         if self.delegation_target.unprotected_handler is None and config.enable_index:

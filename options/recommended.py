@@ -2,8 +2,8 @@
 
 Source: pkg/server/options/recommended.go of k8s.io/apiserver, whose orders of validating and applying these are.
 Any member may be None, which switches its subject off: without authentication nobody is asked who he is, without
-authorization everything is allowed. `server_run` is None at first, as in the reference, where programs add the universal
-flags themselves.
+authorization everything is allowed. `server_run` and `metrics` are None at first, as in the reference: programs add the
+universal flags and those of metrics themselves.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from genericapiserver.options.authentication import DelegatingAuthenticationOpti
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
 from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
 from genericapiserver.options.flags import FlagSet
+from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
@@ -59,6 +60,7 @@ class RecommendedOptions:
         self.admission: AdmissionOptions | None = AdmissionOptions()
         self.egress_selector: EgressSelectorOptions | None = EgressSelectorOptions()
         self.tracing: TracingOptions | None = TracingOptions()
+        self.metrics: MetricsOptions | None = None
 
     def _members(self) -> list[Any]:
         members = (
@@ -73,6 +75,7 @@ class RecommendedOptions:
             self.admission,
             self.egress_selector,
             self.tracing,
+            self.metrics,
         )
         return [member for member in members if member is not None]
 
@@ -93,6 +96,8 @@ class RecommendedOptions:
             config.shared_informers = InformerFactory(config.new_loopback_transport())
         if self.server_run is not None:
             self.server_run.apply_to(config)
+        if self.metrics is not None:
+            self.metrics.apply_to(config)
         if self.storage is not None:
             await self.storage.apply_to(config)
         if self.secure_serving is not None:

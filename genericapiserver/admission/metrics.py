@@ -65,7 +65,6 @@ class AdmissionMetrics:
     """The admission metrics of one server; hands out timers with their labels filled in."""
 
     def __init__(self, metrics: MetricsRegistry) -> None:
-        is_first = not metrics.has(STEP_DURATION)
         self._step = metrics.histogram(
             STEP_DURATION,
             "[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and "
@@ -73,8 +72,7 @@ class AdmissionMetrics:
             _STEP_LABELS,
             buckets=BUCKETS,
         )
-        if is_first:
-            metrics.add_collector(_StepSummary(self._step))
+        metrics.shared_collector(f"{STEP_DURATION}_summary", lambda: _StepSummary(self._step))
         self._controller = metrics.histogram(
             CONTROLLER_DURATION,
             "[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each "
@@ -94,4 +92,22 @@ class AdmissionMetrics:
         return StepTimer(
             self._controller.labels(name, step, operation.value, "false"),
             self._controller.labels(name, step, operation.value, "true"),
+        )
+
+
+class WebhookCertificateMetrics:
+    """The metrics of webhooks' serving certificates. Go: pkg/util/webhook/metrics.go."""
+
+    def __init__(self, metrics: MetricsRegistry) -> None:
+        self.missing_san = metrics.counter(
+            "apiserver_webhooks_x509_missing_san_total",
+            "[ALPHA] Counts the number of requests to servers missing SAN extension in their serving certificate OR the "
+            "number of connection failures due to the lack of x509 certificate SAN extension missing (either/or, based on "
+            "the runtime environment)",
+        )
+        self.insecure_sha1 = metrics.counter(
+            "apiserver_webhooks_x509_insecure_sha1_total",
+            "[ALPHA] Counts the number of requests to servers with insecure SHA1 signatures in their serving certificate OR "
+            "the number of connection failures due to the insecure SHA1 signatures (either/or, based on the runtime "
+            "environment)",
         )

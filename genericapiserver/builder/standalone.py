@@ -24,6 +24,7 @@ from genericapiserver.options.builtin_authentication import BuiltInAuthenticatio
 from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
 from genericapiserver.options.flags import BOOL, STRING, STRINGS, FlagSet
+from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.token_options import ServiceAccountOptions
@@ -82,6 +83,7 @@ class StandaloneOptions:
                 remote_kubeconfig_file="",
                 service_accounts=ServiceAccountOptions(lookup=False),  # there are none to look up
             )
+        recommended.metrics = MetricsOptions()
         recommended.core_api = None
         recommended.watch_itself = True
         if recommended.authorization is not None:

@@ -135,6 +135,10 @@ class FeatureGate:
                 lines.append(f"{name}=true|false ({spec.stage} - default={str(spec.default).lower()})")
         return sorted(lines)
 
+    def states(self) -> list[tuple[str, Stage, bool]]:
+        """Every gate with its stage at the emulated version and whether it is on, sorted by name."""
+        return [(name, self.spec(name).stage, enabled) for name, enabled in sorted(self._enabled.items())]
+
     def __str__(self) -> str:
         return ",".join(f"{name}={str(value).lower()}" for name, value in sorted(self._set.items()))
 

@@ -190,11 +190,8 @@ class RouteMetrics:
         self._long_running: dict[str, Gauge] = {}
         self._connects = subresource in CONNECT_SUBRESOURCES
         self._scope = scope
-        self._deprecated = (
-            None
-            if removed_release is None
-            else metrics.deprecated_apis.labels(group, version, resource, subresource, removed_release)
-        )
+        self._removed_release = removed_release
+        self._deprecated: Gauge | None = None
         self._plain = self._verb(False, False)
 
     def _verb(self, watch: bool, apply: bool) -> str:
@@ -243,13 +240,20 @@ class RouteMetrics:
             children.sli_duration.observe(elapsed if latencies is None else elapsed - _waited_elsewhere(latencies))
         if children.response_size is not None:
             children.response_size.observe(size)
-        if self._deprecated is not None:
-            self._deprecated.set(1)
+        if self._removed_release is not None:
+            self._mark_deprecated(self._removed_release)
         validation = field_validation_label(query)
         if validation not in self._metrics.field_validations:
             # As in the reference: there is a series for what was asked for, and nothing is observed in it.
             self._metrics.field_validations.add(validation)
             self._metrics.field_validation_durations.labels(validation)
+
+    def _mark_deprecated(self, removed_release: str) -> None:
+        """Say that somebody has used a deprecated API. Rules look for the series: it must not be there before."""
+        if self._deprecated is None:
+            target = self._target[:4]
+            self._deprecated = self._metrics.deprecated_apis.labels(*target, removed_release)
+        self._deprecated.set(1)
 
     def _count_self_request(self, children: _Children, verb: str) -> None:
         if children.self_requests is None:

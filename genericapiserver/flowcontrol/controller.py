@@ -150,6 +150,17 @@ class FlowController:
         level.retry_after.record(int(self.clock.now().timestamp()))
         return level.retry_after.value
 
+    @property
+    def executing_limit(self) -> int:
+        """How many seats the levels have by their shares."""
+        return self._nominal_sum
+
+    @property
+    def waiting_limit(self) -> int:
+        """How many requests the queues of all levels hold."""
+        configs = (level.queues.config for level in self.levels.values())
+        return sum(config.queues * config.length_limit for config in configs)
+
     # ---- configuration
 
     def digest(

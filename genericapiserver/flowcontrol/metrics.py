@@ -1,7 +1,7 @@
 """The page of metrics about flow control, written from plain numbers when somebody asks for it.
 
-Names, labels and buckets are the reference's (pkg/util/flowcontrol/metrics/metrics.go). Left out: its timing histograms,
-which add up ratios for every nanosecond, and epoch_advance_total, since virtual time does not jump back here.
+Names, labels and buckets are the reference's (pkg/util/flowcontrol/metrics/metrics.go). Left out: epoch_advance_total, since
+virtual time does not jump back here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from genericapiserver.flowcontrol.flow_metrics import Distribution, FlowMetrics
 from genericapiserver.flowcontrol.queue_set import QueueSet
 from genericapiserver.flowcontrol.seat_demand import SeatDemandStatistics
+from genericapiserver.flowcontrol.utilization import LevelUtilization
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.plain import PlainGauge
+from genericapiserver.metrics.timing import RatioHistogram
 
 PREFIX: Final = "apiserver_flowcontrol_"
 _FLOW: Final = ("priority_level", "flow_schema")
@@ -55,6 +58,12 @@ _FLOW_GAUGES: Final[tuple[tuple[str, str, Callable[[FlowMetrics], int]], ...]] =
     (
         "current_executing_seats",
         "[BETA] Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage "
+        "otherwise) requests in the API Priority and Fairness subsystem",
+        lambda flow: flow.executing_seats,
+    ),
+    (
+        "request_concurrency_in_use",
+        "[ALPHA] Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage "
         "otherwise) requests in the API Priority and Fairness subsystem",
         lambda flow: flow.executing_seats,
     ),
@@ -116,6 +125,11 @@ _LEVEL_GAUGES: Final[tuple[tuple[str, str, Callable[[MeasuredLevel], float]], ..
         lambda level: level.nominal,
     ),
     (
+        "request_concurrency_limit",
+        "[ALPHA] Nominal number of execution seats configured for each priority level",
+        lambda level: level.nominal,
+    ),
+    (
         "lower_limit_seats",
         "[ALPHA] Configured lower bound on number of execution seats available to each priority level",
         lambda level: level.minimum,
@@ -165,16 +179,52 @@ _BOUNDS: Final[tuple[tuple[str, str, Callable[[QueueSet], tuple[float, float]]],
 )
 
 
+_PHASES: Final = ("priority_level", "phase")
+_UTILIZATIONS: Final[
+    tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, Callable[[LevelUtilization], RatioHistogram]], ...]], ...]
+] = (
+    (
+        "priority_level_seat_utilization",
+        "[ALPHA] Observations, at the end of every nanosecond, of utilization of seats for any stage of execution (but only "
+        "initial stage for WATCHes)",
+        _PHASES,
+        (("executing", lambda level: level.seats),),
+    ),
+    (
+        "priority_level_request_utilization",
+        "[ALPHA] Observations, at the end of every nanosecond, of number of requests (as a fraction of the relevant limit) "
+        "waiting or in any stage of execution (but only initial stage for WATCHes)",
+        _PHASES,
+        (("waiting", lambda level: level.waiting), ("executing", lambda level: level.executing)),
+    ),
+    (
+        "demand_seats",
+        "[ALPHA] Observations, at the end of every nanosecond, of (the number of seats each priority level could use) / "
+        "(nominal number of seats for that level)",
+        _LEVEL,
+        (("", lambda level: level.demand),),
+    ),
+)
+_DEPRECATED: Final = {"request_concurrency_limit": "1.30.0", "request_concurrency_in_use": "1.31.0"}
+
+
+def fair_fraction(registry: MetricsRegistry) -> PlainGauge:
+    """The gauge that is there without flow control, too."""
+    return registry.gauge(
+        f"{PREFIX}seat_fair_frac",
+        "[ALPHA] Fair fraction of server's concurrency to allocate to each priority level that can use it",
+    )
+
+
 class FlowControlMetrics:
     """The numbers of one server's levels and schemas."""
 
     def __init__(self, registry: MetricsRegistry) -> None:
-        self.fair_fraction = registry.gauge(
-            f"{PREFIX}seat_fair_frac",
-            "[ALPHA] Fair fraction of server's concurrency to allocate to each priority level that can use it",
-        )
+        self.fair_fraction = fair_fraction(registry)
         self._flows: dict[tuple[str, str], FlowMetrics] = {}
         self._levels: Callable[[], Iterable[MeasuredLevel]] = tuple
+        for name, since in _DEPRECATED.items():
+            registry.deprecate(PREFIX + name, since)
         registry.add_collector(self)
 
     def flow(self, level: str, schema: str) -> FlowMetrics:
@@ -198,6 +248,10 @@ class FlowControlMetrics:
     def reset(self) -> None:
         for flow in self._flows.values():
             flow.reset()
+        for level in self._levels():
+            level.queues.measure()
+            for histogram in level.queues.utilization.histograms:
+                histogram.reset()
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -253,6 +307,18 @@ def _level_families(levels: Iterable[MeasuredLevel]) -> Iterator[Metric]:
                 for bound, value in zip(("min", "max"), bounds(level.queues), strict=True):
                     gauge.add_metric((level.name, bound), value)
         yield gauge
+    yield from _utilizations(levels)
+
+
+def _utilizations(levels: Iterable[MeasuredLevel]) -> Iterator[Metric]:
+    for level in levels:
+        level.queues.measure()
+    for name, text, labels, histograms in _UTILIZATIONS:
+        family = HistogramMetricFamily(PREFIX + name, f"EXPERIMENTAL: {text}", labels=labels)
+        for level in levels:
+            for phase, histogram in histograms:
+                histogram(level.queues.utilization).show(family, (level.name, phase) if phase else (level.name,))
+        yield family
 
 
 def _add(histogram: HistogramMetricFamily, labels: tuple[str, ...], distribution: Distribution) -> None:

@@ -65,6 +65,7 @@ class PriorityLevel:
     """None where there are no queues to deal."""
     quiescing: bool = False
     """The object is gone, and the last requests are not."""
+    server_limit: int = 0
     nominal: int = 0
     minimum: int = 0
     maximum: int = 0
@@ -105,6 +106,7 @@ class PriorityLevel:
 
     def set_nominal(self, server_limit: int, all_shares: int) -> None:
         """Compute the limits that follow from the shares."""
+        self.server_limit = server_limit
         nominal = math.ceil(server_limit * self.shares / all_shares) if all_shares else 0
         part = self.config.spec.limited or self.config.spec.exempt
         lendable = round_half_away(nominal * ((part.lendable_percent or 0) if part is not None else 0) / 100)
@@ -131,6 +133,7 @@ class PriorityLevel:
                 exempt=self.exempt,
             ),
             limit,
+            full=limit or max(1, round_half_away(self.server_limit / 10)),
         )
 
     def take_demand(self, now: float) -> LevelDemand:

@@ -18,6 +18,7 @@ import attrs
 from genericapiserver.apimachinery.go.times import format_duration
 from genericapiserver.flowcontrol.flow_metrics import FlowMetrics
 from genericapiserver.flowcontrol.seat_demand import SeatDemandIntegrator
+from genericapiserver.flowcontrol.utilization import LevelUtilization
 from genericapiserver.flowcontrol.work import SERVICE_TIME, WorkEstimate
 
 QUEUE_FULL: Final = "queue-full"
@@ -163,6 +164,7 @@ class QueueSet:
         self.dispatch_r = self.latest_s = 0.0
         self.s_bounds = self.discounted_s_bounds = (0.0, 0.0)
         self.demand = SeatDemandIntegrator(self._last)
+        self.utilization = LevelUtilization(self._last)
         self.executing: set[Request] = set()
         self.seats_in_use = 0
         self.waiting = 0
@@ -180,12 +182,23 @@ class QueueSet:
 
     # ---- configuration
 
-    def configure(self, config: QueuingConfig, limit: int) -> None:
-        """Use *config* and *limit* from now on. Queues beyond the wanted number stay until they are empty."""
+    def measure(self) -> None:
+        """Bring the histograms of utilization up to this moment."""
+        self._advance(self._clock())
+        self.utilization.times.fold()
+
+    def configure(self, config: QueuingConfig, limit: int, *, full: int | None = None) -> None:
+        """Use *config* and *limit* from now on. Queues beyond the wanted number stay until they are empty.
+
+        *full* is the number of seats that utilization is measured by, *limit* unless a level without a limit has one.
+        """
         self._advance(self._clock())
         if config.queues <= 0 and self.queues and config.length_limit <= 0:
             config = attrs.evolve(config, length_limit=self.config.length_limit)
         self.config, self.limit = config, limit
+        self.utilization.resize(
+            seats=limit if full is None else full, places=max(1, config.length_limit) * max(1, config.queues)
+        )
         for index in range(len(self.queues), config.queues):
             self.queues.append(Queue(index))
         for queue in [queue for queue in self.queues if not queue.active and not queue.seats_in_use]:
@@ -313,6 +326,7 @@ class QueueSet:
 
     def _advance(self, now: float) -> None:
         """Move virtual time on to *now*."""
+        self.utilization.times.ends((self.seats_in_use, len(self.executing), self.waiting, self.seats_waiting), now)
         active = self._active
         if active:
             requested = self.seats_in_use + self.seats_waiting

@@ -3,8 +3,8 @@
 Asking twice for one name gives the same metric, so that two servers may share a registry and two rooms a metric.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
@@ -28,6 +28,9 @@ class ResettableCollector(Protocol):
     def reset(self) -> None: ...
 
 
+C = TypeVar("C", bound=ResettableCollector)
+
+
 class MetricsRegistry:
     """Makes counters, gauges and histograms in a prometheus registry of its own.
 
@@ -41,6 +44,7 @@ class MetricsRegistry:
         self._metrics: dict[str, MetricWrapperBase] = {}
         self._collectors: list[ResettableCollector] = []
         self._deprecated: dict[str, str] = {}
+        self._shared: dict[str, ResettableCollector] = {}
         self.describes_itself = False
         """Whether the page also says how many metrics there are."""
 
@@ -63,9 +67,8 @@ class MetricsRegistry:
 
     def histogram_twin(self, name: str, help: str, source: PlainHistogram, *, deprecated: str = "") -> None:
         """Show what *source* has counted under a second *name*, too, which costs nothing until a page is written."""
-        if name not in self._deprecated:
-            self._deprecated[name] = deprecated
-            self.add_collector(_HistogramTwin(name, help, source))
+        self._deprecated[name] = deprecated
+        self.shared_collector(name, lambda: _HistogramTwin(name, help, source))
 
     def deprecate(self, name: str, since: str) -> None:
         """Say that the family *name* of a collector is deprecated since the release *since*."""
@@ -75,6 +78,17 @@ class MetricsRegistry:
         """Have the page show what *collector* keeps, for what changes too often for metrics with labels."""
         self._collectors.append(collector)
         self.collectors.register(_as_collector(collector))
+
+    def shared_collector(self, name: str, make: Callable[[], C]) -> C:
+        """The collector that is called *name*, made and added by the first who asks; servers may share a registry."""
+        found = self._shared.get(name)
+        if found is None:
+            made = make()
+            self._shared[name] = made
+            self.add_collector(made)
+            return made
+        # Whoever uses a name knows what stands behind it.
+        return cast("C", found)
 
     def has(self, name: str) -> bool:
         """Whether a metric was made under exactly this name."""

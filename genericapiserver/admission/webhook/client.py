@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from genericapiserver.admission.metrics import WebhookCertificateMetrics
 from genericapiserver.admission.webhook.credentials import WebhookCredentials
-from genericapiserver.admission.webhook.metrics import CertificateMetrics
 from genericapiserver.apimachinery.errors import GenericServerResponseError, StatusError, from_status
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apimachinery.meta import UNVERSIONED, Status
@@ -87,7 +87,7 @@ class WebhookClient:
         config: ClientConfig,
         *,
         resolve: Resolve = resolve,
-        metrics: CertificateMetrics | None = None,
+        metrics: WebhookCertificateMetrics | None = None,
     ) -> None:
         import httpcore  # here, and the next: a server without webhooks need not load it
 
@@ -190,7 +190,7 @@ class WebhookClients:
     `metrics`, which may be set until there are clients, counts certificates that are out of date.
     """
 
-    metrics: CertificateMetrics | None = None
+    metrics: WebhookCertificateMetrics | None = None
 
     def __init__(
         self,

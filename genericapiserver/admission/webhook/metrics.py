@@ -69,24 +69,6 @@ class WebhookMetrics:
         self._fail_open.labels(name, type).inc()
 
 
-class CertificateMetrics:
-    """The metrics of webhooks' serving certificates. Go: pkg/util/webhook/metrics.go."""
-
-    def __init__(self, metrics: MetricsRegistry) -> None:
-        self.missing_san = metrics.counter(
-            "apiserver_webhooks_x509_missing_san_total",
-            "[ALPHA] Counts the number of requests to servers missing SAN extension in their serving certificate OR the "
-            "number of connection failures due to the lack of x509 certificate SAN extension missing (either/or, based on "
-            "the runtime environment)",
-        )
-        self.insecure_sha1 = metrics.counter(
-            "apiserver_webhooks_x509_insecure_sha1_total",
-            "[ALPHA] Counts the number of requests to servers with insecure SHA1 signatures in their serving certificate OR "
-            "the number of connection failures due to the insecure SHA1 signatures (either/or, based on the runtime "
-            "environment)",
-        )
-
-
 class MatchConditionMetrics:
     """The metrics of match conditions, which webhooks and policies have."""
 

@@ -5,6 +5,7 @@ from typing import Any, Final, Self
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.matching import Match, Matcher, is_exempt
+from genericapiserver.admission.metrics import WebhookCertificateMetrics
 from genericapiserver.admission.namespaces import Namespaces
 from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.plugin import ReadyHandler
@@ -13,12 +14,7 @@ from genericapiserver.admission.webhook.caller import WebhookCaller
 from genericapiserver.admission.webhook.client import ServiceResolver, WebhookClients
 from genericapiserver.admission.webhook.conditions import ConditionError, MatchConditions
 from genericapiserver.admission.webhook.credentials import WebhookCredentials, read_kubeconfig_file
-from genericapiserver.admission.webhook.metrics import (
-    CertificateMetrics,
-    MatchConditionMetrics,
-    WebhookMetrics,
-    WebhookType,
-)
+from genericapiserver.admission.webhook.metrics import MatchConditionMetrics, WebhookMetrics, WebhookType
 from genericapiserver.admission.webhook.source import Configuration, ConfiguredWebhook, Webhook, WebhookSource
 from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.scheme import Scheme
@@ -59,7 +55,7 @@ class WebhookPlugin(ReadyHandler):
 
     def set_metrics(self, metrics: MetricsRegistry) -> None:
         self._caller = WebhookCaller(self._clients, WebhookMetrics(metrics))
-        self._clients.metrics = CertificateMetrics(metrics)
+        self._clients.metrics = WebhookCertificateMetrics(metrics)
         self._condition_metrics = MatchConditionMetrics(metrics)
 
     def set_authorizer(self, authorizer: Authorizer | None) -> None:

@@ -5,6 +5,7 @@ clause that says so wins over plain ones, wherever it stands. The document has a
 gets a 304.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -110,9 +111,10 @@ class Priorities:
 
 
 class AggregatedDiscoveryManager:
-    """What all groups of a server have, kept as one document."""
+    """What all groups of a server have, kept as one document. *on_aggregation* is told each time that it is made anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_aggregation: Callable[[], None] = lambda: None) -> None:
+        self._on_aggregation = on_aggregation
         self._groups: dict[str, dict[str, APIVersionDiscovery]] = {}
         self._priorities: dict[GroupVersion, Priorities] = {}
         self._generation = 0
@@ -158,6 +160,7 @@ class AggregatedDiscoveryManager:
     def document(self) -> APIGroupDiscoveryList:
         """The document as it is now; not to be changed."""
         if self._document is None:
+            self._on_aggregation()
             self._document = APIGroupDiscoveryList(
                 items=[
                     APIGroupDiscovery(metadata=DiscoveryObjectMeta(name=group), versions=self._versions(group))
