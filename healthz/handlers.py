@@ -4,6 +4,7 @@ The root page withholds reasons, since everybody may read it; they are in the lo
 needs permission. Every check runs every time: there is no short cut and no cache. Mirrors pkg/server/healthz/healthz.go.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
@@ -141,6 +142,11 @@ def _single(check: HealthChecker) -> Handler:
 async def _failure(check: HealthChecker, scope: Scope) -> str | None:
     try:
         await check.check(scope)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise  # the request has ended
+        return "it was cancelled"  # something that it waited for
     except Exception as error:  # noqa: BLE001 whatever a check raises is its way to say no
         return str(error) or type(error).__name__
     return None

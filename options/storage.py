@@ -246,7 +246,8 @@ class StorageOptions:
 class StorageCheck:
     """The health of an engine, asked at most once in half a *timeout*; in between the last answer is repeated.
 
-    Probes come from many sides and must not become load (pkg/storage/storagebackend/factory/etcd3.go).
+    Probes come from many sides and must not become load (pkg/storage/storagebackend/factory/etcd3.go). Who comes while the
+    engine is being asked waits for that answer; the reference repeats the one before, and calls a store healthy that hangs.
     """
 
     def __init__(self, engine: StorageEngine, timeout: float, clock: Clock) -> None:
@@ -254,25 +255,32 @@ class StorageCheck:
         self._timeout = timeout
         self._clock = clock
         self._asked = -math.inf
+        self._asking: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
 
     async def __call__(self, scope: Scope) -> None:
         now = self._clock.monotonic()
-        if now - self._asked >= self._timeout / 2:
+        if self._asking is None and now - self._asked >= self._timeout / 2:
             self._asked = now
-            self._failure = await self._ask()
+            self._asking = asyncio.create_task(self._ask())
+        if self._asking is not None:
+            # A prober that gives up must not take the answer with it: the next one would hear the one before.
+            await asyncio.shield(self._asking)
         if self._failure is not None:
             raise self._failure
 
-    async def _ask(self) -> Exception | None:
+    async def _ask(self) -> None:
         try:
             async with asyncio.timeout(self._timeout):
                 await self._engine.check()
         except TimeoutError:
-            return HealthCheckError("error getting data from etcd: context deadline exceeded")
-        except EngineError as error:
-            return HealthCheckError(str(error))
-        return None
+            self._failure = HealthCheckError("error getting data from etcd: context deadline exceeded")
+        except Exception as error:  # noqa: BLE001  whatever it is, the store does not answer
+            self._failure = HealthCheckError(str(error) or type(error).__name__)
+        else:
+            self._failure = None
+        finally:
+            self._asking = None
 
 
 class StorageFactory:

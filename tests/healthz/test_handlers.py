@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from genericapiserver.asgi import Scope
@@ -94,6 +96,25 @@ async def test_any_exception_is_a_failure_and_every_check_runs() -> None:
     response = await get("/healthz", *checks)
     assert response.text == "[-]odd failed: reason withheld\n[+]later ok\nhealthz check failed\n"
     assert ran == ["/healthz"]
+
+
+async def test_a_check_that_waits_for_what_is_cancelled_has_failed() -> None:
+    async def cancelled(scope: Scope) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    check = named_check("c", cancelled)
+    assert (await get("/healthz", check)).text == "[-]c failed: reason withheld\nhealthz check failed\n"
+    assert (await get("/healthz/c", check)).text == "internal server error: it was cancelled\n"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_any_method_will_do(method: str) -> None:
+    mux = PathRecorderMux("test")
+    install_path_handler(mux, "/healthz", PING)
+    for path in ("/healthz", "/healthz/ping"):
+        assert (await ASGIClient(mux).request(method, path)).status == 200
 
 
 async def test_the_callback_of_the_first_healthy_answer_is_called_once() -> None:
