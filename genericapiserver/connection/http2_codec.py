@@ -54,8 +54,8 @@ _END_HEADERS = 0x4
 _ACK = 0x1
 _NUMBER = Struct(">L").pack
 _RECEIVING = frozenset([StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL])
-_ANSWER = 13
-"""Bytes of the smallest frame that h2 answers with by itself."""
+_ANSWER = 9
+"""Bytes of the smallest frame that h2 answers with by itself, which acknowledges settings."""
 
 # Outbound headers are checked when they are first encoded (header_blocks), not per response; what comes in is judged
 # once, where one request can be refused without ending the connection (http2_headers).
@@ -186,7 +186,6 @@ class ServerCodec(H2Connection):
 
     def say_reset(self, stream_id: int, code: ErrorCodes) -> None:
         """Reset a stream towards the peer; h2 has to be told by other means."""
-        self._noise += 1
         self._out.append(_FRAME_HEAD(0, 4, RstStreamFrame.type, 0, stream_id) + _NUMBER(code))
 
     def give_back(self, size: int) -> None:

@@ -54,6 +54,8 @@ _ACK = _END_STREAM = 0x1
 _END_HEADERS: Final = 0x4
 _PADDED: Final = 0x8
 _PRIORITY: Final = 0x20
+_FIELDS_A_FRAME: Final = 32
+"""How many fields of a head that is too large cost as much as a frame that makes nothing happen."""
 _MAX_RESET: Final = 1024
 _MAX_SETTINGS: Final = 64
 """Settings in one frame; there are seven."""
@@ -229,6 +231,7 @@ class FrameReader:
                 return self._fail(stream_id, ErrorCodes.PROTOCOL_ERROR)
             self._decoder.next = ()
         elif too_large:
+            self.noise += len(fields) // _FIELDS_A_FRAME
             self._decoder.next = ((b":method", TOO_LARGE),)
         elif self._block_depends == stream_id:
             self._decoder.next = ((b":method", MALFORMED),)
@@ -276,13 +279,13 @@ class FrameReader:
 
     def _priority_frame(self, flags: int, stream_id: int, payload: bytes) -> Frame | None:
         """Priorities are taken note of and mean nothing (RFC 9113 section 5.3.2)."""
-        self.noise += 1
         if not stream_id:
             raise ProtocolError("a PRIORITY frame for the connection")
         if len(payload) != 5:
             return self._fail(stream_id, ErrorCodes.FRAME_SIZE_ERROR)
         if _NUMBER.unpack_from(payload)[0] & _ID == stream_id:
             return self._fail(stream_id, ErrorCodes.PROTOCOL_ERROR)
+        self.noise += 1
         return None
 
     def _rst_stream_frame(self, flags: int, stream_id: int, payload: bytes) -> Frame | None:
@@ -294,12 +297,12 @@ class FrameReader:
         return RstStreamFrame(stream_id, _NUMBER.unpack(payload)[0])
 
     def _settings_frame(self, flags: int, stream_id: int, payload: bytes) -> Frame | None:
-        self.noise += 1
         if stream_id:
             raise ProtocolError("a SETTINGS frame for a stream")
         if flags & _ACK:
             if payload:
                 raise FrameDataMissingError("a SETTINGS acknowledgement has no payload")
+            self.noise += 1
             frame = SettingsFrame(0)
             frame.flags.add("ACK")
             return frame
@@ -342,19 +345,22 @@ class FrameReader:
         return frame
 
     def _window_update_frame(self, flags: int, stream_id: int, payload: bytes) -> Frame | None:
-        if not self._codec.spend_credit():
-            self.noise += 1
         if len(payload) != 4:
             raise FrameDataMissingError("a WINDOW_UPDATE frame has four bytes")
         increment = _NUMBER.unpack(payload)[0] & _ID
         if stream_id:
             self._not_idle(stream_id, "WINDOW_UPDATE")
-            if not self._codec.lives(stream_id):
-                return None  # it was on its way when the stream ended
-            if not increment:
+            lives = self._codec.lives(stream_id)
+            if lives and not increment:
                 return self._fail(stream_id, ErrorCodes.PROTOCOL_ERROR)
         elif not increment:
             raise ProtocolError("a WINDOW_UPDATE frame that opens the window by nothing")
+        else:
+            lives = True
+        if not self._codec.spend_credit():
+            self.noise += 1
+        if not lives:
+            return None  # it was on its way when the stream ended
         return WindowUpdateFrame(stream_id, increment)
 
     # Streams
@@ -365,6 +371,7 @@ class FrameReader:
 
     def _fail(self, stream_id: int, code: ErrorCodes) -> Frame | None:
         """End the stream at both ends, and nothing else."""
+        self.noise += 1
         self.drop(stream_id)
         self._codec.say_reset(stream_id, code)
         return RstStreamFrame(stream_id, code) if self._codec.lives(stream_id) else None

@@ -12,7 +12,7 @@ second in which nobody else is served. Large blocks are therefore handed to it i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -102,7 +102,7 @@ class HeaderDecoder:
     def decode(self, data: bytes, raw: bool = True) -> object:
         return self.next
 
-    def decode_block(self, block: bytes) -> tuple[Fields, bool]:
+    def decode_block(self, block: bytes) -> tuple[Sequence[tuple[bytes, bytes]], bool]:
         """The fields of *block*, and whether they are more than was permitted.
 
         Raises CompressionError and ExcessiveHeadersError; both end the connection.
