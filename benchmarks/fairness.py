@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _judge(idle: Latencies, beside: Latencies, results: dict[str, dict[str, int]
     )
     print(f"   other {others}   least/most {min(served.values())}/{max(served.values())}", end="")
     print(f" = {min(served.values()) / max(1, max(served.values())):.2f}")
-    ratio = _percentile(beside.waited, 0.99) / _percentile(idle.waited, 0.99)
+    ratio = percentile(beside.waited, 0.99) / percentile(idle.waited, 0.99)
     fair = ratio <= options.bound and min(served.values()) > 0
     print(f"{'ratio of the p99':24} {ratio:9.2f}   bound {options.bound:.1f}   {'fair' if fair else 'NOT FAIR'}")
     return 0 if fair else 1
@@ -128,14 +128,27 @@ async def _create(client: Client, modest: Target) -> None:
         raise SystemExit(f"the object to read could not be made: {status}")
 
 
+async def neighbour(target: Target, path: str, over: Callable[[], bool], seconds: float) -> Latencies:
+    """Send one GET of *path* after another on a connection of its own, for *seconds* or until *over* says so."""
+    client = await connect(target)
+    try:
+        return await _one_by_one(client, target, path, over, seconds)
+    finally:
+        client.close()
+
+
 async def _modest(client: Client, modest: Target, seconds: float) -> Latencies:
+    return await _one_by_one(client, modest, f"{COLLECTION}/{NAME}", lambda: False, seconds)
+
+
+async def _one_by_one(client: Client, modest: Target, path: str, over: Callable[[], bool], seconds: float) -> Latencies:
     """Send one request after another."""
-    headers = modest.headers("GET", f"{COLLECTION}/{NAME}", "application/json")
+    headers = modest.headers("GET", path, "application/json")
     (pid,) = modest.pids
     waited: list[float] = []
     worked: list[float] = []
     end = time.perf_counter() + seconds
-    while (begun := time.perf_counter()) < end:
+    while (begun := time.perf_counter()) < end and not over():
         work = _cpu_time(pid)
         status = await _exchange(client, headers, b"")
         waited.append(time.perf_counter() - begun)
@@ -157,13 +170,13 @@ async def _exchange(client: Client, headers: list[tuple[str, str]], body: bytes)
     return await answered
 
 
-def _percentile(latencies: Sequence[float], portion: float) -> float:
+def percentile(latencies: Sequence[float], portion: float) -> float:
     return latencies[min(len(latencies) - 1, int(len(latencies) * portion))]
 
 
 def _line(latencies: Latencies) -> str:
-    p50, p99, most = (_percentile(latencies.waited, portion) * 1000 for portion in (0.5, 0.99, 1.0))
-    work50, work99 = (_percentile(latencies.worked, portion) * 1000 for portion in (0.5, 0.99))
+    p50, p99, most = (percentile(latencies.waited, portion) * 1000 for portion in (0.5, 0.99, 1.0))
+    work50, work99 = (percentile(latencies.worked, portion) * 1000 for portion in (0.5, 0.99))
     return (
         f"{len(latencies.waited):6} requests   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   most {most:7.2f} ms   "
         f"CPU of the server meanwhile p50 {work50:6.2f} ms   p99 {work99:6.2f} ms"

@@ -19,6 +19,7 @@ One task a request. What all streams have to say in one turn of the loop goes ou
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -29,31 +30,33 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
-    PingReceived,
-    PriorityUpdated,
     RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
-    UnknownFrameReceived,
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError
 
-from genericapiserver.asgi import RawHeaders, Scope
+from genericapiserver.asgi import RawHeaders
 from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.http2_codec import ServerCodec, goaway, preface
+from genericapiserver.connection.http2_headers import Fault
+from genericapiserver.connection.http2_scope import fixed_scope, received_head, request_scope
 from genericapiserver.connection.http2_stream import Stream
-from genericapiserver.connection.request_head import has_controls
-from genericapiserver.connection.target import BadTargetError, parse_target
 
 if TYPE_CHECKING:
     from genericapiserver.connection.link import Link
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
-_ASGI = {"version": "3.0", "spec_version": "2.4"}
 _INTERNAL_ERROR_BODY = b"Internal Server Error"
+_TOO_LARGE_BODY = b"431 Request Header Fields Too Large"
+_TOO_LARGE_HEAD: RawHeaders = [
+    (b":status", b"431"),
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-length", b"%d" % len(_TOO_LARGE_BODY)),
+]
 _FLUSH_NOW = 64 * 1024
 _MAX_STREAM_ID = 2**31 - 1
 
@@ -70,6 +73,7 @@ class HTTP2Driver:
         self.handler = service.handler
         self.header_blocks = service.header_blocks
         self.date = service.date
+        self.write_stall_timeout = service.limits.write_stall_timeout
         self.waiting_to_write: dict[int, Stream] = {}
         self._codec = ServerCodec(service.limits, service.header_blocks)
         self._streams: dict[int, Stream] = {}
@@ -83,12 +87,12 @@ class HTTP2Driver:
         self._lost = False
         self._last_stream_id = _MAX_STREAM_ID
         self._budget = Budget(service.limits.abuse_budget, service.limits.abuse_refill, self.loop.time())
+        self._metrics = service.metrics.http2
+        self._ended_by = ""
+        self._block_timer: asyncio.TimerHandle | None = None
         self._last_answers: set[int] = set()
         """Streams whose answer is the last thing but GOAWAY."""
-        self._extensions: dict[str, Any] = {}
-        if link.tls is not None:
-            self._extensions["tls"] = link.tls.extension()
-        self._scheme = "http" if link.tls is None else "https"
+        self._fixed = fixed_scope(link)
         self._on_event: dict[type[Event], Callable[[Any], None]] = {
             RequestReceived: self._request_received,
             DataReceived: self._data_received,
@@ -97,9 +101,6 @@ class HTTP2Driver:
             WindowUpdated: self._window_updated,
             RemoteSettingsChanged: self._settings_changed,
             ConnectionTerminated: self._goaway_received,
-            PingReceived: self._control_frame,
-            PriorityUpdated: self._control_frame,
-            UnknownFrameReceived: self._control_frame,
         }
         link.write(preface(service.limits))
 
@@ -114,6 +115,7 @@ class HTTP2Driver:
             events = self._codec.receive_data(data)
         except ProtocolError as error:
             LOGGER.debug("HTTP/2 error from %s: %s", self._link.client, error)
+            self._ends_by("flood" if error.error_code == ErrorCodes.ENHANCE_YOUR_CALM else "error")
             self._flush()
             self._link.close()
             self._end_all_streams()
@@ -125,6 +127,11 @@ class HTTP2Driver:
                 handle(event)
                 if self._link.closing:
                     return
+        noise = self._codec.take_noise()
+        if noise:
+            self._spend(noise)
+        if self._codec.frames.within_block is not (self._block_timer is not None):
+            self._time_block()
         if not self._greeted:
             self._greeted = True
             self._idle_if_nothing_runs()
@@ -136,6 +143,9 @@ class HTTP2Driver:
 
     def connection_lost(self) -> None:
         self._lost = True
+        if self._block_timer is not None:
+            self._block_timer.cancel()
+        self._metrics.connections_ended[self._ended_by or ("stalled" if self._link.stalled else "client")].inc()
         self._end_all_streams()
 
     def resume_writing(self) -> None:
@@ -145,11 +155,10 @@ class HTTP2Driver:
         if not self._greeted:
             self._link.abort()
         elif not self._streams:
-            self.begin_shutdown()
+            self._end("idle")
 
     def begin_shutdown(self) -> None:
-        self._go_away(ErrorCodes.NO_ERROR)
-        self._close_if_done()
+        self._end("shutdown")
 
     # For streams
 
@@ -196,6 +205,19 @@ class HTTP2Driver:
         if end:
             self._response_complete(stream)
 
+    def window_shut(self, stream: Stream) -> bool:
+        """Whether it is the client's windows, not the socket, that leave no room for *stream*."""
+        return not stream.disconnected and self._codec.body_room(stream.id) <= 0
+
+    def stalled(self, stream: Stream) -> None:
+        """The client has not made room for what it asked for: give the stream up."""
+        LOGGER.debug("resetting a stream of %s that it does not read", self._link.client)
+        self._metrics.streams_stalled.inc()
+        self._reset(stream.id, ErrorCodes.CANCEL)
+        self._drop_body(stream)
+        stream.disconnect()
+        self._cancel_soon([stream])
+
     def body_read(self, stream: Stream) -> None:
         """The handler took what had come: give the client room for as much."""
         size, stream.unread = stream.unread, 0
@@ -231,7 +253,7 @@ class HTTP2Driver:
         del self._streams[stream.id]
         if stream.id in self._last_answers:
             self._last_answers.discard(stream.id)
-            self.begin_shutdown()
+            self._end("asked")
             return
         if not self._streams:
             if self._closing:
@@ -245,16 +267,20 @@ class HTTP2Driver:
         stream_id = event.stream_id
         assert stream_id is not None
         streams = self._streams
-        if self._closing or len(streams) >= self._limits.max_concurrent_streams:
-            self._reset(stream_id, ErrorCodes.REFUSED_STREAM)
-            self._spend(1)
-            return
-        scope = self._scope(event)
-        if scope is None:
-            self._reset(stream_id, ErrorCodes.PROTOCOL_ERROR)
-            self._spend(1)
-            return
         ended = event.stream_ended is not None
+        # A stream whose answer is complete is still one of the client's while its body comes.
+        if self._closing or len(streams) + len(self._draining) >= self._limits.max_concurrent_streams:
+            self._metrics.streams_refused.inc()
+            self._refuse(stream_id, ErrorCodes.REFUSED_STREAM)
+            return
+        head = received_head(event)
+        if head.fault is Fault.TOO_LARGE:
+            self._answer_too_large(stream_id, ended)
+            return
+        scope = None if head.fault else request_scope(head, self._fixed, partial(self.close_after_response, stream_id))
+        if scope is None:
+            self._refuse(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            return
         expects_continue = not ended and (b"expect", b"100-continue") in scope["headers"]
         stream = Stream(self, stream_id, scope, ended, expects_continue)
         if not streams:
@@ -262,55 +288,25 @@ class HTTP2Driver:
         streams[stream_id] = stream
         stream.task = self._service.start_task(stream.run())
 
-    def _scope(self, event: RequestReceived) -> Scope | None:
-        method = target = authority = b""
-        headers: RawHeaders = []
-        hosted = False
-        for name, value in event.headers or ():
-            if name[0] == 58:  # a colon
-                if name == b":method":
-                    method = value
-                elif name == b":path":
-                    target = value
-                elif name == b":authority":
-                    authority = value
-            else:
-                if name == b"host":
-                    hosted = True
-                headers.append((name, value))
-        if has_controls([value for _, value in headers]):
-            return None
-        if authority and not hosted:
-            headers.insert(0, (b"host", authority))
-        try:
-            path, raw_path, query = parse_target(target)
-        except BadTargetError:
-            return None
-        link = self._link
-        return {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": "2",
-            "method": method.decode("latin-1"),
-            "scheme": self._scheme,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": headers,
-            "client": link.client,
-            "server": link.server,
-            "extensions": {
-                **self._extensions,
-                "genericapiserver.close_connection": partial(self.close_after_response, event.stream_id),
-            },
-        }
+    def _answer_too_large(self, stream_id: int, ended: bool) -> None:
+        """Refuse one head that is too large and go on: others use the connection too."""
+        codec = self._codec
+        if codec.body_room(stream_id) < len(_TOO_LARGE_BODY):
+            self._refuse(stream_id, ErrorCodes.ENHANCE_YOUR_CALM)
+            return
+        codec.send_response(stream_id, [*_TOO_LARGE_HEAD, (b"date", self.date())])
+        codec.send_body(stream_id, _TOO_LARGE_BODY, True)
+        self._spend(1)
+        if not ended:
+            self._reset(stream_id, ErrorCodes.NO_ERROR)
+
+    def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
+        self._reset(stream_id, code)
+        self._spend(1)
 
     def _data_received(self, event: DataReceived) -> None:
         stream_id, size = event.stream_id, event.flow_controlled_length or 0
         assert stream_id is not None
-        if not size and event.stream_ended is None:
-            self._spend(1)
         stream = self._streams.get(stream_id)
         if stream is not None and not stream.complete and not stream.disconnected:
             stream.body_received(event.data or b"", size)
@@ -332,10 +328,10 @@ class HTTP2Driver:
     def _stream_reset(self, event: StreamReset) -> None:
         assert event.stream_id is not None
         self._draining.pop(event.stream_id, None)
-        self._spend(1)
         stream = self._streams.get(event.stream_id)
         if stream is not None and not stream.disconnected:
             complete = stream.complete
+            self._metrics.streams_reset.inc()
             self._drop_body(stream)
             stream.disconnect()
             if not complete:
@@ -350,17 +346,36 @@ class HTTP2Driver:
             self._wake_writers()
 
     def _settings_changed(self, event: RemoteSettingsChanged) -> None:
-        self._spend(1)
         self._wake_writers()
 
     def _goaway_received(self, event: ConnectionTerminated) -> None:
-        self._closing = True
-        self._close_if_done()
-
-    def _control_frame(self, event: Event) -> None:
-        self._spend(1)
+        self._end("client")
 
     # Inside
+
+    def _end(self, reason: str, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        """Take no new request; close when those that run are done."""
+        self._ends_by(reason)
+        self._go_away(code)
+        self._close_if_done()
+
+    def _ends_by(self, reason: str) -> None:
+        self._ended_by = self._ended_by or reason
+
+    def _time_block(self) -> None:
+        """A header block holds up every stream: it has the time that a request head has, as long as streams run too."""
+        if self._block_timer is None:
+            self._block_timer = self.loop.call_later(self._limits.header_read_timeout, self._block_timed_out)
+        else:
+            self._block_timer.cancel()
+            self._block_timer = None
+
+    def _block_timed_out(self) -> None:
+        self._block_timer = None
+        if not self._lost and not self._link.closing:
+            LOGGER.debug("closing the connection of %s: a header block does not end", self._link.client)
+            self._ends_by("stalled")
+            self._link.abort()
 
     def _spend(self, amount: int) -> None:
         left = self._budget.spend(self.loop.time(), amount)
@@ -371,8 +386,7 @@ class HTTP2Driver:
             self._link.abort()
         elif not self._closing:
             LOGGER.warning("no new requests from %s: too many resets or control frames", self._link.client)
-            self._go_away(ErrorCodes.ENHANCE_YOUR_CALM)
-            self._close_if_done()
+            self._end("flood", ErrorCodes.ENHANCE_YOUR_CALM)
 
     def _go_away(self, code: ErrorCodes) -> None:
         if self._closing or self._lost:

@@ -1,4 +1,4 @@
-"""The `h2` connection of a server, with the four things changed that h2 decides otherwise than a server wants.
+"""The `h2` connection of a server, with the five things changed that h2 decides otherwise than a server wants.
 
 1. A stream over the limit is a matter of that stream. h2 ends the connection (and walks all streams for each new one to
    count them, which makes a request on a connection with 1000 watches expensive); here the driver counts.
@@ -9,7 +9,10 @@
    frame head of nine bytes, a fifth of what a small request costs in all. h2's stream state machine is still asked
    first, so a frame that the state of the stream forbids cannot be sent, and its windows are kept up to date.
 
-Everything received goes through h2 unchanged. Only attributes and methods without underscore are used and replaced.
+5. What is received goes through `http2_frames` before h2's state machines see it: there what is wrong with one stream is
+   kept from ending the connection, and what is too much is counted.
+
+Only attributes and methods without underscore are used and replaced.
 """
 
 from __future__ import annotations
@@ -22,11 +25,22 @@ from h2.connection import ConnectionInputs, H2Connection, H2ConnectionStateMachi
 from h2.errors import ErrorCodes
 from h2.events import Event
 from h2.settings import SettingCodes, Settings
-from h2.stream import StreamInputs
-from hyperframe.frame import ContinuationFrame, DataFrame, GoAwayFrame, HeadersFrame, SettingsFrame, WindowUpdateFrame
+from h2.stream import StreamInputs, StreamState
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 from genericapiserver.asgi import RawHeaders
 from genericapiserver.connection.header_blocks import CachedEncoder, HeaderBlocks
+from genericapiserver.connection.http2_frames import FrameReader
+from genericapiserver.connection.http2_headers import HeaderDecoder
 from genericapiserver.connection.limits import ConnectionLimits
 
 DEFAULT_WINDOW = 65535
@@ -37,11 +51,19 @@ _FRAME_HEAD = Struct(">HBBBL").pack
 """RFC 9113 section 4.1: length (its upper 16 and lower 8 bits), type, flags, stream."""
 _END_STREAM = 0x1
 _END_HEADERS = 0x4
+_ACK = 0x1
+_NUMBER = Struct(">L").pack
+_RECEIVING = frozenset([StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL])
+_ANSWER = 9
+"""Bytes of the smallest frame that h2 answers with by itself, which acknowledges settings."""
 
-# Outbound headers are checked when they are first encoded (header_blocks), not per response.
+# Outbound headers are checked when they are first encoded (header_blocks), not per response; what comes in is judged
+# once, where one request can be refused without ending the connection (http2_headers).
 _CONFIGURATION = H2Configuration(
     client_side=False,
     header_encoding=None,
+    validate_inbound_headers=False,
+    normalize_inbound_headers=False,
     validate_outbound_headers=False,
     normalize_outbound_headers=False,
 )
@@ -49,6 +71,10 @@ _CONFIGURATION = H2Configuration(
 
 class ServerCodec(H2Connection):
     """Frames in, events out, and back. Our first frames are `preface`'s, not among what is to be sent."""
+
+    MAX_CLOSED_STREAMS = 1024
+    """How many closed streams h2 remembers the end of: 65,536 are 10 MB on each connection that is used a lot. Of older
+    ones it knows that they are closed, which is all it needs for what may still come on them."""
 
     def __init__(self, limits: ConnectionLimits, blocks: HeaderBlocks) -> None:
         super().__init__(_CONFIGURATION)
@@ -66,7 +92,12 @@ class ServerCodec(H2Connection):
             },
         )
         self.max_inbound_frame_size = limits.max_frame_size
-        self.decoder.max_header_list_size = header_list
+        decoder = HeaderDecoder(header_list, limits.max_header_fields)
+        self.decoder = decoder  # type: ignore[assignment]  # h2 asks it for the one block that it has been handed
+        self.frames = FrameReader(self, decoder, limits)
+        self.incoming_buffer = self.frames  # type: ignore[assignment]  # of h2's own only these methods are used
+        self._credit = 0
+        self._noise = 0
         self._swept = 0
         self._out: list[bytes | memoryview] = []
         self.initiate_connection()
@@ -79,6 +110,7 @@ class ServerCodec(H2Connection):
     def send_response(self, stream_id: int, headers: RawHeaders) -> None:
         """Frame a response head. Raises ProtocolError when the stream's state forbids one."""
         self.streams[stream_id].state_machine.process_input(StreamInputs.SEND_HEADERS)
+        self._credit += 2
         block = self.encoder.encode(headers)
         size, limit = len(block), self.max_outbound_frame_size
         if size <= limit:
@@ -99,6 +131,7 @@ class ServerCodec(H2Connection):
         if end:
             process(StreamInputs.SEND_END_STREAM)
         size = len(data)
+        self._credit += 2 + (size >> 10)
         self._out.append(_FRAME_HEAD(size >> 8, size & 0xFF, DataFrame.type, _END_STREAM if end else 0, stream_id))
         if size:
             self._out.append(data)
@@ -124,11 +157,48 @@ class ServerCodec(H2Connection):
         try:
             return super().receive_data(data)
         finally:
-            self._collect()
+            self._noise += self._collect() // _ANSWER
+
+    def take_noise(self) -> int:
+        """How many frames have come, since the last call, that asked for nothing but work."""
+        noise = self.frames.noise + self._noise
+        self.frames.noise = self._noise = 0
+        return noise
 
     def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
         super().reset_stream(stream_id, error_code)
+        self.frames.drop(stream_id)
         self._collect()
+
+    # For the reader of frames
+
+    def receives(self, stream_id: int) -> bool:
+        """Whether the client has still to end its side of the stream."""
+        stream = self.streams.get(stream_id)
+        return stream is not None and stream.state_machine.state in _RECEIVING
+
+    def lives(self, stream_id: int) -> bool:
+        stream = self.streams.get(stream_id)
+        return stream is not None and not stream.closed
+
+    def answer_ping(self, payload: bytes) -> None:
+        self._out.append(_FRAME_HEAD(0, 8, PingFrame.type, _ACK, 0) + payload)
+
+    def say_reset(self, stream_id: int, code: ErrorCodes) -> None:
+        """Reset a stream towards the peer; h2 has to be told by other means."""
+        self._out.append(_FRAME_HEAD(0, 4, RstStreamFrame.type, 0, stream_id) + _NUMBER(code))
+
+    def give_back(self, size: int) -> None:
+        """Open the connection's window by what h2 will never hear of."""
+        if size:
+            self._out.append(_FRAME_HEAD(0, 4, WindowUpdateFrame.type, 0, 0) + _NUMBER(size))
+
+    def spend_credit(self) -> bool:
+        """Whether a WINDOW_UPDATE is due for what was sent: two for a frame, and one more for each KiB of body."""
+        if self._credit <= 0:
+            return False
+        self._credit -= 1
+        return True
 
     def increment_flow_control_window(self, increment: int, stream_id: int | None = None) -> None:
         super().increment_flow_control_window(increment, stream_id)
@@ -140,10 +210,11 @@ class ServerCodec(H2Connection):
         self._out.clear()
         return data
 
-    def _collect(self) -> None:
+    def _collect(self) -> int:
         data = super().data_to_send()
         if data:
             self._out.append(data)
+        return len(data)
 
     @property
     def open_inbound_streams(self) -> int:

@@ -17,6 +17,32 @@ _STATUS: dict[int, tuple[bytes, bytes]] = {code: (b":status", b"%d" % code) for 
 _BODILESS = frozenset([204, 304])
 
 
+_LEAST_PROGRESS = 1024
+"""Bytes that a client has to take in `ConnectionLimits.write_stall_timeout`: one byte now and then is no reading."""
+
+
+class StallTimer:
+    """Runs while a stream waits for room, and gives the stream up when its client makes none."""
+
+    __slots__ = ("_driver", "_handle", "_stream")
+
+    def __init__(self, driver: HTTP2Driver, stream: Stream) -> None:
+        self._driver = driver
+        self._stream = stream
+        stream.take_moved()
+        self._handle = driver.loop.call_later(driver.write_stall_timeout, self._look)
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+    def _look(self) -> None:
+        # A socket that is full is the link's to time; here it is only what holds this stream back.
+        if self._stream.take_moved() < _LEAST_PROGRESS and self._driver.window_shut(self._stream):
+            self._driver.stalled(self._stream)
+        elif not self._stream.disconnected:
+            self._handle = self._driver.loop.call_later(self._driver.write_stall_timeout, self._look)
+
+
 class Stream(ServedRequest):
     """`receive` and `send` are the handler's two callables.
 
@@ -24,7 +50,7 @@ class Stream(ServedRequest):
     has gone it does nothing. `unread` are the bytes of flow control that hang on the body.
     """
 
-    __slots__ = ("_driver", "_expects_continue", "_send_body", "drained", "id", "unacknowledged")
+    __slots__ = ("_driver", "_expects_continue", "_moved", "_send_body", "drained", "id", "unacknowledged")
 
     def __init__(
         self, driver: HTTP2Driver, stream_id: int, scope: Scope, body_ended: bool, expects_continue: bool
@@ -33,6 +59,8 @@ class Stream(ServedRequest):
         self._driver = driver
         self._expects_continue = expects_continue
         self._send_body = True
+        self._moved = 0
+        """Bytes of body that went out since somebody looked whether the client reads at all."""
         self.id = stream_id
         self.unacknowledged = 0
         """Bytes read, not yet given back to the client's window of this stream."""
@@ -104,20 +132,33 @@ class Stream(ServedRequest):
         """The long way: piece by piece as windows and socket allow."""
         driver = self._driver
         view = memoryview(bytes(body))  # no copy, unless it is something that could still change
-        while not self.disconnected:
-            size = driver.room(self, len(view))
-            if size == 0 and len(view):
-                driver.waiting_to_write[self.id] = self
-                try:
-                    await self._wait()
-                finally:
-                    driver.waiting_to_write.pop(self.id, None)
-                continue
-            rest = view[size:]
-            driver.write_data(self, view[:size], end and not rest)
-            if not rest:
-                return
-            view = rest
+        stall: StallTimer | None = None
+        try:
+            while not self.disconnected:
+                size = driver.room(self, len(view))
+                if size == 0 and len(view):
+                    if stall is None:
+                        stall = StallTimer(driver, self)
+                    driver.waiting_to_write[self.id] = self
+                    try:
+                        await self._wait()
+                    finally:
+                        driver.waiting_to_write.pop(self.id, None)
+                    continue
+                rest = view[size:]
+                driver.write_data(self, view[:size], end and not rest)
+                if not rest:
+                    return
+                self._moved += size
+                view = rest
+        finally:
+            if stall is not None:
+                stall.cancel()
+
+    def take_moved(self) -> int:
+        """The bytes that have gone out since the last call, while the stream was waiting for room."""
+        moved, self._moved = self._moved, 0
+        return moved
 
     def _body_taken(self) -> None:
         self._driver.body_read(self)

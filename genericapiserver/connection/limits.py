@@ -30,6 +30,12 @@ class ConnectionLimits:
     max_header_slack: int = 4 * KIB
     """The reference answers heads up to `max_header_bytes` plus this; HTTP/2 has 320 bytes of it (see http2_codec)."""
 
+    max_header_fields: int = 2000
+    """Fields of one HTTP/2 head; more are answered 431. A front proxy passes on one field for every group of a user."""
+
+    max_continuations: int = 128
+    """HTTP/2 frames of one header block: heads of the largest size fit in frames of a quarter of what we offer."""
+
     max_concurrent_streams: int = 100
     """HTTP/2 streams a connection. The reference's 0 means this number too, never unlimited."""
 
@@ -41,9 +47,14 @@ class ConnectionLimits:
     write_high_water: int = 256 * KIB
     """Bytes waiting for the socket from which on writers wait."""
 
+    write_stall_timeout: float = 60 * SECONDS
+    """How long a peer may take to make room for a kibibyte more of what it asked for, on an HTTP/2 stream and on the
+    socket. The stream is reset then, or the connection cut off. The reference waits for ever."""
+
     abuse_budget: int = 2000
     abuse_refill: float = 200.0
-    """Resets, pings, settings, priorities and empty frames a peer may send at once, and per second from then on. A
-    busy informer client that is torn down cancels a thousand watches in one go: that must pass."""
+    """Frames that ask for nothing but work (resets, pings, settings, priorities, empty and unknown frames, refused
+    requests, windows opened by more than was sent) that a peer may send at once, and per second from then on. A busy
+    informer client that is torn down cancels a thousand watches in one go: that must pass."""
 
     websocket_max_message_bytes: int = 16 * 1024 * KIB

@@ -24,6 +24,9 @@ Address = tuple[str, int]
 _MAX_PENDING = 64 * 1024
 """Bytes of input that may wait for their turn before no more is read."""
 
+_LEAST_PROGRESS = 1024
+"""Bytes that a peer has to take in `ConnectionLimits.write_stall_timeout` once the buffer of its socket is full."""
+
 _PLAIN_HTTP = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 _PLAIN_HTTP_ANSWER = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
@@ -77,6 +80,11 @@ class Link(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.stalled = False
+        """The peer took nothing of what was written, and was cut off."""
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        """Bytes that waited for the socket when somebody last looked."""
 
     # From the event loop
 
@@ -113,6 +121,7 @@ class Link(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._stop_stall_timer()
         self.pending = b""
         self.service.discard(self)
         if self.driver is not None:
@@ -120,9 +129,29 @@ class Link(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        self._watch_for_stall()
+
+    def _watch_for_stall(self) -> None:
+        self._unsent = self._transport.get_write_buffer_size()
+        self._stall_timer = self.loop.call_later(self.service.limits.write_stall_timeout, self._look_for_stall)
+
+    def _look_for_stall(self) -> None:
+        self._stall_timer = None
+        if self._transport.get_write_buffer_size() <= self._unsent - _LEAST_PROGRESS:
+            self._watch_for_stall()
+            return
+        LOGGER.debug("cutting off %s: it reads nothing", self.client)
+        self.stalled = True
+        self.abort()
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        self._stop_stall_timer()
         if self.driver is not None:
             self.driver.resume_writing()
 
@@ -218,6 +247,10 @@ class Link(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._transport.resume_reading()
+        self._give_time_to_linger()
+
+    def _give_time_to_linger(self) -> None:
+        self._unsent = self._transport.get_write_buffer_size()
         self.set_timeout(self.service.limits.goaway_linger)
 
     def _arm(self) -> None:
@@ -232,6 +265,8 @@ class Link(asyncio.BufferedProtocol):
             return
         if self.loop.time() < self._deadline:
             self._arm()
+        elif self.closing and 0 < self._transport.get_write_buffer_size() < self._unsent:
+            self._give_time_to_linger()  # the last response is on its way to a slow peer
         elif self.closing or self.driver is None:
             self.abort()
         else:
