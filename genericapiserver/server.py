@@ -163,6 +163,10 @@ class GenericAPIServer:
         """Add to /healthz, /livez and /readyz. Raises RuntimeError once the server is prepared."""
         self.health_checks.add(*checks)
 
+    def add_boot_sequence_health_checks(self, *checks: HealthChecker) -> None:
+        """Add to all three; /livez lets them pass for the grace period of the configuration."""
+        self.health_checks.add_boot_sequence(*checks)
+
     def add_readyz_checks(self, *checks: HealthChecker) -> None:
         self.health_checks.readyz.add(*checks)
 
