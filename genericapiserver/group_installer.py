@@ -27,6 +27,8 @@ from genericapiserver.endpoints.route_description import describe_document_route
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
 from genericapiserver.features import API_RESPONSE_COMPRESSION
 from genericapiserver.openapi import Document, build_v2, build_v3
+from genericapiserver.registry.rest import ReadinessChecker
+from genericapiserver.storage_readiness import StorageReadinessHook
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +40,11 @@ class APIGroupError(ValueError):
 class GroupInstaller:
     """The API groups of one server."""
 
-    def __init__(self, container: APIContainer, completed: CompletedConfig) -> None:
+    def __init__(self, container: APIContainer, completed: CompletedConfig, readiness: StorageReadinessHook) -> None:
         config = completed.config
         self._container = container
         self._completed = completed
+        self._readiness = readiness
         self._writer = ResponseWriter(config.serializer)
         self._metrics = EndpointMetrics(config.metrics)
         self._schemes: list[Scheme] = []
@@ -143,6 +146,10 @@ class GroupInstaller:
             for by_name in info.versioned_resources_storage.values()
             for storage in by_name.values()
         }
+        for served in versions:
+            for resource, storage in info.versioned_resources_storage[served.group_version.version].items():
+                if isinstance(storage, ReadinessChecker) and "/" not in resource:
+                    self._readiness.register_storage(served.group_version.with_resource(resource), storage)
         self._cleanups += [storage.aclose for storage in storages.values() if hasattr(storage, "aclose")]
 
     def _add_group(self, info: APIGroupInfo, versions: Iterable[InstalledVersion]) -> None:
