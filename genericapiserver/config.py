@@ -52,6 +52,7 @@ from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
+from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 
 logger = logging.getLogger(__name__)
@@ -151,6 +152,9 @@ class Config:
         default=attrs.Factory(lambda self: EquivalentResources(self._storage_prefix), takes_self=True)
     )
     """Which resources are the same objects: those that are stored under one prefix."""
+
+    merged_resource_config: ResourceConfig | None = None
+    """Which versions and resources are served of those that are installed; all of them when None."""
 
     external_address: str = ""
     """The host, with or without a port, that discovery tells clients; derived when empty."""
