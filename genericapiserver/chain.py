@@ -43,7 +43,7 @@ from genericapiserver.request import RequestContext
 Filter = Callable[[Handler], Handler]
 
 
-def build_handler_chain(handler: Handler, completed: CompletedConfig) -> Handler:
+def default_build_handler_chain(handler: Handler, completed: CompletedConfig) -> Handler:
     """Put the default filters around *handler*."""
     for _, wrap in reversed(default_filters(completed)):
         handler = wrap(handler)

@@ -29,6 +29,8 @@ from genericapiserver.authentication import RequestAuthenticator
 from genericapiserver.authentication.delegating import with_loopback_token
 from genericapiserver.authentication.request_header import RequestHeaderConfig
 from genericapiserver.authorization import Authorizer
+from genericapiserver.certificates import CAContentProvider
+from genericapiserver.client import ClientConfig
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.client.transport import InProcessTransport
 from genericapiserver.component import EffectiveVersion, FeatureGate
@@ -50,6 +52,7 @@ from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
+from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 
 logger = logging.getLogger(__name__)
@@ -76,6 +79,11 @@ class AuthenticationInfo:
     api_audiences: tuple[str, ...] = ()
     request_header_config: Callable[[], RequestHeaderConfig] | None = None
     """The headers of the front proxy at each moment; they may follow what the cluster publishes."""
+
+    def apply_client_cert(self, client_ca: CAContentProvider | None, serving: SecureServingInfo | None) -> None:
+        """Have *serving* ask clients for certificates of this authority, too; nothing without one of the two."""
+        if client_ca is not None and serving is not None:
+            serving.add_client_ca(client_ca)
 
 
 @attrs.define(eq=False)
@@ -110,9 +118,9 @@ class HandlerSlot:
 
 
 def _default_chain(handler: Handler, config: "CompletedConfig") -> Handler:
-    from genericapiserver.chain import build_handler_chain
+    from genericapiserver.chain import default_build_handler_chain
 
-    return build_handler_chain(handler, config)
+    return default_build_handler_chain(handler, config)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -144,6 +152,9 @@ class Config:
         default=attrs.Factory(lambda self: EquivalentResources(self._storage_prefix), takes_self=True)
     )
     """Which resources are the same objects: those that are stored under one prefix."""
+
+    merged_resource_config: ResourceConfig | None = None
+    """Which versions and resources are served of those that are installed; all of them when None."""
 
     external_address: str = ""
     """The host, with or without a port, that discovery tells clients; derived when empty."""
@@ -257,12 +268,14 @@ class Config:
     def complete(self) -> "CompletedConfig":
         """Derive what was left open. Raises ConfigError when it cannot be derived."""
         address = _external_address(self)
-        factory = self.request_info_factory or new_request_info_factory(self)
+        factory = self.request_info_factory or new_request_info_resolver(self)
         openapi = self.openapi
         if not openapi.version:
             openapi = attrs.evolve(openapi, version=str(self.effective_version.emulation_version or "unversioned"))
         completed = attrs.evolve(self, external_address=address, openapi=openapi)
-        _authorize_loopback_token(completed)
+        completed.authentication = authorize_client_bearer_token(
+            completed.loopback_client_config, completed.authentication, completed.authorization
+        )
         utilization = ReadWriteUtilization.shown_by(
             self.metrics, self._in_flight_limits, monotonic=self.clock.monotonic
         )
@@ -296,6 +309,8 @@ class RecommendedConfig(Config):
 
     shared_informers: InformerFactory | None = None
     """Informers of the core API server; with them the server starts them and waits for them to be ready."""
+    client_config: ClientConfig | None = None
+    """How the core API server is reached; None where there is none beside this one."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -323,14 +338,19 @@ class CompletedConfig:
         return GenericAPIServer(name, self, EmptyDelegate() if delegation_target is None else delegation_target)
 
 
-def _authorize_loopback_token(config: Config) -> None:
-    """Let the loopback client in (AuthorizeClientBearerToken); without authentication everybody is in already."""
-    loopback, authentication = config.loopback_client_config, config.authentication
+def authorize_client_bearer_token(
+    loopback: LoopbackClientConfig | None, authentication: AuthenticationInfo, authorization: AuthorizationInfo
+) -> AuthenticationInfo:
+    """*authentication* with the loopback client let in as `system:apiserver`, a member of `system:masters`.
+
+    What comes back is *authentication* itself where there is no token, and where nobody is asked who he is or what he may
+    do: there everybody is in already. What the client may do is left to the authorizer. (Go changes its argument.)
+    """
     if loopback is None or not loopback.bearer_token:
-        return
-    if authentication.authenticator is None or config.authorization.authorizer is None:
-        return
-    config.authentication = attrs.evolve(
+        return authentication
+    if authentication.authenticator is None or authorization.authorizer is None:
+        return authentication
+    return attrs.evolve(
         authentication,
         authenticator=with_loopback_token(
             authentication.authenticator, loopback.bearer_token, str(uuid.uuid4()), authentication.api_audiences
@@ -350,7 +370,7 @@ def api_server_id(hostname: str) -> str:
     return "apiserver-" + b32encode(digest.digest()[:16]).decode().rstrip("=").lower()
 
 
-def new_request_info_factory(config: Config) -> RequestInfoFactory:
+def new_request_info_resolver(config: Config) -> RequestInfoFactory:
     """The parser of API paths for `/apis` and the legacy prefixes of *config*."""
     legacy = frozenset(prefix.strip("/") for prefix in config.legacy_api_group_prefixes)
     return RequestInfoFactory(

@@ -26,7 +26,10 @@ from genericapiserver.endpoints.responses import ResponseWriter
 from genericapiserver.endpoints.route_description import describe_document_route
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
 from genericapiserver.features import API_RESPONSE_COMPRESSION
+from genericapiserver.logs import kv
 from genericapiserver.openapi import Document, build_v2, build_v3
+from genericapiserver.registry.rest import ReadinessChecker, RESTStorage
+from genericapiserver.storage_readiness import StorageReadinessHook
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +41,11 @@ class APIGroupError(ValueError):
 class GroupInstaller:
     """The API groups of one server."""
 
-    def __init__(self, container: APIContainer, completed: CompletedConfig) -> None:
+    def __init__(self, container: APIContainer, completed: CompletedConfig, readiness: StorageReadinessHook) -> None:
         config = completed.config
         self._container = container
         self._completed = completed
+        self._readiness = readiness
         self._writer = ResponseWriter(config.serializer)
         self._metrics = EndpointMetrics(config.metrics)
         self._schemes: list[Scheme] = []
@@ -68,7 +72,10 @@ class GroupInstaller:
         made = [(info, self._make(info, API_GROUP_PREFIX)) for info in infos]
         for info, versions in made:
             self._add(info, versions, self.aggregated_discovery)
-            self._add_group(info, versions)
+            if versions or self._completed.config.merged_resource_config is None:
+                self._add_group(info, versions)
+            else:
+                logger.info(kv("API group is not enabled, skipping", group=info.prioritized_versions[0].group))
 
     def install_legacy(self, prefix: str, info: APIGroupInfo) -> None:
         """Serve the group without a name under *prefix*. Raises APIGroupError."""
@@ -98,7 +105,7 @@ class GroupInstaller:
         config, made = self._completed.config, []
         writer = ResponseWriter(info.serializer, compress=config.feature_gate.enabled(API_RESPONSE_COMPRESSION))
         for version in info.prioritized_versions:
-            storage = info.versioned_resources_storage.get(version.version)
+            storage = self._enabled(version, info.versioned_resources_storage.get(version.version, {}))
             if not storage:
                 logger.warning("Skipping API %s because it has no resources.", version)
                 continue
@@ -130,6 +137,17 @@ class GroupInstaller:
                 raise APIGroupError(f"unable to install api resources: {error}") from error
         return made
 
+    def _enabled(self, version: GroupVersion, storage: dict[str, RESTStorage]) -> dict[str, RESTStorage]:
+        """What of *storage* the configuration leaves on: a resource with its subresources, or not at all."""
+        config = self._completed.config.merged_resource_config
+        if config is None:
+            return storage
+        return {
+            resource: served
+            for resource, served in storage.items()
+            if config.resource_enabled(version.with_resource(resource.partition("/")[0]))
+        }
+
     def _add(
         self, info: APIGroupInfo, versions: Iterable[InstalledVersion], aggregated: AggregatedDiscoveryManager
     ) -> None:
@@ -143,6 +161,12 @@ class GroupInstaller:
             for by_name in info.versioned_resources_storage.values()
             for storage in by_name.values()
         }
+        for served in versions:
+            group_version = served.group_version
+            enabled = self._enabled(group_version, info.versioned_resources_storage[group_version.version])
+            for resource, storage in enabled.items():
+                if isinstance(storage, ReadinessChecker) and "/" not in resource:
+                    self._readiness.register_storage(group_version.with_resource(resource), storage)
         self._cleanups += [storage.aclose for storage in storages.values() if hasattr(storage, "aclose")]
 
     def _add_group(self, info: APIGroupInfo, versions: Iterable[InstalledVersion]) -> None:

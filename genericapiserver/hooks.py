@@ -10,7 +10,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
@@ -47,6 +47,15 @@ class PostStartHookContext:
 
 
 PostStartHook: TypeAlias = Callable[[PostStartHookContext], Awaitable[None]]
+
+
+class PostStartHookProvider(Protocol):
+    """What brings a hook for the server that it is given to."""
+
+    def post_start_hook(self) -> tuple[str, PostStartHook]:
+        """The name to register it under, and the hook. Raises for one that cannot be made."""
+
+
 PreShutdownHook: TypeAlias = Callable[[], Awaitable[None]]
 
 

@@ -47,6 +47,7 @@ from genericapiserver.routes.metrics import install_metrics, install_slis
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
 from genericapiserver.routes.statusz import StatuszRegistry, install_statusz
 from genericapiserver.routes.version import install_version
+from genericapiserver.storage_readiness import StorageReadinessHook
 
 if TYPE_CHECKING:
     from genericapiserver.secure_serving import Serving
@@ -107,7 +108,8 @@ class GenericAPIServer:
             not_found_handler=delegation_target.unprotected_handler,
         )
         config.loopback_handler.set(self.handler)
-        self.groups = GroupInstaller(self.handler.api_container, completed)
+        self.storage_readiness_hook = StorageReadinessHook(config.storage_initialization_timeout)
+        self.groups = GroupInstaller(self.handler.api_container, completed, self.storage_readiness_hook)
         self._signals = dict(delegation_target.mux_and_discovery_complete_signals)
         self._post_start_hooks = dict(delegation_target.post_start_hooks)
         self._pre_shutdown_hooks = dict(delegation_target.pre_shutdown_hooks)
@@ -162,6 +164,10 @@ class GenericAPIServer:
     def add_health_checks(self, *checks: HealthChecker) -> None:
         """Add to /healthz, /livez and /readyz. Raises RuntimeError once the server is prepared."""
         self.health_checks.add(*checks)
+
+    def add_boot_sequence_health_checks(self, *checks: HealthChecker) -> None:
+        """Add to all three; /livez lets them pass for the grace period of the configuration."""
+        self.health_checks.add_boot_sequence(*checks)
 
     def add_readyz_checks(self, *checks: HealthChecker) -> None:
         self.health_checks.readyz.add(*checks)

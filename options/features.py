@@ -125,6 +125,7 @@ class CoreAPIOptions:
         except ConfigError as error:
             raise ConfigError(f"failed to create Kubernetes clientset: {error}") from error
         config.add_cleanup(client.aclose)
+        config.client_config = reached
         config.shared_informers = InformerFactory(client)
 
     def client_config(self) -> ClientConfig:

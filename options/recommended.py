@@ -15,6 +15,7 @@ from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.config import RecommendedConfig
 from genericapiserver.options.admission import AdmissionOptions
+from genericapiserver.options.api_enablement import APIEnablementOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
@@ -60,6 +61,8 @@ class RecommendedOptions:
         self.admission: AdmissionOptions | None = AdmissionOptions()
         self.egress_selector: EgressSelectorOptions | None = EgressSelectorOptions()
         self.tracing: TracingOptions | None = TracingOptions()
+        self.api_enablement: APIEnablementOptions | None = None
+        """For programs with APIs to choose among. Its checks want the groups there are: call its `validate` yourself."""
         self.metrics: MetricsOptions | None = None
 
     def _members(self) -> list[Any]:
@@ -98,6 +101,8 @@ class RecommendedOptions:
             self.server_run.apply_to(config)
         if self.metrics is not None:
             self.metrics.apply_to(config)
+        if self.api_enablement is not None:
+            self.api_enablement.apply_to(config, self.serializer.scheme)
         if self.storage is not None:
             await self.storage.apply_to(config)
         if self.secure_serving is not None:

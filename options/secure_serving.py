@@ -34,7 +34,7 @@ from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet, FlagType
 from genericapiserver.options.listen import GRAMMAR, listen_tcp, parse_listen
 from genericapiserver.options.texts import reason
-from genericapiserver.options.tls_names import TLS_VERSIONS, cipher_suites, min_tls_version
+from genericapiserver.options.tls_names import INSECURE, SECURE, TLS_VERSIONS, cipher_suites, min_tls_version
 from genericapiserver.secure_serving import SecureServingInfo
 
 PAIR_NAME: Final = "apiserver"
@@ -127,7 +127,13 @@ class SecureServingOptions:
                 "and this is not provided, a self-signed certificate is made and saved to --cert-dir.",
             ),
             ("tls-private-key-file", STRING, "key_file", "File containing the private key matching --tls-cert-file."),
-            ("tls-cipher-suites", STRINGS, "cipher_suites", "List of cipher suites for TLS 1.2, by Go's names."),
+            (
+                "tls-cipher-suites",
+                STRINGS,
+                "cipher_suites",
+                "List of cipher suites for TLS 1.2; those of TLS 1.3 cannot be chosen among. Without it, those that HTTP/2 "
+                f"allows. Preferred values: {', '.join(SECURE)}. Insecure values: {', '.join(INSECURE)}.",
+            ),
             (
                 "tls-min-version",
                 STRING,
@@ -308,7 +314,7 @@ class SecureServingOptions:
     def _certificates(self) -> tuple[CertKeyContentProvider | None, list[SNICertKeyContent]]:
         default: CertKeyContentProvider | None = None
         if self.cert_file or self.key_file:
-            default = DynamicCertKeyContent.from_files("serving-cert", self.cert_file, self.key_file)
+            default = _pair_in_files("serving-cert", self.cert_file, self.key_file)
         elif self.generated_cert is not None:
             pair = self.generated_cert
             default = StaticCertKeyContent("Generated self signed cert", pair.certificate_pem, pair.private_key_pem)
@@ -321,11 +327,21 @@ def _tcp_socket(listener: Listener) -> socket.socket | None:
     return None
 
 
+def _pair_in_files(purpose: str, certificate: str, key: str) -> DynamicCertKeyContent:
+    """Raises OSError, and CertificateError with the reference's text, which leaves out whose pair it is: added here."""
+    try:
+        return DynamicCertKeyContent.from_files(purpose, certificate, key)
+    except CertificateError as error:
+        if not certificate or not key or certificate in str(error):
+            raise
+        raise CertificateError(f"{error} (certificate {certificate}, key {key})") from error
+
+
 def _sni_pair(text: str) -> SNICertKeyContent:
     """The pair that *text* names, read. Raises ValueError."""
     certificate, key, names = parse_sni_pair(text)
     try:
-        content = DynamicCertKeyContent.from_files("sni-serving-cert", certificate, key)
+        content = _pair_in_files("sni-serving-cert", certificate, key)
     except (OSError, CertificateError) as error:
         raise ValueError(f"failed to load SNI cert and key: {reason(error)}") from error
     return SNICertKeyContent(content, names)

@@ -14,7 +14,7 @@ CORE: Final = ""
 REGISTRATION: Final = "admissionregistration.k8s.io"
 
 
-def register_all(registry: PluginRegistry, *, services: "ServiceResolver | None" = None) -> None:
+def register_all_admission_plugins(registry: PluginRegistry, *, services: "ServiceResolver | None" = None) -> None:
     """Make every plugin of the library buildable. *services* says where webhooks of service references are.
 
     Webhooks and policies are imported when their plugin is built: a server where they are off need not load them.
@@ -50,5 +50,5 @@ def register_all(registry: PluginRegistry, *, services: "ServiceResolver | None"
 def default_plugins(*, services: "ServiceResolver | None" = None) -> PluginRegistry:
     """A registry with every plugin of the library."""
     registry = PluginRegistry()
-    register_all(registry, services=services)
+    register_all_admission_plugins(registry, services=services)
     return registry

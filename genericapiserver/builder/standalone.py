@@ -20,6 +20,7 @@ from genericapiserver.builder.folder import DataFolder
 from genericapiserver.builder.standalone_serving import StandaloneServing
 from genericapiserver.config import ConfigError
 from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
+from genericapiserver.options.api_enablement import APIEnablementOptions
 from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
 from genericapiserver.options.command import ServerOptions, run_command
@@ -59,6 +60,7 @@ class StandaloneOptions:
     """How it is decided who may do what; None when *inner* asks nobody."""
     serving: StandaloneServing | None = attrs.field(default=None, init=False)
     """Where it is served; None when *inner* serves nothing by itself."""
+    enablement: APIEnablementOptions = attrs.field(factory=APIEnablementOptions, init=False)
     _flags: FlagSet | None = attrs.field(default=None, init=False)
 
     def add_flags(self, flags: FlagSet) -> None:
@@ -84,6 +86,8 @@ class StandaloneOptions:
                 service_accounts=ServiceAccountOptions(lookup=False),  # there are none to look up
             )
         recommended.metrics = MetricsOptions()
+        recommended.api_enablement = self.enablement
+        self.enablement.add_flags(flags)
         recommended.core_api = None
         recommended.watch_itself = True
         if recommended.authorization is not None:
@@ -108,7 +112,13 @@ class StandaloneOptions:
         self.inner.complete()
 
     def validate(self) -> list[str]:
-        return [*unknown_group_problems(self.control_plane_groups, f"--{GROUPS_FLAG}"), *self.inner.validate()]
+        scheme = self.inner.recommended.serializer.scheme
+        known = {version.group for version in scheme.prioritized_versions_all_groups()}
+        return [
+            *unknown_group_problems(self.control_plane_groups, f"--{GROUPS_FLAG}"),
+            *self.enablement.validate(known | {"", *self.control_plane_groups}),
+            *self.inner.validate(),
+        ]
 
     async def server(self) -> GenericAPIServer:
         """The server of *inner*, with the groups that are asked for and what is missing in the folder.
@@ -145,6 +155,7 @@ class StandaloneOptions:
         )
         if recommended.admission is not None:
             recommended.admission.served_groups = [group.name for group in groups]
+        self.enablement.fixed_groups = [group.name for group in groups]
         modules = [group.load() for group in groups]
         for module in modules:
             module.register(recommended.serializer.scheme)

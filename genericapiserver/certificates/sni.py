@@ -96,6 +96,8 @@ class NamedCertificates:
         if index is None:
             index = self.by_name.get(".".join(["*", *name.split(".")[1:]]))
         if index is None:
+            # Deviation: of several certificates for a name Go takes the first whose signature algorithms the client knows
+            # (RSA beside ECDSA); OpenSSL does not tell in time what those are, so the first counts.
             index = next((index for index, names in enumerate(self._served_names) if _matches(name, names)), 0)
         return index
 

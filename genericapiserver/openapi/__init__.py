@@ -4,9 +4,9 @@ Here: schemas, operations, documents, their hashes. Not here: serving them (rout
 nothing here imports either. May import rows 0 to 2.
 """
 
-from genericapiserver.openapi.config import OpenAPIConfig
+from genericapiserver.openapi.config import OpenAPIConfig, default_openapi_config
 from genericapiserver.openapi.document import Document
 from genericapiserver.openapi.v2 import build_v2
 from genericapiserver.openapi.v3 import build_v3
 
-__all__ = ["Document", "OpenAPIConfig", "build_v2", "build_v3"]
+__all__ = ["Document", "OpenAPIConfig", "build_v2", "build_v3", "default_openapi_config"]

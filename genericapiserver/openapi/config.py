@@ -25,6 +25,17 @@ class OpenAPIConfig:
         return [{name: []} for name in sorted(self.security_definitions)]
 
 
+def default_openapi_config(
+    *, title: str = "Generic API Server", security_definitions: Mapping[str, Mapping[str, Any]] | None = None
+) -> OpenAPIConfig:
+    """What documents of both versions are written with when nothing else is said.
+
+    Go's DefaultOpenAPIConfig and DefaultOpenAPIV3Config want the definitions and their names; here they are read from the
+    declared types of the groups that are installed, and one configuration serves both.
+    """
+    return OpenAPIConfig(title=title, security_definitions=dict(security_definitions or {}))
+
+
 BEARER_TOKEN: Mapping[str, Any] = {
     "type": "apiKey",
     "description": "Bearer Token authentication",

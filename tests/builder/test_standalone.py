@@ -157,6 +157,14 @@ async def test_a_unix_socket_alone_is_enough(data: Path, capsys: pytest.CaptureF
         (["--secure-port={free}", "--tls-cert-file=/nope"], "missing filename for serving cert"),
         (["--secure-port={free}", "--tls-min-version=VersionTLS9"], 'unknown tls version "VersionTLS9"'),
         (["--secure-port={free}", "--token-auth-file=/nope"], "open /nope: no such file"),
+        (
+            ["--secure-port={free}", "--runtime-config=rbac.authorization.k8s.io/v1=false"],
+            "--runtime-config: this server reads rbac.authorization.k8s.io/v1 itself",
+        ),
+        (
+            ["--secure-port={free}", "--runtime-config=things.example.com/v7"],
+            "--runtime-config: group version things.example.com/v7 that has not been registered",
+        ),
     ],
 )
 async def test_a_refused_start_leaves_nothing_behind(
@@ -172,6 +180,30 @@ async def test_a_refused_start_leaves_nothing_behind(
     assert problem.format(taken=taken) in str(caught.value)
     assert os.listdir(data.parent) == []
     socket.create_server(("127.0.0.1", free_port)).close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("api/all=false", "invalid key with only api/all=false"),
+        ("nobody/v1=true", "unknown api groups nobody"),
+        ("v1=true", "runtime-config invalid key v1"),
+    ],
+)
+def test_apis_that_nobody_can_serve(data: Path, setting: str, problem: str) -> None:
+    options = parsed(data, f"--runtime-config={setting}")
+    options.complete()
+    assert options.validate() == [problem]
+
+
+async def test_apis_can_be_switched_off(data: Path, free_port: int) -> None:
+    options = parsed(data, f"--port={free_port}", "--runtime-config=things.example.com/v1/gadgets=false")
+    options.complete()
+    assert options.validate() == []
+    server = await options.server()
+    assert "/apis/things.example.com/v1" not in server.listed_paths
+    assert "/apis/rbac.authorization.k8s.io/v1" in server.listed_paths
+    await server.aclose()
 
 
 async def test_a_refused_start_keeps_what_was_there(data: Path, free_port: int) -> None:

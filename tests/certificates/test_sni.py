@@ -74,7 +74,7 @@ CHOICE = NamedCertificates(
     DEFAULT,
     named_pairs(
         (certificate("loopback"), ["apiserver-loopback-client"]),
-        (certificate("", "own.example.com"), ["given.example.com", "*.wild.example.com", "127.0.0.1"]),
+        (certificate("", "own.example.com"), ["given.example.com", "*.wild.example.com", "127.0.0.1", "fd00::7"]),
         (certificate("", "extracted.example.com", "*.tree.example.com"), []),
         (certificate("", "default.example.com"), []),
     ),
@@ -98,6 +98,7 @@ CHOICE = NamedCertificates(
         (None, "127.0.0.1", 2),
         (None, "10.0.0.1", 0),
         (None, "::1", 0),
+        (None, "fd00::7", 2),
         (None, "::ffff:127.0.0.1", 2),
     ],
     ids=[
@@ -115,6 +116,7 @@ CHOICE = NamedCertificates(
         "no name, an address that was given",
         "no name, another address",
         "no name, IPv6",
+        "no name, an IPv6 address that was given",
         "no name, IPv4 on a listener for both families",
     ],
 )

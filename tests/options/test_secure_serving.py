@@ -159,6 +159,8 @@ async def test_certificates_that_cannot_be_used(
         options.apply_to(config)
     assert str(caught.value).startswith(problem)
     assert "\n" not in str(caught.value)
+    if str(caught.value).startswith("tls: "):
+        assert str(caught.value).endswith(f"(certificate {options.cert_file}, key {options.key_file})")
     assert config.cleanups == []
     socket.create_server(("127.0.0.1", free_port)).close()
 

@@ -192,3 +192,10 @@ async def test_storages_are_closed_with_their_server(config: Config) -> None:
     await server.aclose()
     with pytest.raises(Exception, match="closed"):
         await config.healthz_checks[-1].check({"type": "http"})
+
+
+async def test_storages_that_can_say_so_are_waited_for(config: Config) -> None:
+    server = new_server(config)
+    storage = flunders(config)
+    server.install_api_group(group(v1beta1={"flunders": storage, "flunders/status": storage}, v1alpha1={}))
+    assert list(server.storage_readiness_hook._checks) == [f"{GROUP}/v1beta1/flunders"]

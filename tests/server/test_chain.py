@@ -9,7 +9,7 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send, send_text
 from genericapiserver.authentication import AuthenticationError, AuthenticationRequest, FunctionAuthenticator
 from genericapiserver.authentication.anonymous import AnonymousAuthenticator
 from genericapiserver.authorization import AuthorizationAttributes, AuthorizationResult, Decision, FunctionAuthorizer
-from genericapiserver.chain import build_handler_chain, default_filters
+from genericapiserver.chain import default_build_handler_chain, default_filters
 from genericapiserver.config import AuthenticationInfo, AuthorizationInfo, CompletedConfig
 from genericapiserver.request import request_context
 from genericapiserver.server import GenericAPIServer
@@ -71,7 +71,7 @@ async def test_the_first_row_is_the_outermost(monkeypatch: pytest.MonkeyPatch) -
         await send_text(send, 200, "ok")
 
     monkeypatch.setattr("genericapiserver.chain.default_filters", lambda completed: [marker("a"), marker("b")])
-    await ASGIClient(build_handler_chain(handler, new_config().complete())).get("/")
+    await ASGIClient(default_build_handler_chain(handler, new_config().complete())).get("/")
     assert order == ["a", "b"]
 
 
@@ -193,7 +193,7 @@ async def test_a_chain_of_ones_own_wraps_every_path() -> None:
     seen: list[str] = []
 
     def build(handler: Handler, completed: CompletedConfig) -> Handler:
-        default = build_handler_chain(handler, completed)
+        default = default_build_handler_chain(handler, completed)
 
         async def own(scope: Scope, receive: Receive, send: Send) -> None:
             seen.append(scope["path"])

@@ -134,6 +134,24 @@ async def test_a_broken_file_leaves_what_was_good(
         await until_served(server, replaced)
 
 
+async def test_files_that_are_deleted_and_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with identity_server(tmp_path) as server:
+        old, new = await served_serial(server, "localhost"), serving_pair()
+        for name in ("server.crt", "server.key", "client-ca.crt"):
+            (tmp_path / name).unlink()
+        async with asyncio.timeout(10):
+            while caplog.text.count("the old stays in use") < 2:
+                await asyncio.sleep(0.01)
+        assert "No such file or directory" in caplog.text
+        assert await served_serial(server, "localhost") == old
+        assert (await server.ask(certificate("client"))).json()["name"] == "alice"
+        write_pair(tmp_path, new)
+        bundle(tmp_path / "client-ca.crt", authorities().nobody)
+        await until_served(server, new)
+        async with server.connected(certificate("client")) as client:
+            await until_status(client, 401)
+
+
 async def test_half_a_pair_is_waited_for(tmp_path: Path) -> None:
     async with identity_server(tmp_path) as server:
         old, new = await served_serial(server, "localhost"), serving_pair()
