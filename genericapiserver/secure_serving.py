@@ -76,6 +76,9 @@ class SecureServingInfo:
     cipher_suites: Sequence[str] = ()
     http2_max_streams_per_connection: int = 0
     disable_http2: bool = False
+    max_connections: int = 0
+    max_connections_per_address: int = 0
+    """Of the whole server and from one IP address; 0 is no limit."""
     content_controllers: list[Callable[[], Coroutine[Any, Any, None]]] = attrs.field(factory=list)
     """What keeps providers current that do not come from files; each runs from the first connection to the last."""
     tls_state: LoadState = attrs.field(factory=LoadState)
@@ -129,8 +132,12 @@ class SecureServingInfo:
             raise SecureServingError("listener must not be nil")
         self._check_http2_ciphers()
         streams = self.http2_max_streams_per_connection
+        limits = limits or ConnectionLimits()
         limits = attrs.evolve(
-            limits or ConnectionLimits(), max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS
+            limits,
+            max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS,
+            max_connections=self.max_connections or limits.max_connections,
+            max_connections_per_address=self.max_connections_per_address or limits.max_connections_per_address,
         )
         certificates = DynamicServingCertificateController(
             cert=self.cert,

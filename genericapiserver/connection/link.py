@@ -7,7 +7,12 @@ peer's, because a socket that is closed with unread input resets the connection 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
+import sys
+import termios
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from genericapiserver.connection.http1 import HTTP1Driver
@@ -77,6 +82,11 @@ class Link(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        """Bytes that waited for the peer when they were last looked at."""
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._on_lost: Callable[[], None] | None = None
 
     # From the event loop
 
@@ -108,23 +118,53 @@ class Link(asyncio.BufferedProtocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.closing = True
+        self.closing = self._lost = True
         self.write_paused = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._watch_for_stall(False)
         self.pending = b""
         self.service.discard(self)
+        if self._on_lost is not None:
+            self._on_lost()
         if self.driver is not None:
             self.driver.connection_lost()
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        self._watch_for_stall(True)
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        self._watch_for_stall(self.closing)
         if self.driver is not None:
             self.driver.resume_writing()
+
+    def _watch_for_stall(self, watch: bool) -> None:
+        """End the connection when nothing of what waits for the peer is read for `write_stall_timeout`."""
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        if watch:
+            self._unsent = self._waiting_for_the_peer()
+            self._stall_timer = self.loop.call_later(self.service.limits.write_stall_timeout, self._look_for_stall)
+
+    def _look_for_stall(self) -> None:
+        if self._waiting_for_the_peer() < self._unsent:
+            self._watch_for_stall(True)
+            return
+        self._stall_timer = None
+        LOGGER.info("%s has read nothing for %s seconds", self.client, self.service.limits.write_stall_timeout)
+        self.abort()
+
+    def _waiting_for_the_peer(self) -> int:
+        """Bytes that are written and not received: those here, and those in the kernel, which takes megabytes."""
+        waiting = self._transport.get_write_buffer_size()
+        with contextlib.suppress(OSError, ValueError):
+            queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            waiting += int.from_bytes(queued, sys.byteorder)
+        return waiting
 
     # From the turns of reading
 
@@ -148,6 +188,15 @@ class Link(asyncio.BufferedProtocol):
         self._ended = True
         if not self.pending:
             self.pending_changed()
+
+    # For the server
+
+    def on_lost(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the connection is gone, now if it is."""
+        if self._lost:
+            callback()
+        else:
+            self._on_lost = callback
 
     # For the driver
 
@@ -219,6 +268,8 @@ class Link(asyncio.BufferedProtocol):
             return
         self._transport.resume_reading()
         self.set_timeout(self.service.limits.goaway_linger)
+        if self._transport.get_write_buffer_size():
+            self._watch_for_stall(True)
 
     def _arm(self) -> None:
         assert self._deadline is not None
@@ -232,6 +283,8 @@ class Link(asyncio.BufferedProtocol):
             return
         if self.loop.time() < self._deadline:
             self._arm()
+        elif self.closing and self._transport.get_write_buffer_size():
+            self.set_timeout(self.service.limits.goaway_linger)  # counts from when all is sent, which may take long
         elif self.closing or self.driver is None:
             self.abort()
         else:
@@ -269,6 +322,7 @@ class TLSLink(Link):
             LOGGER.debug("TLS error from %s: %s", self.client, error)
             self._transport.write(session.take())
             self._transport.close()
+            self._watch_for_stall(True)  # or a peer that reads nothing would keep it open
             return
         if plaintext:
             self.service.read_turns.received(self, plaintext)

@@ -204,6 +204,15 @@ def ip_address(host: str) -> str:
     return host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host
 
 
+def peer_address(connection: socket.socket) -> str:
+    """The IP address at the other end; empty on a unix socket, in memory, and when it has gone already."""
+    try:
+        name = connection.getpeername()
+    except OSError:
+        return ""
+    return ip_address(name[0]) if isinstance(name, tuple) else ""
+
+
 def joined_address(listening: socket.socket) -> str:
     """`host:port` or `unix:path` of a bound socket."""
     name = listening.getsockname()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from genericapiserver.asgi import Handler
+from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
-from genericapiserver.connection.listener import Listener, as_listener
+from genericapiserver.connection.listener import Listener, as_listener, peer_address
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import TLSContexts
@@ -51,10 +53,18 @@ class HTTPServer:
             metrics=metrics or ConnectionMetrics(),
         )
         self._on_listener_stopped = on_listener_stopped
+        self._admittance = self._new_admittance()
         self._started = False
         self._listening = False
         self._opening: set[asyncio.Task[Any]] = set()
         """Connections that were accepted and have no link yet."""
+
+    def _new_admittance(self) -> Admittance | None:
+        limits = self._service.limits
+        total, per_address = limits.max_connections, limits.max_connections_per_address
+        if not total and not per_address:
+            return None
+        return Admittance(total, per_address, metrics=self._service.metrics, clock=time.monotonic)
 
     @property
     def tls(self) -> TLSContexts | None:
@@ -96,14 +106,28 @@ class HTTPServer:
         self._listening = True
 
     def _open(self, loop: asyncio.AbstractEventLoop, kind: type[Link], connection: socket.socket) -> None:
-        task = loop.create_task(loop.connect_accepted_socket(lambda: kind(self._service), connection))
+        address = ""
+        if self._admittance is not None:
+            address = peer_address(connection)
+            if not self._admittance.admit(address):
+                connection.close()
+                return
+        opening = loop.connect_accepted_socket(lambda: kind(self._service), connection)
+        task = loop.create_task(opening)
         self._opening.add(task)
-        task.add_done_callback(self._opened)
+        task.add_done_callback(partial(self._opened, address))
 
-    def _opened(self, task: asyncio.Task[Any]) -> None:
+    def _opened(self, address: str, task: asyncio.Task[tuple[asyncio.Transport, Link]]) -> None:
         self._opening.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             LOGGER.debug("an accepted connection was gone before it could be read from: %s", error)
+        if self._admittance is not None:
+            release = partial(self._admittance.release, address)
+            if error is not None or task.cancelled():
+                release()
+            else:
+                task.result()[1].on_lost(release)
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
