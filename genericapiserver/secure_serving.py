@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -39,7 +40,7 @@ from genericapiserver.certificates.reloading import REFRESH_INTERVAL
 from genericapiserver.certificates.report import page, report
 from genericapiserver.certificates.serving import all_providers
 from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, TLSContexts
-from genericapiserver.connection.listener import SocketListener, as_listener, joined
+from genericapiserver.connection.listener import SocketListener, as_listener, ip_address, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -255,7 +256,11 @@ class Serving:
 
 @attrs.define(kw_only=True, eq=False)
 class DeprecatedInsecureServingInfo:
-    """HTTP/1.1 without TLS, for a port that only this machine can reach. *name* is for the log."""
+    """HTTP/1.1 without TLS, for development, on a port that only this machine can reach. *name* is for the log.
+
+    Whoever reaches it should have nobody to prove to be: the chain in front of its handler then has the authenticator
+    InsecureSuperuser, as in the reference.
+    """
 
     listener: socket.socket | Listener | None = None
     name: str = ""
@@ -273,6 +278,12 @@ class DeprecatedInsecureServingInfo:
         if self.listener is None:
             raise SecureServingError("listener must not be nil")
         listener = as_listener(self.listener)
+        host, _ = self._host_port()
+        if not _only_here(host):
+            LOGGER.warning(
+                "%s is served without TLS to everybody who reaches it: bind it to 127.0.0.1 instead",
+                listener.address,
+            )
         stopped = Signal("ListenerStopped")
         server = HTTPServer(handler, listener, tls=None, on_listener_stopped=stopped.set)
         serving = Serving(server, self._host_port(), stopped, None, [listener.address])
@@ -282,6 +293,11 @@ class DeprecatedInsecureServingInfo:
 
     def _host_port(self) -> tuple[str, int]:
         return _host_port([] if self.listener is None else [self.listener])
+
+
+def _only_here(host: str) -> bool:
+    """Whether only this machine reaches *host*."""
+    return host == "localhost" or ipaddress.ip_address(ip_address(host)).is_loopback
 
 
 def _host_port(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from genericapiserver.asgi import Handler
 from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
-from genericapiserver.connection.listener import Listener, as_listener, peer_address
+from genericapiserver.connection.listener import Listener, ListenerError, as_listener, peer_address
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import TLSContexts
@@ -56,6 +56,7 @@ class HTTPServer:
         self._admittance = self._new_admittance()
         self._started = False
         self._listening = False
+        self._failure: asyncio.Future[None] | None = None
         self._opening: set[asyncio.Task[Any]] = set()
         """Connections that were accepted and have no link yet."""
 
@@ -90,16 +91,35 @@ class HTTPServer:
         """Connections with at least one request running."""
         return sum(1 for link in self._service.links if link.driver is not None and link.driver.busy)
 
+    def listen_on(self, listener: socket.socket | Listener) -> None:
+        """Serve *listener* too. Raises RuntimeError once the server was started."""
+        if self._started:
+            raise RuntimeError("the server was started already")
+        self._listeners.append(as_listener(listener))
+
+    def on_listener_stopped(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when no new connection is accepted any more, beside what was given before."""
+        before = self._on_listener_stopped
+
+        def both() -> None:
+            if before is not None:
+                before()
+            callback()
+
+        self._on_listener_stopped = both
+
     async def start(self) -> None:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
         if self._started:
             raise RuntimeError("the server was started already")
         self._started = True
         loop = asyncio.get_running_loop()
+        self._failure = loop.create_future()
+        self._failure.add_done_callback(lambda failure: failure.exception())  # not everybody watches
         try:
             for listener in self._listeners:
                 kind = TLSLink if self._secure and listener.secure else Link
-                listener.start(loop, partial(self._open, loop, kind))
+                listener.start(loop, partial(self._open, loop, kind), partial(self._listener_failed, listener))
         except BaseException:
             self._close_listeners()
             raise
@@ -129,6 +149,18 @@ class HTTPServer:
             else:
                 task.result()[1].on_lost(release)
 
+    def _listener_failed(self, listener: Listener, error: OSError) -> None:
+        LOGGER.error("Stopped listening on %s due to error: %s", listener.address, error)
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(
+                ListenerError(f"Stopped listening on {listener.address} due to error: {error.strerror or error}")
+            )
+
+    async def watch_listeners(self) -> None:
+        """Raise ListenerError when a listener comes to an end by itself; returns when listening is stopped."""
+        if self._failure is not None:
+            await asyncio.shield(self._failure)
+
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
@@ -139,6 +171,8 @@ class HTTPServer:
             return
         self._listening = False
         self._close_listeners()
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(None)
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
 
