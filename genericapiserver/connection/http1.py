@@ -35,6 +35,8 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 """What Go allows in a Host header (golang.org/x/net/http/httpguts ValidHostHeader)."""
+_MAX_TRAILER = 16 * 1024
+"""Bytes of a chunk's first line, or of what comes after the last chunk, which nobody reads but which is parsed."""
 _SLASH = ord("/")
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
@@ -61,6 +63,8 @@ class HTTP1Driver:
         self._reading_paused = False
         self._body_left: int | None = 0
         """Bytes of the body that are still to come; None when only its end will tell."""
+        self._draining = False
+        """The request is answered, and what is left of its body is read and dropped."""
         self._drain_left = 0
         """Bytes of a body that may still be read and dropped after its request was answered."""
         self._extensions: dict[str, Any] = {"genericapiserver.close_connection": self.close_after_response}
@@ -82,10 +86,21 @@ class HTTP1Driver:
         if self._idle:
             self._idle = False
             self._link.set_timeout(self._limits.header_read_timeout)
-        if self._exchange is None and not self._scanner.scan(data):
-            self._refuse_head()
+        if self._exchange is None and not self._good_head(self._scanner.scan(data)):
             return
         self._advance()
+
+    def _good_head(self, well_formed: bool) -> bool:
+        """Refuse a head that must not reach the parser."""
+        if not well_formed:
+            # Another parser may read it differently; there is no telling where it ends.
+            self._link.set_timeout(None)
+            self._refuse(400, "malformed header line")
+        elif self._scanner.lines > self._limits.max_header_lines:
+            self._refuse(431)
+        else:
+            return True
+        return False
 
     def eof_received(self) -> None:
         # A client that half-closes has gone, for Go too: nobody waits for the answer.
@@ -110,8 +125,8 @@ class HTTP1Driver:
 
     def timed_out(self) -> None:
         exchange = self._exchange
-        if exchange is None and self._h11.our_state is h11.DONE:
-            self._link.close()  # what an answered request goes on sending
+        if self._draining:
+            self._link.close()
             return
         if exchange is None or exchange.started:
             self._link.abort()
@@ -200,6 +215,7 @@ class HTTP1Driver:
         elif connection.their_state is h11.DONE:
             self._next()
         elif connection.their_state is h11.SEND_BODY:
+            self._draining = True
             self._link.set_timeout(self._limits.early_answer_drain)
             self.body_read()
         else:
@@ -208,11 +224,11 @@ class HTTP1Driver:
     def _next(self) -> None:
         """Request and response have ended: the next one, or idleness."""
         connection = self._h11
+        self._draining = False
         connection.start_next_cycle()
         self.body_read()
         waiting = connection.trailing_data[0]
-        if not self._scanner.start(waiting):
-            self._refuse_head()
+        if not self._good_head(self._scanner.start(waiting)):
             return
         self._idle = not waiting
         self._link.set_timeout(self._limits.idle_timeout if self._idle else self._limits.header_read_timeout)
@@ -257,6 +273,8 @@ class HTTP1Driver:
                     return
         if self._body_left != 0:
             self._wait_for_body()
+            if self._body_left is None and len(connection.trailing_data[0]) > _MAX_TRAILER:
+                self._malformed_body()
 
     def _body_received(self, data: bytes) -> None:
         if self._body_left is not None:
@@ -358,10 +376,18 @@ class HTTP1Driver:
 
         self._websocket = WebSocket(self, self._link, self._h11, scope)
 
+    def _malformed_body(self) -> None:
+        if self._exchange is not None:
+            self._malformed_behind(self._exchange)
+        else:
+            self._link.close()
+
     def _malformed(self, error: h11.RemoteProtocolError) -> None:
-        exchange = self._exchange
-        if exchange is not None:
-            self._malformed_behind(exchange)
+        if self._exchange is not None:
+            self._malformed_behind(self._exchange)
+            return
+        if self._draining:
+            self._link.close()
             return
         text = str(error)
         if error.error_status_hint == 431:
@@ -376,11 +402,6 @@ class HTTP1Driver:
             self._refuse(400, "invalid header name")
         else:
             self._refuse(error.error_status_hint)
-
-    def _refuse_head(self) -> None:
-        """The head is one that another parser may read differently; there is no telling where it ends."""
-        self._link.set_timeout(None)
-        self._refuse(400, "malformed header line")
 
     def _malformed_behind(self, exchange: Exchange) -> None:
         """What came after the head of *exchange* is no HTTP."""

@@ -42,6 +42,10 @@ class ConnectionLimits:
     max_header_slack: int = 4 * KIB
     """The reference answers heads up to `max_header_bytes` plus this; HTTP/2 has 320 bytes of it (see http2_codec)."""
 
+    max_header_lines: int = 1000
+    """Lines of an HTTP/1.1 head. A megabyte of short ones, which the reference takes, is a second of parsing in which
+    nobody else is served."""
+
     max_concurrent_streams: int = 100
     """HTTP/2 streams a connection. The reference's 0 means this number too, never unlimited."""
 

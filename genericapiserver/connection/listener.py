@@ -104,20 +104,24 @@ class SocketListener:
             try:
                 connection, _ = self.socket.accept()
             except (BlockingIOError, InterruptedError):
-                return  # nobody left, or another process that shares the socket was quicker
+                self._all_accepted()
+                return
             except ConnectionAbortedError:
                 continue
             except OSError as error:
                 self._could_not_accept(error)
                 return
-            if self._exhausted:
-                self._exhausted = False
-                LOGGER.info("accepting connections on %s again", self._address)
             connection.setblocking(False)
             self._accepted(connection)
 
+    def _all_accepted(self) -> None:
+        """Nobody waits, or another process that shares the socket was quicker."""
+        if self._exhausted:
+            self._exhausted = False
+            LOGGER.info("accepting connections on %s again", self._address)
+
     def _could_not_accept(self, error: OSError) -> None:
-        """Try again in a moment. A socket that stays readable would keep the loop busy with failing otherwise."""
+        """Try again in a moment, and say so once until all that wait are accepted."""
         assert self._loop is not None
         if error.errno in _OVER:
             self.close()
@@ -129,7 +133,7 @@ class SocketListener:
             LOGGER.error(
                 "cannot accept connections on %s, they wait: %s%s", self._address, error.strerror or error, hint
             )
-        self._loop.remove_reader(self.socket.fileno())
+        self._loop.remove_reader(self.socket.fileno())  # the socket stays readable
         self._retry = self._loop.call_later(RETRY_DELAY, self._try_again)
 
     def _try_again(self) -> None:

@@ -120,6 +120,13 @@ SMALL, LARGE = 100_000, 300_000
          answer("403 Forbidden", "no", "Connection: close")),
         ([REFUSED + b"Transfer-Encoding: chunked\r\n\r\n", WAIT, b"%x\r\n" % LARGE + b"x" * LARGE + b"\r\n0\r\n\r\n" + NEXT],
          answer("403 Forbidden", "no")),
+        # More than anybody means
+        ([b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * 1000], below("431 Request Header Fields Too Large")),
+        ([b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * 1000],
+         ok("GET /a 1.1 x") + below("431 Request Header Fields Too Large")),
+        ([CHUNKED + b"0\r\n" + b"a:b\r\n" * 4000], below("400 Bad Request")),
+        ([CHUNKED + b"1;" + b"x" * 20_000], below("400 Bad Request")),
+        ([REFUSED + b"Transfer-Encoding: chunked\r\n\r\n", WAIT, b"zz\r\n" + NEXT], answer("403 Forbidden", "no")),
     ],
     ids=[
         "pipelined", "a stream and the next", "HEAD", "a body and the next", "a body in pieces", "one length twice",
@@ -129,6 +136,8 @@ SMALL, LARGE = 100_000, 300_000
         "a body that is not asked for", "HTTP/1.0", "a stream to HTTP/1.0", "absolute form", "absolute form with an at sign",
         "absolute form with a user", "OPTIONS *", "CONNECT", "HTTP/2.0", "h2c", "SPDY", "refused with its body",
         "refused and a small body", "refused and small chunks", "refused and a large body", "refused and large chunks",
+        "a thousand lines", "a thousand lines of the second", "trailers without end", "an extension without end",
+        "refused and chunks that are none",
     ],
 )  # fmt: skip
 async def test_bytes_for_bytes(serve: Serve, parts: list[bytes | None], expected: str) -> None:
