@@ -162,7 +162,8 @@ class SecureServingInfo:
             provider.add_listener(serving.content_changed)
             if (state := getattr(provider, "state", None)) is not None:
                 state.listeners.add(serving.content_changed)
-        async with _running(server, serving, shutdown_timeout, "securely"), self._kept_current(serving):
+        how = ["securely" if listener.secure else "without TLS" for listener in listeners]
+        async with _running(server, serving, shutdown_timeout, how), self._kept_current(serving):
             yield serving
 
     def content_providers(self) -> list[CertKeyContentProvider | CAContentProvider]:
@@ -288,7 +289,7 @@ class DeprecatedInsecureServingInfo:
         server = HTTPServer(handler, listener, tls=None, on_listener_stopped=stopped.set)
         serving = Serving(server, self._host_port(), stopped, None, [listener.address])
         what = f"{self.name} insecurely" if self.name else "insecurely"
-        async with _running(server, serving, shutdown_timeout, what):
+        async with _running(server, serving, shutdown_timeout, [what]):
             yield serving
 
     def _host_port(self) -> tuple[str, int]:
@@ -333,10 +334,12 @@ async def _watched_over(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _running(server: HTTPServer, serving: Serving, shutdown_timeout: float, what: str) -> AsyncIterator[None]:
+async def _running(
+    server: HTTPServer, serving: Serving, shutdown_timeout: float, how: Sequence[str]
+) -> AsyncIterator[None]:
     await server.start()
-    for address in serving.addresses:
-        LOGGER.info("Serving %s on %s", what, address)
+    for manner, address in zip(how, serving.addresses, strict=True):
+        LOGGER.info("Serving %s on %s", manner, address)
     serving.listener_stopped.on_set(lambda: LOGGER.info("Stopped listening on %s", ", ".join(serving.addresses)))
     try:
         yield

@@ -81,6 +81,8 @@ class SocketListener:
     def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted, failed: Failed) -> None:
         self.socket.listen(BACKLOG)  # one that is handed in may be bound only; and one that is closed says so here
         self.socket.setblocking(False)
+        if self.socket.family != socket.AF_UNIX:
+            tune(self.socket)
         self._loop = loop
         self._accepted = accepted
         self._failed = failed

@@ -89,3 +89,13 @@ async def test_insecure_serving_warns_of_ports_that_others_reach(
     async with DeprecatedInsecureServingInfo(listener=listener).serve(Handler()):
         pass
     assert ("bind it to 127.0.0.1 instead" in caplog.text) == warned
+
+
+async def test_a_socket_that_is_handed_in_gets_the_settings_of_ours() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stop = Signal("stop")
+        running = await run_server(HTTPServer(Handler(), tls=None), listener, shutdown_timeout=1, stop=stop)
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        stop.set()
+        await running.task
