@@ -88,6 +88,8 @@ class PreparedAPIServer:
             serving = await server.start_serving(stack)
             signals_task = tasks.create_task(self._fire_mux_and_discovery_complete())
             try:
+                if serving is not None:
+                    background.spawn(serving.server.watch_listeners())
                 self._start_post_start_hooks(background)
                 systemd.ready()
                 server.lifecycle_signals.shutdown_initiated.on_set(systemd.stopping)

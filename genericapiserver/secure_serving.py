@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -39,7 +40,7 @@ from genericapiserver.certificates.reloading import REFRESH_INTERVAL
 from genericapiserver.certificates.report import page, report
 from genericapiserver.certificates.serving import all_providers
 from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, TLSContexts
-from genericapiserver.connection.listener import SocketListener, as_listener, joined
+from genericapiserver.connection.listener import SocketListener, as_listener, ip_address, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -76,6 +77,9 @@ class SecureServingInfo:
     cipher_suites: Sequence[str] = ()
     http2_max_streams_per_connection: int = 0
     disable_http2: bool = False
+    max_connections: int = 0
+    max_connections_per_address: int = 0
+    """Of the whole server and from one IP address; 0 is no limit."""
     content_controllers: list[Callable[[], Coroutine[Any, Any, None]]] = attrs.field(factory=list)
     """What keeps providers current that do not come from files; each runs from the first connection to the last."""
     tls_state: LoadState = attrs.field(factory=LoadState)
@@ -129,8 +133,12 @@ class SecureServingInfo:
             raise SecureServingError("listener must not be nil")
         self._check_http2_ciphers()
         streams = self.http2_max_streams_per_connection
+        limits = limits or ConnectionLimits()
         limits = attrs.evolve(
-            limits or ConnectionLimits(), max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS
+            limits,
+            max_concurrent_streams=streams if streams > 0 else DEFAULT_HTTP2_STREAMS,
+            max_connections=self.max_connections or limits.max_connections,
+            max_connections_per_address=self.max_connections_per_address or limits.max_connections_per_address,
         )
         certificates = DynamicServingCertificateController(
             cert=self.cert,
@@ -154,7 +162,8 @@ class SecureServingInfo:
             provider.add_listener(serving.content_changed)
             if (state := getattr(provider, "state", None)) is not None:
                 state.listeners.add(serving.content_changed)
-        async with _running(server, serving, shutdown_timeout, "securely"), self._kept_current(serving):
+        how = ["securely" if listener.secure else "without TLS" for listener in listeners]
+        async with _running(server, serving, shutdown_timeout, how), self._kept_current(serving):
             yield serving
 
     def content_providers(self) -> list[CertKeyContentProvider | CAContentProvider]:
@@ -248,7 +257,11 @@ class Serving:
 
 @attrs.define(kw_only=True, eq=False)
 class DeprecatedInsecureServingInfo:
-    """HTTP/1.1 without TLS, for a port that only this machine can reach. *name* is for the log."""
+    """HTTP/1.1 without TLS, for development, on a port that only this machine can reach. *name* is for the log.
+
+    Whoever reaches it should have nobody to prove to be: the chain in front of its handler then has the authenticator
+    InsecureSuperuser, as in the reference.
+    """
 
     listener: socket.socket | Listener | None = None
     name: str = ""
@@ -266,15 +279,26 @@ class DeprecatedInsecureServingInfo:
         if self.listener is None:
             raise SecureServingError("listener must not be nil")
         listener = as_listener(self.listener)
+        host, _ = self._host_port()
+        if not _only_here(host):
+            LOGGER.warning(
+                "%s is served without TLS to everybody who reaches it: bind it to 127.0.0.1 instead",
+                listener.address,
+            )
         stopped = Signal("ListenerStopped")
         server = HTTPServer(handler, listener, tls=None, on_listener_stopped=stopped.set)
         serving = Serving(server, self._host_port(), stopped, None, [listener.address])
         what = f"{self.name} insecurely" if self.name else "insecurely"
-        async with _running(server, serving, shutdown_timeout, what):
+        async with _running(server, serving, shutdown_timeout, [what]):
             yield serving
 
     def _host_port(self) -> tuple[str, int]:
         return _host_port([] if self.listener is None else [self.listener])
+
+
+def _only_here(host: str) -> bool:
+    """Whether only this machine reaches *host*."""
+    return host == "localhost" or ipaddress.ip_address(ip_address(host)).is_loopback
 
 
 def _host_port(listeners: Sequence[socket.socket | Listener]) -> tuple[str, int]:
@@ -310,10 +334,12 @@ async def _watched_over(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _running(server: HTTPServer, serving: Serving, shutdown_timeout: float, what: str) -> AsyncIterator[None]:
+async def _running(
+    server: HTTPServer, serving: Serving, shutdown_timeout: float, how: Sequence[str]
+) -> AsyncIterator[None]:
     await server.start()
-    for address in serving.addresses:
-        LOGGER.info("Serving %s on %s", what, address)
+    for manner, address in zip(how, serving.addresses, strict=True):
+        LOGGER.info("Serving %s on %s", manner, address)
     serving.listener_stopped.on_set(lambda: LOGGER.info("Stopped listening on %s", ", ".join(serving.addresses)))
     try:
         yield

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 from genericapiserver.certificates import CertificateError
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
+from genericapiserver.connection import ListenerError
 from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError, PostStartHookError
 from genericapiserver.logs import kv
@@ -45,6 +46,7 @@ START_ERRORS = (
     ConfigError,
     FeatureGateError,
     HookError,
+    ListenerError,
     OSError,
     SecureServingError,
     VersionError,

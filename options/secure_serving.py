@@ -97,6 +97,8 @@ class SecureServingOptions:
     sni_cert_keys: list[str] = attrs.field(factory=list)
     """`cert,key` or `cert,key:name,name` each."""
     http2_max_streams_per_connection: int = 0
+    max_connections: int = 0
+    max_connections_per_address: int = 0
     permit_port_sharing: bool = False
     permit_address_sharing: bool = False
     _opened: list[Listener] | None = attrs.field(default=None, init=False, repr=False)
@@ -155,6 +157,19 @@ class SecureServingOptions:
                 "connection. Zero means to use the default of 100.",
             ),
             (
+                "max-connections",
+                INT,
+                "max_connections",
+                "The number of open connections above which new ones are closed at once. Zero means no limit.",
+            ),
+            (
+                "max-connections-per-address",
+                INT,
+                "max_connections_per_address",
+                "The same for the connections from one IP address. Behind an aggregator or a load balancer one address "
+                "carries everybody: leave it at zero there, which means no limit.",
+            ),
+            (
                 "permit-port-sharing",
                 BOOL,
                 "permit_port_sharing",
@@ -182,6 +197,14 @@ class SecureServingOptions:
             )
         if (self.cert_file or self.key_file) and self.generated_cert is not None:
             problems.append("cert/key file and in-memory certificate cannot both be set")
+        problems += [
+            f"--{name} {value} must not be negative: give the number of connections, or 0 for no limit"
+            for name, value in (
+                ("max-connections", self.max_connections),
+                ("max-connections-per-address", self.max_connections_per_address),
+            )
+            if value < 0
+        ]
         return problems
 
     def maybe_default_with_self_signed_certs(
@@ -249,6 +272,8 @@ class SecureServingOptions:
             cipher_suites=suites,
             http2_max_streams_per_connection=self.http2_max_streams_per_connection,
             disable_http2=self.disable_http2,
+            max_connections=self.max_connections,
+            max_connections_per_address=self.max_connections_per_address,
         )
         config.secure_serving = serving
         config.loopback_client_config = serving.new_loopback_client_config(str(uuid.uuid4()), loopback.certificate_pem)

@@ -1,9 +1,9 @@
 """HTTP/1.1 on one connection: one request after the other, keep-alive without a limit of requests.
 
-On `h11` directly, which reads and writes the messages; only websockets go through hypercorn (see `websocket`).
-hypercorn's own HTTP/1.1 class was tried first and costs more than it gives here: it invites the body (`100 Continue`)
-before the handler has decided whether it wants one, answers `h2c` upgrades, writes errors without a body, and waits in
-tasks and queues where this driver makes plain calls.
+On `h11`, which reads and writes the messages, and for websockets on `wsproto` (see `websocket`). hypercorn's own HTTP/1.1
+class was tried first and costs more than it gives here: it invites the body (`100 Continue`) before the handler has decided
+whether it wants one, answers `h2c` upgrades, writes errors without a body, and waits in tasks and queues where this driver
+makes plain calls.
 
 Requests that never reach the handler are answered as Go's net/http does: text/plain, `Connection: close`, the status
 text as body.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
-from genericapiserver.asgi import RawHeaders, Scope
+from genericapiserver.asgi import RawHeaders, Receive, Scope, Send
 from genericapiserver.connection.http1_exchange import Exchange
 from genericapiserver.connection.request_head import HeadScanner, has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
@@ -35,6 +35,9 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 """What Go allows in a Host header (golang.org/x/net/http/httpguts ValidHostHeader)."""
+_MAX_TRAILER = 16 * 1024
+"""Bytes of a chunk's first line, or of what comes after the last chunk, which nobody reads but which is parsed."""
+_SLASH = ord("/")
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -58,6 +61,12 @@ class HTTP1Driver:
         self._closing = False
         self._idle = False
         self._reading_paused = False
+        self._body_left: int | None = 0
+        """Bytes of the body that are still to come; None when only its end will tell."""
+        self._draining = False
+        """The request is answered, and what is left of its body is read and dropped."""
+        self._drain_left = 0
+        """Bytes of a body that may still be read and dropped after its request was answered."""
         self._extensions: dict[str, Any] = {"genericapiserver.close_connection": self.close_after_response}
         if link.tls is not None:
             self._extensions["tls"] = link.tls.extension()
@@ -77,10 +86,21 @@ class HTTP1Driver:
         if self._idle:
             self._idle = False
             self._link.set_timeout(self._limits.header_read_timeout)
-        if self._exchange is None and not self._scanner.scan(data):
-            self._refuse_head()
+        if self._exchange is None and not self._good_head(self._scanner.scan(data)):
             return
         self._advance()
+
+    def _good_head(self, well_formed: bool) -> bool:
+        """Refuse a head that must not reach the parser."""
+        if not well_formed:
+            # Another parser may read it differently; there is no telling where it ends.
+            self._link.set_timeout(None)
+            self._refuse(400, "malformed header line")
+        elif self._scanner.lines > self._limits.max_header_lines:
+            self._refuse(431)
+        else:
+            return True
+        return False
 
     def eof_received(self) -> None:
         # A client that half-closes has gone, for Go too: nobody waits for the answer.
@@ -104,7 +124,15 @@ class HTTP1Driver:
             self._websocket.resume_writing()
 
     def timed_out(self) -> None:
-        self._link.abort()
+        exchange = self._exchange
+        if self._draining:
+            self._link.close()
+            return
+        if exchange is None or exchange.started:
+            self._link.abort()
+            return
+        LOGGER.info("%s sent nothing more of a body for %s seconds", self._link.client, self._limits.body_idle_timeout)
+        self._break(exchange, 408)
 
     def begin_shutdown(self) -> None:
         self._closing = True
@@ -127,11 +155,13 @@ class HTTP1Driver:
         if self._reading_paused:
             self._reading_paused = False
             self._link.resume_reading()
+            self._wait_for_body()
 
     def write_continue(self) -> None:
         if self._h11.they_are_waiting_for_100_continue:
             response = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
             self._link.write(self._h11.send(response) or b"")
+            self._wait_for_body()
 
     def head(self, status: int, headers: Iterable[tuple[bytes, bytes]], *, body_ended: bool) -> bytes:
         """The bytes of a response head; says `Connection: close` when that is what will happen."""
@@ -145,7 +175,9 @@ class HTTP1Driver:
             raw.append((canonical(name), value))
         if not dated:
             raw.append((b"Date", self._service.date()))
-        if self._closing or closes or not body_ended:
+        if not body_ended:
+            self._link.set_timeout(None)  # a body that answers to the response may take its time
+        if self._closing or closes or (not body_ended and not self._can_drain()):
             self._closing = True
             raw.append((b"Connection", b"close"))
         return self._h11.send(h11.Response(status_code=status, headers=raw, reason=_reason(status))) or b""
@@ -178,14 +210,25 @@ class HTTP1Driver:
         if self._link.closing:
             return
         connection = self._h11
-        if self._closing or connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+        if self._closing or connection.our_state is not h11.DONE:
             self._link.close()
-            return
+        elif connection.their_state is h11.DONE:
+            self._next()
+        elif connection.their_state is h11.SEND_BODY:
+            self._draining = True
+            self._link.set_timeout(self._limits.early_answer_drain)
+            self.body_read()
+        else:
+            self._link.close()
+
+    def _next(self) -> None:
+        """Request and response have ended: the next one, or idleness."""
+        connection = self._h11
+        self._draining = False
         connection.start_next_cycle()
         self.body_read()
         waiting = connection.trailing_data[0]
-        if not self._scanner.start(waiting):
-            self._refuse_head()
+        if not self._good_head(self._scanner.start(waiting)):
             return
         self._idle = not waiting
         self._link.set_timeout(self._limits.idle_timeout if self._idle else self._limits.header_read_timeout)
@@ -218,18 +261,57 @@ class HTTP1Driver:
                 self._request(event)
             elif isinstance(event, h11.ConnectionClosed):
                 break
-            elif self._exchange is not None:
-                if isinstance(event, h11.Data):
-                    self._exchange.body_received(bytes(event.data))
-                    if self._exchange.unread > self._limits.stream_window:
-                        self._pause_reading()
-                elif isinstance(event, h11.EndOfMessage):
+            elif isinstance(event, h11.Data):
+                self._body_received(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self._body_left = 0
+                if self._exchange is not None:
+                    self._link.set_timeout(None)
                     self._exchange.body_complete()
+                else:
+                    self._next()
+                    return
+        if self._body_left != 0:
+            self._wait_for_body()
+            if self._body_left is None and len(connection.trailing_data[0]) > _MAX_TRAILER:
+                self._malformed_body()
+
+    def _body_received(self, data: bytes) -> None:
+        if self._body_left is not None:
+            self._body_left -= len(data)
+        exchange = self._exchange
+        if exchange is not None and not exchange.complete:
+            exchange.body_received(data)
+            if exchange.unread > self._limits.stream_window:
+                self._pause_reading()
+            return
+        self._drain_left -= len(data)
+        if self._drain_left < 0:
+            self._link.close()
+
+    def _wait_for_body(self) -> None:
+        """Give the client time to send on, when it is its turn: the body is wanted and nothing of it waits to be read."""
+        exchange = self._exchange
+        if exchange is None or exchange.started or self._reading_paused or self._body_left == 0:
+            return
+        if not self._h11.they_are_waiting_for_100_continue:
+            self._link.set_timeout(self._limits.body_idle_timeout)
+
+    def _can_drain(self) -> bool:
+        """Whether what is to come of a body that nobody reads is little enough to keep the connection for the next request.
+
+        A client that still waits to be asked for the body may send it or not, so there is no telling what comes next.
+        """
+        if self._h11.they_are_waiting_for_100_continue:
+            return False
+        return self._body_left is None or self._body_left <= self._drain_left
 
     def _pause_reading(self) -> None:
         if not self._reading_paused:
             self._reading_paused = True
             self._link.pause_reading()
+            if self._exchange is not None:
+                self._link.set_timeout(None)
 
     def _request(self, request: h11.Request) -> None:
         self._link.set_timeout(None)
@@ -242,16 +324,17 @@ class HTTP1Driver:
         if expect is not None and expect.lower() != b"100-continue":
             self._answer(417, b"")
             return
-        if request.target == b"*" and request.method == b"OPTIONS":
-            self._answer(200, b"")
-            return
         if has_controls([value for _, value in headers]):
             self._refuse(400, "invalid header value")
             return
         if b"transfer-encoding" in fields and b"content-length" in fields:
             self._refuse(400)  # Go lets the first win; whoever stands in front may have let the second
             return
-        if not _HOST.fullmatch(fields.get(b"host", b"")):
+        host = fields.get(b"host", b"")
+        if request.target[0] != _SLASH and (authority := _authority(request.target)) is not None:
+            host = authority
+            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
+        if not _HOST.fullmatch(host):
             self._refuse(400, "malformed Host header")
             return
         try:
@@ -277,24 +360,40 @@ class HTTP1Driver:
         if request.method == b"GET" and _wants_websocket(fields):
             self._upgrade(scope)
             return
-        exchange = Exchange(self, scope)
+        handler = self.handler
+        if request.method == b"OPTIONS" and request.target == b"*":
+            handler = _answer_options
+        length = fields.get(b"content-length")
+        self._body_left = int(length) if length is not None else None if b"transfer-encoding" in fields else 0
+        self._drain_left = self._limits.early_answer_bytes
+        exchange = Exchange(self, scope, handler)
         self._exchange = exchange
         exchange.task = self._service.start_task(exchange.run())
 
     def _upgrade(self, scope: Scope) -> None:
-        # hypercorn takes some 25 ms to import; most servers never meet a websocket.
+        # Most servers never meet a websocket.
         from genericapiserver.connection.websocket import WebSocket
 
         self._websocket = WebSocket(self, self._link, self._h11, scope)
 
+    def _malformed_body(self) -> None:
+        if self._exchange is not None:
+            self._malformed_behind(self._exchange)
+        else:
+            self._link.close()
+
     def _malformed(self, error: h11.RemoteProtocolError) -> None:
-        exchange = self._exchange
-        if exchange is not None:
-            self._malformed_behind(exchange)
+        if self._exchange is not None:
+            self._malformed_behind(self._exchange)
+            return
+        if self._draining:
+            self._link.close()
             return
         text = str(error)
         if error.error_status_hint == 431:
             self._refuse(431)
+        elif error.error_status_hint == 501:
+            self._answer(501, b"Unsupported transfer encoding")
         elif text.startswith("Missing mandatory Host"):
             self._refuse(400, "missing required Host header")
         elif text.startswith("Found multiple Host"):
@@ -303,11 +402,6 @@ class HTTP1Driver:
             self._refuse(400, "invalid header name")
         else:
             self._refuse(error.error_status_hint)
-
-    def _refuse_head(self) -> None:
-        """The head is one that another parser may read differently; there is no telling where it ends."""
-        self._link.set_timeout(None)
-        self._refuse(400, "malformed header line")
 
     def _malformed_behind(self, exchange: Exchange) -> None:
         """What came after the head of *exchange* is no HTTP."""
@@ -318,10 +412,13 @@ class HTTP1Driver:
         elif exchange.started:
             self._link.abort()
         else:
-            # The body is broken. Its handler learns that the client is gone, the client why.
-            exchange.disconnect()
-            self.loop.call_later(self._limits.reset_grace, exchange.task.cancel)
-            self._refuse(400)
+            self._break(exchange, 400)
+
+    def _break(self, exchange: Exchange, status: int) -> None:
+        """The body does not come to its end. Its handler learns that the client is gone, the client why."""
+        exchange.disconnect()
+        self.loop.call_later(self._limits.reset_grace, exchange.task.cancel)
+        self._refuse(status)
 
     def _refuse(self, status: int, detail: str = "") -> None:
         line = f"{status} {HTTPStatus(status).phrase if status != 431 else 'Request Header Fields Too Large'}"
@@ -337,6 +434,18 @@ class HTTP1Driver:
             head += "Content-Length: 0\r\n"
         self._link.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         self._link.close()
+
+
+async def _answer_options(scope: Scope, receive: Receive, send: Send) -> None:
+    """`OPTIONS *` asks about the server as a whole (Go's globalOptionsHandler)."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _authority(target: bytes) -> bytes | None:
+    """The host of an absolute *target*, which counts instead of Host (RFC 9112 section 3.2.2); None without one."""
+    _, separator, rest = target.partition(b"://")
+    return re.split(rb"[/?#]", rest, maxsplit=1)[0] if separator else None
 
 
 @lru_cache(maxsize=1024)

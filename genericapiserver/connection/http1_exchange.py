@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from genericapiserver.asgi import Message, RawHeaders, Scope
+from genericapiserver.asgi import Handler, Message, RawHeaders, Scope
 from genericapiserver.connection.served_request import ServedRequest
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ class Exchange(ServedRequest):
     write, and one whose first message is its last has a Content-Length.
     """
 
-    __slots__ = ("_driver", "_head")
+    __slots__ = ("_driver", "_handler", "_head")
 
-    def __init__(self, driver: HTTP1Driver, scope: Scope) -> None:
+    def __init__(self, driver: HTTP1Driver, scope: Scope, handler: Handler) -> None:
         super().__init__(driver.loop, scope, body_ended=False)
         self._driver = driver
+        self._handler = handler
         self._head: tuple[int, RawHeaders] | None = None
 
     # From the driver
@@ -42,7 +43,7 @@ class Exchange(ServedRequest):
         """The task of this request."""
         driver = self._driver
         try:
-            await driver.handler(self.scope, self.receive, self.send)
+            await self._handler(self.scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001 the last place that can log it
             driver.handler_failed(self, error)
         finally:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-from genericapiserver.connection.listener import ListenerError, SocketListener, tune
+from genericapiserver.connection.listener import ListenerError, SocketListener
 
 FIRST: Final = 3
 PLAIN: Final = "plain"
@@ -68,8 +68,6 @@ def _listener(descriptor: int, name: str) -> SocketListener:
         listening.detach()
         raise ListenerError(f"LISTEN_FDS: {what} {problem}")
     os.set_inheritable(descriptor, False)
-    if listening.family != socket.AF_UNIX:
-        tune(listening)
     listening.setblocking(False)
     return SocketListener(listening, secure=name != PLAIN)
 

@@ -24,7 +24,16 @@ class ConnectionLimits:
     """From a stream's reset, announced to the handler as `http.disconnect`, to the cancellation of its task."""
 
     early_answer_drain: float = 1 * SECONDS
-    """How long an HTTP/2 stream that is answered may go on sending its body before it is reset with NO_ERROR."""
+    """How long a request that is answered may go on sending its body, before an HTTP/2 stream is reset with NO_ERROR and
+    an HTTP/1.1 connection closed."""
+
+    early_answer_bytes: int = 256 * KIB
+    """How much of such a body HTTP/1.1 reads and drops so that the next request can follow (Go's
+    maxPostHandlerReadBytes). With more to come the response says that the connection closes."""
+
+    body_idle_timeout: float = 30 * SECONDS
+    """How long the body of an HTTP/1.1 request may pause while it is wanted, before its request is answered with 408. The
+    reference waits for ever."""
 
     max_header_bytes: int = 1024 * KIB
     max_header_slack: int = 4 * KIB
@@ -35,6 +44,10 @@ class ConnectionLimits:
 
     max_continuations: int = 128
     """HTTP/2 frames of one header block: heads of the largest size fit in frames of a quarter of what we offer."""
+
+    max_header_lines: int = 1000
+    """Lines of an HTTP/1.1 head. A megabyte of short ones, which the reference takes, is a second of parsing in which
+    nobody else is served."""
 
     max_concurrent_streams: int = 100
     """HTTP/2 streams a connection. The reference's 0 means this number too, never unlimited."""
@@ -58,3 +71,7 @@ class ConnectionLimits:
     informer client that is torn down cancels a thousand watches in one go: that must pass."""
 
     websocket_max_message_bytes: int = 16 * 1024 * KIB
+
+    max_connections: int = 0
+    max_connections_per_address: int = 0
+    """Open connections of the server, and from one IP address; 0 is no limit. One more is closed at once."""

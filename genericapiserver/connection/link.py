@@ -7,7 +7,12 @@ peer's, because a socket that is closed with unread input resets the connection 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
+import sys
+import termios
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from genericapiserver.connection.http1 import HTTP1Driver
@@ -82,9 +87,11 @@ class Link(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self.stalled = False
         """The peer took nothing of what was written, and was cut off."""
-        self._stall_timer: asyncio.TimerHandle | None = None
         self._unsent = 0
-        """Bytes that waited for the socket when somebody last looked."""
+        """Bytes that waited for the peer when they were last looked at."""
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._on_lost: Callable[[], None] | None = None
 
     # From the event loop
 
@@ -116,44 +123,54 @@ class Link(asyncio.BufferedProtocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.closing = True
+        self.closing = self._lost = True
         self.write_paused = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._stop_stall_timer()
+        self._watch_for_stall(False)
         self.pending = b""
         self.service.discard(self)
+        if self._on_lost is not None:
+            self._on_lost()
         if self.driver is not None:
             self.driver.connection_lost()
 
     def pause_writing(self) -> None:
         self.write_paused = True
-        self._watch_for_stall()
-
-    def _watch_for_stall(self) -> None:
-        self._unsent = self._transport.get_write_buffer_size()
-        self._stall_timer = self.loop.call_later(self.service.limits.write_stall_timeout, self._look_for_stall)
-
-    def _look_for_stall(self) -> None:
-        self._stall_timer = None
-        if self._transport.get_write_buffer_size() <= self._unsent - _LEAST_PROGRESS:
-            self._watch_for_stall()
-            return
-        LOGGER.debug("cutting off %s: it reads nothing", self.client)
-        self.stalled = True
-        self.abort()
-
-    def _stop_stall_timer(self) -> None:
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
+        self._watch_for_stall(True)
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        self._stop_stall_timer()
+        self._watch_for_stall(self.closing)
         if self.driver is not None:
             self.driver.resume_writing()
+
+    def _watch_for_stall(self, watch: bool) -> None:
+        """End the connection when nothing of what waits for the peer is read for `write_stall_timeout`."""
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        if watch:
+            self._unsent = self._waiting_for_the_peer()
+            self._stall_timer = self.loop.call_later(self.service.limits.write_stall_timeout, self._look_for_stall)
+
+    def _look_for_stall(self) -> None:
+        if self._waiting_for_the_peer() <= self._unsent - _LEAST_PROGRESS:
+            self._watch_for_stall(True)
+            return
+        self._stall_timer = None
+        self.stalled = True
+        LOGGER.info("%s has read nothing for %s seconds", self.client, self.service.limits.write_stall_timeout)
+        self.abort()
+
+    def _waiting_for_the_peer(self) -> int:
+        """Bytes that are written and not received: those here, and those in the kernel, which takes megabytes."""
+        waiting = self._transport.get_write_buffer_size()
+        with contextlib.suppress(OSError, ValueError):
+            queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            waiting += int.from_bytes(queued, sys.byteorder)
+        return waiting
 
     # From the turns of reading
 
@@ -177,6 +194,15 @@ class Link(asyncio.BufferedProtocol):
         self._ended = True
         if not self.pending:
             self.pending_changed()
+
+    # For the server
+
+    def on_lost(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the connection is gone, now if it is."""
+        if self._lost:
+            callback()
+        else:
+            self._on_lost = callback
 
     # For the driver
 
@@ -247,11 +273,9 @@ class Link(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._transport.resume_reading()
-        self._give_time_to_linger()
-
-    def _give_time_to_linger(self) -> None:
-        self._unsent = self._transport.get_write_buffer_size()
         self.set_timeout(self.service.limits.goaway_linger)
+        if self._transport.get_write_buffer_size():
+            self._watch_for_stall(True)
 
     def _arm(self) -> None:
         assert self._deadline is not None
@@ -265,8 +289,8 @@ class Link(asyncio.BufferedProtocol):
             return
         if self.loop.time() < self._deadline:
             self._arm()
-        elif self.closing and 0 < self._transport.get_write_buffer_size() < self._unsent:
-            self._give_time_to_linger()  # the last response is on its way to a slow peer
+        elif self.closing and self._transport.get_write_buffer_size():
+            self.set_timeout(self.service.limits.goaway_linger)  # counts from when all is sent, which may take long
         elif self.closing or self.driver is None:
             self.abort()
         else:
@@ -304,6 +328,7 @@ class TLSLink(Link):
             LOGGER.debug("TLS error from %s: %s", self.client, error)
             self._transport.write(session.take())
             self._transport.close()
+            self._watch_for_stall(True)  # or a peer that reads nothing would keep it open
             return
         if plaintext:
             self.service.read_turns.received(self, plaintext)

@@ -24,13 +24,17 @@ RETRY_DELAY: Final = 0.25
 
 _AT_ONCE: Final = 32
 """Connections accepted in one turn of the loop; the others wait in the backlog, where another process may take them."""
-_OUT_OF_RESOURCES: Final = frozenset([errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 _NO_IPV6: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 _ANY: Final = frozenset(["", "::", "0.0.0.0"])  # noqa: S104  what users write for "every address"
 _MAPPED: Final = "::ffff:"
 
+_OVER: Final = frozenset([errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP])
+"""The socket does not listen any more: somebody has closed it or shut it down, and no time will mend it."""
+
 Accepted = Callable[[socket.socket], None]
 """Takes over a connected, non-blocking socket."""
+Failed = Callable[[OSError], None]
+"""Is told why nothing will be accepted any more."""
 
 
 class ListenerError(Exception):
@@ -47,8 +51,8 @@ class Listener(Protocol):
     def address(self) -> str:
         """Where it listens, for people."""
 
-    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
-        """Call *accepted* on *loop* for every connection from now on."""
+    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted, failed: Failed) -> None:
+        """Call *accepted* on *loop* for every connection from now on, and *failed* should it come to an end by itself."""
 
     def close(self) -> None:
         """Take no connection any more and leave nothing behind; idempotent."""
@@ -65,6 +69,7 @@ class SocketListener:
         self._on_close = on_close
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepted: Accepted
+        self._failed: Failed
         self._retry: asyncio.TimerHandle | None = None
         self._exhausted = False
         self._address = joined_address(listening)
@@ -73,11 +78,14 @@ class SocketListener:
     def address(self) -> str:
         return self._address
 
-    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted, failed: Failed) -> None:
         self.socket.listen(BACKLOG)  # one that is handed in may be bound only; and one that is closed says so here
         self.socket.setblocking(False)
+        if self.socket.family != socket.AF_UNIX:
+            tune(self.socket)
         self._loop = loop
         self._accepted = accepted
+        self._failed = failed
         loop.add_reader(self.socket.fileno(), self._accept)
 
     def close(self) -> None:
@@ -98,28 +106,36 @@ class SocketListener:
             try:
                 connection, _ = self.socket.accept()
             except (BlockingIOError, InterruptedError):
-                return  # nobody left, or another process that shares the socket was quicker
+                self._all_accepted()
+                return
             except ConnectionAbortedError:
                 continue
             except OSError as error:
-                self._failed(error)
+                self._could_not_accept(error)
                 return
-            if self._exhausted:
-                self._exhausted = False
-                LOGGER.info("accepting connections on %s again", self._address)
             connection.setblocking(False)
             self._accepted(connection)
 
-    def _failed(self, error: OSError) -> None:
-        """Try again in a moment. A socket that stays readable would keep the loop busy with failing otherwise."""
+    def _all_accepted(self) -> None:
+        """Nobody waits, or another process that shares the socket was quicker."""
+        if self._exhausted:
+            self._exhausted = False
+            LOGGER.info("accepting connections on %s again", self._address)
+
+    def _could_not_accept(self, error: OSError) -> None:
+        """Try again in a moment, and say so once until all that wait are accepted."""
+        assert self._loop is not None
+        if error.errno in _OVER:
+            self.close()
+            self._failed(error)
+            return
         if not self._exhausted:
             self._exhausted = True
             hint = ": raise the limit of open files" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
             LOGGER.error(
                 "cannot accept connections on %s, they wait: %s%s", self._address, error.strerror or error, hint
             )
-        assert self._loop is not None
-        self._loop.remove_reader(self.socket.fileno())
+        self._loop.remove_reader(self.socket.fileno())  # the socket stays readable
         self._retry = self._loop.call_later(RETRY_DELAY, self._try_again)
 
     def _try_again(self) -> None:
@@ -202,6 +218,15 @@ def keep_alive(listener: socket.socket) -> None:
 def ip_address(host: str) -> str:
     """*host*, an IPv4 address without the prefix that sockets of both families give it (`::ffff:10.0.0.1`)."""
     return host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host
+
+
+def peer_address(connection: socket.socket) -> str:
+    """The IP address at the other end; empty on a unix socket, in memory, and when it has gone already."""
+    try:
+        name = connection.getpeername()
+    except OSError:
+        return ""
+    return ip_address(name[0]) if isinstance(name, tuple) else ""
 
 
 def joined_address(listening: socket.socket) -> str:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 
-from genericapiserver.connection.listener import BACKLOG, Accepted
+from genericapiserver.connection.listener import BACKLOG, Accepted, Failed
 
 
 class MemoryListener:
@@ -35,7 +35,7 @@ class MemoryListener:
     def address(self) -> str:
         return f"memory:{self._name}"
 
-    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted, failed: Failed) -> None:
         with self._lock:
             if self._closed:
                 raise OSError(f"{self.address} is closed")

@@ -32,7 +32,7 @@ class HTTP2Metrics:
 
 
 class ConnectionMetrics:
-    """`apiserver_tls_handshake_errors_total` is the reference's."""
+    """`apiserver_tls_handshake_errors_total` is the reference's, which has no metrics of connections; others are ours."""
 
     def __init__(self, registry: MetricsRegistry | None = None) -> None:
         registry = registry or MetricsRegistry()
@@ -41,3 +41,8 @@ class ConnectionMetrics:
             "[ALPHA] Number of requests dropped with 'TLS handshake error from' error",
         )
         self.http2 = HTTP2Metrics(registry)
+        self.refused = registry.counter(
+            "genericapiserver_connections_refused_total",
+            "[ALPHA] Number of connections closed at once because of --max-connections or --max-connections-per-address",
+            ["limit"],
+        )

@@ -22,14 +22,17 @@ def has_controls(values: Iterable[bytes]) -> bool:
 class HeadScanner:
     """Looks at the bytes of one HTTP/1.1 request head after the other, in whatever pieces they come."""
 
-    __slots__ = ("_ended", "_tail")
+    __slots__ = ("_ended", "_tail", "lines")
 
     def __init__(self) -> None:
+        self.lines = 0
+        """Of the head that is looked at, so far."""
         self._tail = b""
         self._ended = False
 
     def start(self, data: bytes = b"") -> bool:
         """Begin the next head, of which *data* is there already; like `scan`."""
+        self.lines = 0
         self._tail = b""
         self._ended = False
         return self.scan(data)
@@ -48,6 +51,8 @@ class HeadScanner:
         # Searches for fixed bytes: a pattern that says the same takes twenty times as long. What came before has been
         # judged, but for what its last byte may begin.
         start = max(0, len(tail) - 1)
-        if text.count(b"\n", len(tail)) != text.count(b"\r\n", start):
+        lines = text.count(b"\n", len(tail))
+        self.lines += lines
+        if lines != text.count(b"\r\n", start):
             return False
         return text.find(b"\n ", start) < 0 and text.find(b"\n\t", start) < 0

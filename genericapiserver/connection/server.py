@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from genericapiserver.asgi import Handler
+from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
-from genericapiserver.connection.listener import Listener, as_listener
+from genericapiserver.connection.listener import Listener, ListenerError, as_listener, peer_address
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import TLSContexts
@@ -51,10 +53,19 @@ class HTTPServer:
             metrics=metrics or ConnectionMetrics(),
         )
         self._on_listener_stopped = on_listener_stopped
+        self._admittance = self._new_admittance()
         self._started = False
         self._listening = False
+        self._failure: asyncio.Future[None] | None = None
         self._opening: set[asyncio.Task[Any]] = set()
         """Connections that were accepted and have no link yet."""
+
+    def _new_admittance(self) -> Admittance | None:
+        limits = self._service.limits
+        total, per_address = limits.max_connections, limits.max_connections_per_address
+        if not total and not per_address:
+            return None
+        return Admittance(total, per_address, metrics=self._service.metrics, clock=time.monotonic)
 
     @property
     def tls(self) -> TLSContexts | None:
@@ -80,30 +91,75 @@ class HTTPServer:
         """Connections with at least one request running."""
         return sum(1 for link in self._service.links if link.driver is not None and link.driver.busy)
 
+    def listen_on(self, listener: socket.socket | Listener) -> None:
+        """Serve *listener* too. Raises RuntimeError once the server was started."""
+        if self._started:
+            raise RuntimeError("the server was started already")
+        self._listeners.append(as_listener(listener))
+
+    def on_listener_stopped(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when no new connection is accepted any more, beside what was given before."""
+        before = self._on_listener_stopped
+
+        def both() -> None:
+            if before is not None:
+                before()
+            callback()
+
+        self._on_listener_stopped = both
+
     async def start(self) -> None:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
         if self._started:
             raise RuntimeError("the server was started already")
         self._started = True
         loop = asyncio.get_running_loop()
+        self._failure = loop.create_future()
+        self._failure.add_done_callback(lambda failure: failure.exception())  # not everybody watches
         try:
             for listener in self._listeners:
                 kind = TLSLink if self._secure and listener.secure else Link
-                listener.start(loop, partial(self._open, loop, kind))
+                listener.start(loop, partial(self._open, loop, kind), partial(self._listener_failed, listener))
         except BaseException:
             self._close_listeners()
             raise
         self._listening = True
 
     def _open(self, loop: asyncio.AbstractEventLoop, kind: type[Link], connection: socket.socket) -> None:
-        task = loop.create_task(loop.connect_accepted_socket(lambda: kind(self._service), connection))
+        address = ""
+        if self._admittance is not None:
+            address = peer_address(connection)
+            if not self._admittance.admit(address):
+                connection.close()
+                return
+        opening = loop.connect_accepted_socket(lambda: kind(self._service), connection)
+        task = loop.create_task(opening)
         self._opening.add(task)
-        task.add_done_callback(self._opened)
+        task.add_done_callback(partial(self._opened, address))
 
-    def _opened(self, task: asyncio.Task[Any]) -> None:
+    def _opened(self, address: str, task: asyncio.Task[tuple[asyncio.Transport, Link]]) -> None:
         self._opening.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             LOGGER.debug("an accepted connection was gone before it could be read from: %s", error)
+        if self._admittance is not None:
+            release = partial(self._admittance.release, address)
+            if error is not None or task.cancelled():
+                release()
+            else:
+                task.result()[1].on_lost(release)
+
+    def _listener_failed(self, listener: Listener, error: OSError) -> None:
+        LOGGER.error("Stopped listening on %s due to error: %s", listener.address, error)
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(
+                ListenerError(f"Stopped listening on {listener.address} due to error: {error.strerror or error}")
+            )
+
+    async def watch_listeners(self) -> None:
+        """Raise ListenerError when a listener comes to an end by itself; returns when listening is stopped."""
+        if self._failure is not None:
+            await asyncio.shield(self._failure)
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -115,6 +171,8 @@ class HTTPServer:
             return
         self._listening = False
         self._close_listeners()
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(None)
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
 

@@ -143,7 +143,12 @@ STORAGE = {
     "lease-reuse-duration-seconds": "60",
     "storage-backend": "sqlite",  # etcd3 in the reference
 }
-OWN = {"listen": "[]", "storage-path": "apiserver.local.config/objects.db"}
+OWN = {
+    "listen": "[]",
+    "max-connections": "0",
+    "max-connections-per-address": "0",
+    "storage-path": "apiserver.local.config/objects.db",
+}
 """Flags that the reference does not have."""
 
 REFERENCE = SERVER_RUN | SECURE_SERVING | AUTHENTICATION | AUTHORIZATION | AUDIT | FEATURES | STORAGE

@@ -1,10 +1,12 @@
 """Starting to serve, and what becomes of a start that fails."""
 
 import asyncio
+import socket
 
 import pytest
 
 from genericapiserver.aio import Signal
+from genericapiserver.connection import ListenerError
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from tests.server.servers import connected, new_config, new_server, serving_info
@@ -88,3 +90,15 @@ async def test_cancelling_ends_the_server_at_once() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
     assert server.http_server_stopping.is_set()
+
+
+async def test_a_listener_that_ends_by_itself_ends_the_server() -> None:
+    serving = serving_info()
+    server = new_server(secure_serving=serving)
+    run = asyncio.create_task(server.prepare_run().run(shutdown_trigger=never))
+    await server.wait_until_ready()
+    assert serving.listener is not None
+    serving.listener.shutdown(socket.SHUT_RDWR)
+    async with asyncio.timeout(10):
+        with pytest.raises(ListenerError, match=r"^Stopped listening on .* due to error: Invalid argument$"):
+            await run
