@@ -46,6 +46,7 @@ def test_open_watches_are_ended_in_an_orderly_way(tmp_path: Path, number: signal
         assert watch.readline() == b""  # a stream that is cut off would raise
         assert server.process.wait() == 0
         assert time.monotonic() - began < PATIENCE
+        assert f"asked to stop by {number.name}" in server.process.stderr
         assert "Traceback" not in server.process.stderr
 
 
@@ -85,7 +86,7 @@ async def test_nothing_that_was_accepted_fails_when_the_server_is_told_to_stop(
     assert result.answered_after_signal > 0
     assert result.acknowledged_writes > 0
     assert result.outcomes["200"] > 50
-    logged = re.findall(r'shutdown event name="(\w+)"', (tmp_path / "log").read_text())
+    logged = re.findall(r'shutdown event" name="(\w+)"', (tmp_path / "log").read_text())
     assert_in_order(logged[:6], names())
 
 
