@@ -1,6 +1,7 @@
 """SIGTERM under load: what becomes of requests, watches, writes and audit events when a busy server is told to stop.
 
     python -m benchmarks.shutdown [--rate 500] [--watches 100] [--seconds 10] [--retry-after] [--delay 2] [--grace 2]
+                                    [--audit-mode batch]
 
 The sample server on SQLite, with an audit log of every request; reads, lists and writes over HTTP/2 and HTTP/1.1, at a fixed
 rate whatever the answers do, and watches that see the writes. In the middle comes SIGTERM; clients go on until the
@@ -55,6 +56,7 @@ class Plan:
     delay: float = 2.0
     grace: float = 2.0
     retry_after: bool = False
+    audit_mode: str = "blocking"
     http2_connections: int = 4
     http1_connections: int = 8
 
@@ -62,6 +64,7 @@ class Plan:
         flags = [
             f"--shutdown-delay-duration={self.delay}s",
             f"--shutdown-watch-termination-grace-period={self.grace}s",
+            f"--audit-log-mode={self.audit_mode}",
         ]
         return [*flags, "--shutdown-send-retry-after"] if self.retry_after else flags
 
@@ -359,6 +362,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name))
     parser.add_argument("--watches", type=int, default=defaults.watches)
     parser.add_argument("--retry-after", action="store_true")
+    parser.add_argument("--audit-mode", choices=["blocking", "batch"], default=defaults.audit_mode)
     plan = Plan(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory() as folder:
         result = asyncio.run(stop_under_load(Path(folder), plan))

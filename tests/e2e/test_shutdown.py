@@ -50,6 +50,20 @@ def test_open_watches_are_ended_in_an_orderly_way(tmp_path: Path, number: signal
         assert "Traceback" not in server.process.stderr
 
 
+def test_a_watch_without_a_grace_period_ends_well_when_the_request_timeout_is_over(tmp_path: Path) -> None:
+    flags = ["--shutdown-watch-termination-grace-period=0s", "--request-timeout=2s"]
+    with (
+        standalone(tmp_path / "data", free_port(), *flags) as server,
+        server.admin.stream("GET", f"{FLUNDERS}?watch=1") as watch,
+    ):
+        began = time.monotonic()
+        server.process.signal(signal.SIGTERM)
+        assert watch.readline() == b""  # a stream that is cut off would raise
+        assert time.monotonic() - began >= 1.9
+        assert server.process.wait() == 0
+        assert time.monotonic() - began < PATIENCE
+
+
 def test_a_connection_that_says_nothing_does_not_keep_the_server(tmp_path: Path) -> None:
     with standalone(tmp_path / "data", free_port()) as server:
         silent = server.admin.connect()
@@ -76,11 +90,13 @@ def test_a_watching_kubectl_does_not_keep_the_server(tmp_path: Path) -> None:
 # ---- under load
 
 
-@pytest.mark.parametrize("retry_after", [False, True], ids=["default", "retry after"])
+@pytest.mark.parametrize(
+    ("retry_after", "audit_mode"), [(False, "blocking"), (True, "batch")], ids=["default", "retry after, batches"]
+)
 async def test_nothing_that_was_accepted_fails_when_the_server_is_told_to_stop(
-    tmp_path: Path, retry_after: bool
+    tmp_path: Path, retry_after: bool, audit_mode: str
 ) -> None:
-    plan = Plan(rate=120, watches=30, seconds=1.5, delay=0.7, grace=2.0, retry_after=retry_after)
+    plan = Plan(rate=120, watches=30, seconds=1.5, delay=0.7, grace=2.0, retry_after=retry_after, audit_mode=audit_mode)
     result = await stop_under_load(tmp_path, plan)
     assert not result.problems, "\n".join(result.lines())
     assert result.answered_after_signal > 0
@@ -141,12 +157,6 @@ def test_the_second_signal_ends_a_server_that_is_stopping(tmp_path: Path) -> Non
         server.process.signal(signal.SIGINT)
         assert server.process.wait() == 1
         assert "Traceback" not in server.process.stderr
-
-
-def test_sighup_ends_a_server_as_the_system_does(tmp_path: Path) -> None:
-    with standalone(tmp_path / "data", free_port()) as server:
-        server.process.signal(signal.SIGHUP)
-        assert server.process.wait() == -signal.SIGHUP
 
 
 # ---- with something else that is wrong

@@ -100,8 +100,16 @@ async def test_a_graceful_end(retry_after: bool) -> None:
             await answer(w, "/version")
 
 
-async def test_a_watch_without_a_grace_period_holds_the_server_until_the_timeout() -> None:
-    async with world(request_timeout=0.05) as w, asyncio.TaskGroup() as tasks:
+@pytest.mark.parametrize("retry_after", [False, True], ids=["default", "retry after"])
+async def test_a_watch_without_a_grace_period_holds_the_server_until_the_timeout(
+    retry_after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genericapiserver.prepared.RETRY_AFTER_SHUTDOWN_TIMEOUT", 0.05)
+    timeout = 60.0 if retry_after else 0.05  # of requests: the other mode has its own for connections
+    async with (
+        world(request_timeout=timeout, shutdown_send_retry_after=retry_after) as w,
+        asyncio.TaskGroup() as tasks,
+    ):
         ended = Signal("the watch has ended well")
         tasks.create_task(watch(w, ended))
         await w.watching.wait()
