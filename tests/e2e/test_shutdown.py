@@ -1,6 +1,7 @@
 """A server that is told to stop ends with status 0, and does not wait for those who would stay for ever."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -157,6 +158,72 @@ def test_the_second_signal_ends_a_server_that_is_stopping(tmp_path: Path) -> Non
         server.process.signal(signal.SIGINT)
         assert server.process.wait() == 1
         assert "Traceback" not in server.process.stderr
+
+
+# ---- with hooks that fail
+
+PROGRAM = """
+import sys
+
+from examples.wardle.server import WardleServerOptions
+from genericapiserver.builder.standalone import run_standalone
+
+
+class Options(WardleServerOptions):
+    async def server(self):
+        server = await super().server()
+
+        async def load_quotas(context):
+            if "at-the-start" in sys.argv:
+                open("/no/such/file")
+
+        async def hand_over():
+            raise ValueError("nobody to hand over to")
+
+        server.add_post_start_hook("load-quotas", load_quotas)
+        server.add_pre_shutdown_hook("hand-over", hand_over)
+        return server
+
+
+sys.exit(run_standalone("hooked", Options(), sys.argv[1:], hint=""))
+"""
+
+
+@pytest.fixture
+def hooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The module of a server whose hooks fail."""
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "hooked_server.py").write_text(PROGRAM)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "program"), prepend=os.pathsep)
+    return "hooked_server"
+
+
+def test_a_failed_post_start_hook_ends_the_process_with_its_name_and_cause(tmp_path: Path, hooked: str) -> None:
+    port = free_port()
+    arguments = [f"--data={tmp_path / 'data'}", f"--port={port}", "at-the-start"]
+    with server_process(hooked, arguments, tmp_path / "logs") as process:
+        assert process.wait() == 255
+        *_, last = process.stderr.splitlines()
+    assert last == ("Error: PostStartHook \"load-quotas\" failed: [Errno 2] No such file or directory: '/no/such/file'")
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # nothing has kept it
+
+
+def test_a_failed_pre_shutdown_hook_ends_watches_well_and_everything_else(tmp_path: Path, hooked: str) -> None:
+    policy, audit_log = tmp_path / "policy.yaml", tmp_path / "audit.log"
+    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
+    flags = [f"--audit-policy-file={policy}", f"--audit-log-path={audit_log}", "--shutdown-delay-duration=10m"]
+    with (
+        standalone(tmp_path / "data", free_port(), *flags, module=hooked) as server,
+        server.admin.stream("GET", f"{FLUNDERS}?watch=1", headers={"Audit-ID": "the-watch"}) as watch,
+    ):
+        server.process.signal(signal.SIGTERM)
+        assert watch.readline() == b""  # a stream that is cut off would raise
+        assert server.process.wait() == 1
+        *_, last = server.process.stderr.splitlines()
+        assert last == 'Error: PreShutdownHook "hand-over" failed: nobody to hand over to'
+    events = [json.loads(line) for line in audit_log.read_text().splitlines()]
+    assert [event["stage"] for event in events if event["auditID"] == "the-watch"][-1] == "ResponseComplete"
 
 
 # ---- with something else that is wrong
