@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from genericapiserver.aio import Signal
+from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +109,6 @@ class LifecycleSignals:
         self.fired.append((signal.name, time.monotonic()))
         if self.shutdown_initiated.is_set():
             seconds = self.fired[-1][1] - dict(self.fired)[self.shutdown_initiated.name]
-            logger.info('[graceful-termination] shutdown event name="%s" after=%.3fs', signal.name, seconds)
+            logger.info(kv("[graceful-termination] shutdown event", name=signal.name, seconds=round(seconds, 3)))
         else:
-            logger.info('event name="%s"', signal.name)
+            logger.info(kv("lifecycle event", name=signal.name))

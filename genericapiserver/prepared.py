@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from genericapiserver.aio import EndingRate
+from genericapiserver.apimachinery.go import quote
 from genericapiserver.hooks import (
     PostStartHookContext,
     PostStartHookError,
@@ -20,6 +21,7 @@ from genericapiserver.hooks import (
     run_pre_shutdown_hooks,
     run_work_of_hook,
 )
+from genericapiserver.logs import kv
 from genericapiserver.loopback import LoopbackClientConfig
 from genericapiserver.systemd import SystemdNotifier
 
@@ -62,7 +64,12 @@ class PreparedAPIServer:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[tuple[str, int]]:
-        """Serve for the length of the block, which is handed the address; leaving it stops the server in order."""
+        """Serve for the length of the block, which is handed the address; leaving it stops the server in order.
+
+        Raises what `run` does, and RuntimeError for a server that has run before: its signals have fired.
+        """
+        if self.server.post_start_hooks_called:
+            raise RuntimeError(f"server {quote(self.server.name)} has run already: make another one")
         systemd = SystemdNotifier.from_environment()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -134,7 +141,7 @@ class PreparedAPIServer:
 
     async def _shut_down(self, serving: "Serving | None", background: "Background") -> None:
         server, signals = self.server, self.server.lifecycle_signals
-        logger.info("shutting down %s", server.name)
+        logger.info(kv("shutting down", server=server.name))
         signals.shutdown_initiated.set()
         await self._wait_until_stopping(serving)
         signals.not_accepting_new_request.set()
@@ -143,6 +150,7 @@ class PreparedAPIServer:
             await self._stop_http(serving, background, RETRY_AFTER_SHUTDOWN_TIMEOUT)
         else:
             async with asyncio.TaskGroup() as stopping:
+                # First the connections take nothing more: what they took after the drain began would be answered 503.
                 stopping.create_task(self._stop_http(serving, background, server.shutdown_timeout))
                 stopping.create_task(self._drain_requests())
 
@@ -192,7 +200,9 @@ class PreparedAPIServer:
         ended = await self.server.watch_requests.end_all(
             lambda count: EndingRate(max(WATCHES_PER_SECOND, count / grace), grace)
         )
-        logger.info("%d of %d watches ended within %s seconds", ended.before - ended.after, ended.before, grace)
+        logger.info(
+            kv("[graceful-termination] watches ended", before=ended.before, left=ended.after, gracePeriodSeconds=grace)
+        )
 
     async def _stop_http(self, serving: "Serving | None", background: "Background", timeout: float) -> None:
         stopped_listening = self.server.lifecycle_signals.http_server_stopped_listening

@@ -24,7 +24,7 @@ from genericapiserver.features import COMPONENT_FLAGZ, COMPONENT_STATUSZ
 from genericapiserver.group_installer import GroupInstaller
 from genericapiserver.handler import APIServerHandler
 from genericapiserver.healthchecks import HealthChecks, hook_check
-from genericapiserver.healthz import HealthChecker, named_check
+from genericapiserver.healthz import HealthChecker, named_check, reason_of_failure
 from genericapiserver.hooks import (
     HookError,
     PostStartHook,
@@ -267,9 +267,7 @@ class GenericAPIServer:
         scope: Scope = {"type": "http", "path": "/readyz", "query_string": b"", "headers": []}
         while True:
             for check in self.health_checks.readyz.checks:
-                try:
-                    await check.check(scope)
-                except Exception:  # noqa: BLE001  whatever a check raises means: not yet
+                if await reason_of_failure(check, scope) is not None:
                     break
             else:
                 return

@@ -6,11 +6,14 @@ certificates and policies follow their files by themselves. Source: pkg/server/s
 
 import asyncio
 import itertools
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Final
+
+logger = logging.getLogger(__name__)
 
 SHUTDOWN_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,6 +28,8 @@ class ShutdownRequests:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)  # one step of the interpreter: no lock that a handler could wait for
         self._requested = False
+        self._by = "request_shutdown()"
+        self._told = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
 
@@ -47,6 +52,9 @@ class ShutdownRequests:
             if self._requested:  # a handler that comes after the line before finds the event
                 self._stop.set()
         await self._stop.wait()
+        if not self._told:  # here and not in the handler, which may have interrupted a line that is being logged
+            self._told = True
+            logger.info("asked to stop by %s; a second signal ends the process at once", self._by)
 
     @property
     def in_use(self) -> bool:
@@ -63,6 +71,7 @@ class ShutdownRequests:
         return True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._by = signal.Signals(number).name
         self.request()
 
 

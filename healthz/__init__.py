@@ -4,7 +4,7 @@ Lives here: HealthChecker, the checks that need no other room, the registries wi
 Not here: which checks a server has. May import rooms of rows 0 and 1.
 """
 
-from genericapiserver.healthz.checks import LOG, PING, HealthChecker, HealthCheckError, named_check
+from genericapiserver.healthz.checks import LOG, PING, HealthChecker, HealthCheckError, named_check, reason_of_failure
 from genericapiserver.healthz.handlers import (
     install_handler,
     install_livez_handler,
@@ -26,4 +26,5 @@ __all__ = [
     "install_path_handler",
     "install_readyz_handler",
     "named_check",
+    "reason_of_failure",
 ]

@@ -1,5 +1,6 @@
 """Single health checks. Mirrors pkg/server/healthz/healthz.go."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,20 @@ class _NamedCheck:
 def named_check(name: str, function: CheckFunction, *, group: str = "") -> HealthChecker:
     """A check from a function, plain or async, that raises when something is wrong."""
     return _NamedCheck(name, function, group)
+
+
+async def reason_of_failure(check: HealthChecker, scope: Scope) -> str | None:
+    """Why *check* fails; None when it passes."""
+    try:
+        await check.check(scope)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise  # the request has ended
+        return "it was cancelled"  # something that it waited for
+    except Exception as error:  # noqa: BLE001 whatever a check raises is its way to say no
+        return str(error) or type(error).__name__
+    return None
 
 
 def _flush_all() -> None:

@@ -4,13 +4,12 @@ The root page withholds reasons, since everybody may read it; they are in the lo
 needs permission. Every check runs every time: there is no short cut and no cache. Mirrors pkg/server/healthz/healthz.go.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from genericapiserver.asgi import Handler, Receive, Scope, Send, parse_query, send_plain_error, send_text
-from genericapiserver.healthz.checks import PING, HealthChecker
+from genericapiserver.healthz.checks import PING, HealthChecker, reason_of_failure
 from genericapiserver.healthz.metrics import HealthMetrics
 from genericapiserver.logs import V2, kv
 
@@ -103,7 +102,7 @@ def _root(
                 unused.discard(check.group)
                 lines.append(f"[+]{check.name} excluded with {check.group}: ok\n")
                 continue
-            reason = await _failure(check, scope)
+            reason = await reason_of_failure(check, scope)
             if metrics is not None:
                 metrics.observe(check.name, name, healthy=reason is None)
             if reason is None:
@@ -130,23 +129,10 @@ def _root(
 
 def _single(check: HealthChecker) -> Handler:
     async def page(scope: Scope, receive: Receive, send: Send) -> None:
-        reason = await _failure(check, scope)
+        reason = await reason_of_failure(check, scope)
         if reason is None:
             await send_text(send, 200, "ok")
         else:
             await send_plain_error(send, 500, f"internal server error: {reason}")
 
     return page
-
-
-async def _failure(check: HealthChecker, scope: Scope) -> str | None:
-    try:
-        await check.check(scope)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise  # the request has ended
-        return "it was cancelled"  # something that it waited for
-    except Exception as error:  # noqa: BLE001 whatever a check raises is its way to say no
-        return str(error) or type(error).__name__
-    return None

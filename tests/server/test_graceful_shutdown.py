@@ -1,15 +1,18 @@
 """What clients see of a server that stops: in both modes, on new and old connections, with requests in flight."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
 
-from genericapiserver.aio import Signal
-from genericapiserver.asgi import Receive, Scope, Send
+from genericapiserver.aio import NotAcceptingError, Signal
+from genericapiserver.asgi import Receive, Scope, Send, send_text
 from genericapiserver.hooks import HookError
+from genericapiserver.request import request_context
 from tests.server.servers import client_context, connected, new_config, serving_info
 from tests.server.worlds import WATCH, World, world
+from tests.support.asgi_client import ASGIClient, ClientResponse
 from tests.support.h2_client import h2_client
 
 
@@ -97,8 +100,16 @@ async def test_a_graceful_end(retry_after: bool) -> None:
             await answer(w, "/version")
 
 
-async def test_a_watch_without_a_grace_period_holds_the_server_until_the_timeout() -> None:
-    async with world(request_timeout=0.05) as w, asyncio.TaskGroup() as tasks:
+@pytest.mark.parametrize("retry_after", [False, True], ids=["default", "retry after"])
+async def test_a_watch_without_a_grace_period_holds_the_server_until_the_timeout(
+    retry_after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genericapiserver.prepared.RETRY_AFTER_SHUTDOWN_TIMEOUT", 0.05)
+    timeout = 60.0 if retry_after else 0.05  # of requests: the other mode has its own for connections
+    async with (
+        world(request_timeout=timeout, shutdown_send_retry_after=retry_after) as w,
+        asyncio.TaskGroup() as tasks,
+    ):
         ended = Signal("the watch has ended well")
         tasks.create_task(watch(w, ended))
         await w.watching.wait()
@@ -131,6 +142,66 @@ async def test_many_watches_end_well_one_after_another() -> None:
         await w.stopped.wait()
     assert len(ended) == number
     assert max(ended) - min(ended) >= 0.8 * (number - 1) / 200
+
+
+@pytest.mark.parametrize("path", ["/version", WATCH], ids=["a request", "a watch"])
+async def test_what_was_accepted_in_the_last_moment_is_served(path: str) -> None:
+    server = new_config(shutdown_watch_termination_grace_period=1.0).complete().new("test")
+    ends = Signal("the watch has ended")
+
+    async def serve_watch(scope: Scope, receive: Receive, send: Send) -> None:
+        told = request_context(scope).shutdown
+        assert told is not None
+        await told.wait()
+        ends.set()
+        await send_text(send, 200, "ended")
+
+    server.handler.non_api_mux.handle(WATCH.partition("?")[0], serve_watch)
+    client = ASGIClient(server)
+    requests: list[asyncio.Task[ClientResponse]] = []
+
+    def accept() -> None:
+        """A connection has read the request, and its task has not begun."""
+        requests.append(asyncio.get_running_loop().create_task(client.get(path)))
+
+    server.lifecycle_signals.not_accepting_new_request.on_set(accept)
+    async with asyncio.timeout(10), server.prepare_run().serving():
+        pass
+    assert (await requests[0]).status == 200
+    assert ends.is_set() is (path == WATCH)
+    with pytest.raises(NotAcceptingError), server.non_long_running_requests:
+        pass
+
+
+async def test_a_handler_that_cannot_be_ended_does_not_keep_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genericapiserver.connection.server._LAST_BYTES", 0.05)
+    monkeypatch.setattr("genericapiserver.connection.server._LAST_WORDS", 0.05)
+    monkeypatch.setattr("genericapiserver.prepared.DRAIN_MARGIN", 0.3)
+    server = new_config(secure_serving=serving_info(), request_timeout=0.05).complete().new("test")
+    stuck: list[asyncio.Task[None] | None] = []
+    released = Signal("released")
+
+    async def never_end(scope: Scope, receive: Receive, send: Send) -> None:
+        stuck.append(asyncio.current_task())
+        began.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    began = Signal("the handler has begun")
+    server.handler.non_api_mux.handle("/blocked", never_end)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        async with server.prepare_run().serving() as address:
+            caller = tasks.create_task(_cut(address))
+            await began.wait()
+        await caller
+        released.set()
+        assert stuck[0] is not None
+        await asyncio.wait({stuck[0]})
+    assert server.lifecycle_signals.in_flight_requests_drained.is_set()
+    assert "1 requests have not ended within" in caplog.text
 
 
 async def test_every_open_stream_of_a_connection_ends_well() -> None:

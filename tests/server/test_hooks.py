@@ -422,8 +422,9 @@ async def test_a_pre_shutdown_hook_that_is_cancelled_from_within_has_failed() ->
         await run_pre_shutdown_hooks({"a": PreShutdownHookEntry(cancelled)})
 
 
-async def test_pre_shutdown_hooks_call_the_api_until_they_end() -> None:
-    server = new_server()
+@pytest.mark.parametrize("retry_after", [False, True], ids=["default", "retry after"])
+async def test_pre_shutdown_hooks_call_the_api_until_they_end(retry_after: bool) -> None:
+    server = new_server(shutdown_delay_duration=0.01, shutdown_send_retry_after=retry_after)
     signals = server.lifecycle_signals
     answers: list[int] = []
 

@@ -73,6 +73,14 @@ async def test_tls_settings_must_work_together() -> None:
     serving.listener.close()
 
 
+async def test_a_server_runs_once() -> None:
+    server = new_server()
+    async with asyncio.timeout(10), server.prepare_run().serving():
+        pass
+    with pytest.raises(RuntimeError, match=r'^server "test" has run already: make another one$'):
+        await server.prepare_run().run(shutdown_trigger=never)
+
+
 async def test_an_error_of_the_block_ends_the_server() -> None:
     server = new_server(secure_serving=serving_info())
     with pytest.raises(LookupError, match="mine"):

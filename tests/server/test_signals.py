@@ -1,6 +1,7 @@
 """Signals of the operating system, in processes of their own."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -123,7 +124,10 @@ async def test_a_request_to_shut_down_counts_as_a_signal() -> None:
     assert await end(process) == ("", 1)
 
 
-async def test_a_request_to_shut_down_wakes_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_to_shut_down_wakes_who_waits(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(signals, "_installed", [])
     handlers = {number: signal.getsignal(number) for number in signals.SHUTDOWN_SIGNALS}
     assert not request_shutdown()
@@ -135,6 +139,9 @@ async def test_a_request_to_shut_down_wakes_who_waits(monkeypatch: pytest.Monkey
         async with asyncio.timeout(10):
             await asyncio.gather(*waiting)
             await wait()
+        assert [record.message for record in caplog.records] == [
+            "asked to stop by request_shutdown(); a second signal ends the process at once"
+        ]
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
