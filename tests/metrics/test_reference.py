@@ -157,3 +157,26 @@ def test_what_is_deprecated_is_hidden_in_the_release_that_hides_it_there() -> No
 def test_the_document_leaves_out_nothing_that_is_unknown() -> None:
     assert set(left_out()) <= set(FAMILIES)
     assert all(reason.strip() for reason in left_out().values())
+
+
+def described() -> list[tuple[str, str, str, str]]:
+    """The rows of the document's table of families."""
+    section = DOCUMENT.read_text().partition("## What is served")[2].partition("## What is not here")[0]
+    return re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| ([^|]+) \|$", section, re.MULTILINE)
+
+
+def test_the_document_describes_every_family_that_is_served() -> None:
+    expected = []
+    for name, family in sorted({**FAMILIES, **SLIS}.items()):
+        if name not in left_out():
+            since = f", deprecated since {family.deprecated}" if family.deprecated else ""
+            expected.append((name, family.type, ", ".join(sorted(family.labels)), family.stability + since))
+    assert described() == expected
+
+
+def test_the_document_tells_operators_of_metrics_that_there_are() -> None:
+    section = DOCUMENT.read_text().partition("## What to watch")[2].partition("## What can be changed")[0]
+    named = {name for name in re.findall(r"`(\w+)(?:\{[^`]*\})?`", section) if re.match(r"apiserver_|etcd_|auth", name)}
+    here = {"apiserver_serving_certificate_expiration_timestamp_seconds"}
+    assert named - here <= set(FAMILIES) - set(left_out())
+    assert len(named) > 15
