@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 
 from genericapiserver.admission.operation import Operation
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.plain import PlainHistogram
 
 STEP_DURATION: Final = "apiserver_admission_step_admission_duration_seconds"
 CONTROLLER_DURATION: Final = "apiserver_admission_controller_admission_duration_seconds"
@@ -49,16 +50,25 @@ class _StepSummary:
 
 
 class StepTimer:
-    """The two children of one histogram that one place in the chain observes."""
+    """The two children of one histogram that one place in the chain observes, each made with its first observation."""
 
-    __slots__ = ("_accepted", "_rejected")
+    __slots__ = ("_accepted", "_histogram", "_labels", "_rejected")
 
-    def __init__(self, accepted: Histogram, rejected: Histogram) -> None:
-        self._accepted = accepted
-        self._rejected = rejected
+    def __init__(self, histogram: PlainHistogram, *labels: str) -> None:
+        self._histogram = histogram
+        self._labels = labels
+        self._accepted: PlainHistogram | None = None
+        self._rejected: PlainHistogram | None = None
 
     def observe(self, seconds: float, *, rejected: bool) -> None:
-        (self._rejected if rejected else self._accepted).observe(seconds)
+        child = self._rejected if rejected else self._accepted
+        if child is None:
+            child = self._histogram.labels(*self._labels, "true" if rejected else "false")
+            if rejected:
+                self._rejected = child
+            else:
+                self._accepted = child
+        child.observe(seconds)
 
 
 class AdmissionMetrics:
@@ -83,16 +93,11 @@ class AdmissionMetrics:
 
     def step(self, step: Step, operation: Operation) -> StepTimer:
         """Times a whole walk of the chain."""
-        return StepTimer(
-            self._step.labels(step, operation.value, "false"), self._step.labels(step, operation.value, "true")
-        )
+        return StepTimer(self._step, step, operation.value)
 
     def controller(self, name: str, step: Step, operation: Operation) -> StepTimer:
         """Times one plugin."""
-        return StepTimer(
-            self._controller.labels(name, step, operation.value, "false"),
-            self._controller.labels(name, step, operation.value, "true"),
-        )
+        return StepTimer(self._controller, name, step, operation.value)
 
 
 class WebhookCertificateMetrics:

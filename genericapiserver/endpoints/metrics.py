@@ -350,15 +350,22 @@ class WatchMetrics:
     """What the watches of one resource version count."""
 
     def __init__(self, metrics: EndpointMetrics, *, group: str, version: str, resource: str) -> None:
-        self._events = metrics.watch_events.labels(group, version, resource)
-        self._sizes = metrics.watch_event_sizes.labels(group, version, resource)
+        self._metrics = metrics
+        self._children: tuple[Counter, Histogram] | None = None
         self._list_durations = metrics.watch_list_durations
         self._labels = (group, version, resource)
 
     def observe(self, frames: Sequence[bytes]) -> None:
         """*frames* are sent, one event each."""
-        self._events.inc(len(frames))
-        observe = self._sizes.observe
+        children = self._children
+        if children is None:
+            children = self._children = (
+                self._metrics.watch_events.labels(*self._labels),
+                self._metrics.watch_event_sizes.labels(*self._labels),
+            )
+        events, sizes = children
+        events.inc(len(frames))
+        observe = sizes.observe
         for frame in frames:
             observe(len(frame))
 
