@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from genericapiserver.asgi import Handler
+from genericapiserver.connection.http2 import HTTP2Driver
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
 from genericapiserver.connection.listener import Listener, as_listener
@@ -79,6 +81,11 @@ class HTTPServer:
     def busy_connection_count(self) -> int:
         """Connections with at least one request running."""
         return sum(1 for link in self._service.links if link.driver is not None and link.driver.busy)
+
+    @property
+    def connections_by_protocol(self) -> dict[str, int]:
+        """Open connections by what is spoken on them; `handshake` where that is not settled yet."""
+        return dict(Counter(_protocol(link) for link in self._service.links))
 
     async def start(self) -> None:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
@@ -159,3 +166,9 @@ class HTTPServer:
         except TimeoutError:
             return False
         return True
+
+
+def _protocol(link: Link) -> str:
+    if link.driver is None:
+        return "handshake"
+    return "HTTP/2" if isinstance(link.driver, HTTP2Driver) else "HTTP/1.1"

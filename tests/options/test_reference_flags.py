@@ -143,7 +143,7 @@ STORAGE = {
     "lease-reuse-duration-seconds": "60",
     "storage-backend": "sqlite",  # etcd3 in the reference
 }
-OWN = {"listen": "[]", "storage-path": "apiserver.local.config/objects.db"}
+OWN = {"inspector": "true", "listen": "[]", "storage-path": "apiserver.local.config/objects.db"}
 """Flags that the reference does not have."""
 
 REFERENCE = SERVER_RUN | SECURE_SERVING | AUTHENTICATION | AUTHORIZATION | AUDIT | FEATURES | STORAGE
