@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from genericapiserver.server import GenericAPIServer
 
 MAX_SHOWN = 100
-"""Slow and failed requests in a document, of each kind."""
+"""Slow requests, client errors and server errors in a document, of each."""
 
 
 async def inspect(server: "GenericAPIServer") -> dict[str, Any]:
@@ -40,7 +40,7 @@ async def inspect(server: "GenericAPIServer") -> dict[str, Any]:
             "thresholdSeconds": notable.slow,
             "items": [request.document() for request in notable.slowest()[:MAX_SHOWN]],
         },
-        "errors": {"items": [request.document() for request in notable.errors()[:MAX_SHOWN]]},
+        "errors": {"items": [request.document() for request in notable.errors(MAX_SHOWN)]},
         "certificates": _certificates(server),
         "certificateProblems": _certificate_problems(server),
         "health": await sections.health(

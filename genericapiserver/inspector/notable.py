@@ -86,9 +86,10 @@ class NotableRequests:
         if seconds >= self.slow and not context.long_running:
             self._slow.append(request)
 
-    def errors(self) -> list[NotableRequest]:
-        """The last client errors and server errors, newest first."""
-        return sorted((*self._refused, *self._failed), key=lambda request: request.time, reverse=True)
+    def errors(self, most: int = KEPT) -> list[NotableRequest]:
+        """The last *most* client errors and as many server errors, newest first."""
+        newest = (*list(self._refused)[-most:], *list(self._failed)[-most:])
+        return sorted(newest, key=lambda request: request.time, reverse=True)
 
     def slowest(self) -> list[NotableRequest]:
         """The last slow ones, slowest first."""

@@ -291,7 +291,7 @@
       { title: "Time", text: (row) => clock(row.time), by: (row) => row.time, kind: "nowrap" },
       { ...figure("Status", (row) => row.status, String), kind: "nowrap mark" },
       text("Reason", (row) => [row.reason, row.message]),
-      text("Request", (row) => [`${row.verb} ${row.path}`, `took ${duration(row.seconds)}`], "mono"),
+      text("Request", (row) => [row.path, `${row.verb}, took ${duration(row.seconds)}`], "mono"),
       text("Who", who),
       text("Audit ID", (row) => row.auditID, "mono"),
     ], [0, true]),
@@ -299,7 +299,7 @@
       { title: "Time", text: (row) => clock(row.time), by: (row) => row.time, kind: "nowrap" },
       figure("Took", (row) => row.seconds, duration),
       text("Where the time went", parts),
-      text("Request", (row) => [`${row.verb} ${row.path}`, row.status ? `answered ${row.status}` : "no answer"], "mono"),
+      text("Request", (row) => [row.path, `${row.verb}, ${row.status ? `answered ${row.status}` : "no answer"}`], "mono"),
       text("Who", who),
       text("Audit ID", (row) => row.auditID, "mono"),
     ], [1, true]),
@@ -363,8 +363,9 @@
     parts_.detail.textContent = detail;
     if (curve && curve.length > 1) {
       const highest = Math.max(...curve) || 1;
-      parts_.svg.setAttribute("viewBox", `0 0 ${DRAWN - 1} 100`);
-      const from = DRAWN - curve.length;
+      const width = Math.max(30, curve.length);
+      parts_.svg.setAttribute("viewBox", `0 0 ${width - 1} 100`);
+      const from = width - curve.length;
       parts_.line.setAttribute("points", curve.map((y, x) => `${from + x},${97 - (90 * y) / highest}`).join(" "));
     }
   }
@@ -421,11 +422,11 @@
     const waiting = levels.reduce((sum, level) => sum + (level.waiting || 0), 0);
     const queued = document_.watches.items.reduce((sum, watch) => sum + watch.bytesQueued, 0);
     const connections = document_.connections;
-    tile("Requests a second", perSecond(found.rate), over, draw(curves.rate, found.rate));
+    tile("Requests/s", perSecond(found.rate), over, draw(curves.rate, found.rate));
     tile("Latency p99", latency(found.p99, found.bounds) || "none",
       found.p50 === null ? `no request, ${over}` : `p50 ${latency(found.p50, found.bounds)}`,
       draw(curves.p99, Number.isFinite(found.p99) ? found.p99 || 0 : 60));
-    tile("Errors a second", perSecond(found.refusedRate + found.failedRate),
+    tile("Errors/s", perSecond(found.refusedRate + found.failedRate),
       `${perSecond(found.refusedRate)} 4xx, ${perSecond(found.failedRate)} 5xx`);
     tile("In flight", number(executing), `${plural(waiting, "waits", "wait")} for a turn`);
     tile("Live watches", number(document_.watches.count), `${bytes(queued)} queued`);
