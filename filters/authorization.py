@@ -76,6 +76,7 @@ def with_authorization(
             await send_internal_error(scope, send, result.error)
         else:
             _annotate(context, "forbid", result.reason)
+            context.refused_unread = True
             context.response_headers.append(NOSNIFF)
             await send_error(scope, send, forbidden_error(attributes, result.reason))
 

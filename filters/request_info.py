@@ -10,6 +10,7 @@ Mirrors pkg/endpoints/filters/{audit_init,request_received_time,requestinfo}.go.
 """
 
 from collections.abc import Awaitable
+from typing import Protocol
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.asgi import Handler, Message, Receive, Scope, Send
@@ -20,13 +21,28 @@ from genericapiserver.request.internal_error import request_uri, send_internal_e
 from genericapiserver.request.request_info import RequestInfoError
 
 
+class Observer(Protocol):
+    """Is told of requests that went wrong or took long, when they are over."""
+
+    slow: float
+    """How many seconds are long, for requests that are not meant to stay open."""
+
+    def observe(self, scope: Scope, context: RequestContext, seconds: float) -> None:
+        """Must not raise and must not block."""
+
+
 def with_request_info(
-    handler: Handler, *, resolver: RequestInfoFactory, long_running: LongRunningCheck, clock: Clock | None = None
+    handler: Handler,
+    *,
+    resolver: RequestInfoFactory,
+    long_running: LongRunningCheck,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
 ) -> Handler:
     """Make the RequestContext of each request and put `context.response_headers` on its response.
 
     A header that the handler sets itself is left alone. A request line that cannot be understood is a plain 500. Raises
-    ValueError for a scope that is neither HTTP nor a websocket.
+    ValueError for a scope that is neither HTTP nor a websocket. *observer* hears of what is worth remembering.
     """
     clock = clock or SystemClock()
     now, monotonic = clock.now, clock.monotonic
@@ -64,6 +80,10 @@ def with_request_info(
                 await handler(scope, receive, send_with_headers)
         finally:
             SERVED.reset(outer)
+            if observer is not None:
+                seconds = monotonic() - context.received_monotonic
+                if context.response_status >= 400 or (seconds >= observer.slow and not context.long_running):
+                    observer.observe(scope, context, seconds)
 
     return request_info
 

@@ -67,6 +67,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
                 resolver=completed.request_info_factory,
                 long_running=config.long_running,
                 clock=config.clock,
+                observer=config.notable_requests if config.enable_inspector else None,
             ),
         ),
         ("exception_recovery", lambda handler: with_exception_recovery(handler, metrics=requests)),

@@ -36,6 +36,7 @@ from genericapiserver.client.transport import InProcessTransport
 from genericapiserver.component import EffectiveVersion, FeatureGate
 from genericapiserver.delegation import DelegationTarget, EmptyDelegate
 from genericapiserver.endpoints.discovery.addresses import Addresses, DefaultAddresses
+from genericapiserver.endpoints.live_watches import LiveWatches
 from genericapiserver.endpoints.responses import send_error
 from genericapiserver.features import API_SERVER_IDENTITY, default_feature_gate
 from genericapiserver.filters.max_in_flight import InFlightLimits
@@ -45,6 +46,7 @@ from genericapiserver.filters.utilization import ReadsAndWrites, ReadWriteUtiliz
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.healthz import LOG, PING, HealthChecker
 from genericapiserver.hooks import PostStartHook, PostStartHookEntry, check_post_start_hook, where_registered
+from genericapiserver.inspector.notable import NotableRequests
 from genericapiserver.lifecycle import LifecycleSignals
 from genericapiserver.loopback import LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -54,6 +56,7 @@ from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
 from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
+from genericapiserver.storage.engine import StorageEngine
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +150,8 @@ class Config:
     audit_policy: PolicyRuleEvaluator | None = None
     loopback_client_config: LoopbackClientConfig | None = None
     admission_control: AdmissionChain | None = None
+    storage_engine: StorageEngine | None = None
+    """What keeps the objects, for whoever looks into the server."""
     rest_options_getter: RESTOptionsGetter | None = None
     equivalent_resources: EquivalentResources = attrs.field(
         default=attrs.Factory(lambda self: EquivalentResources(self._storage_prefix), takes_self=True)
@@ -174,6 +179,8 @@ class Config:
     debug_socket_path: str = ""
     """A unix socket for profiles and log verbosity, without any check; none when empty."""
     enable_metrics: bool = True
+    enable_inspector: bool = True
+    """Serve the inspector, and remember for it what went wrong and what was slow."""
 
     cors_allowed_origins: Sequence[str] = ()
     hsts_directives: Sequence[str] = ()
@@ -210,6 +217,8 @@ class Config:
     api_server_id: str = attrs.field(default=attrs.Factory(lambda self: _own_api_server_id(self), takes_self=True))
     """Empty with the gate APIServerIdentity off."""
     lifecycle_signals: LifecycleSignals = attrs.field(factory=LifecycleSignals)
+    live_watches: LiveWatches = attrs.field(factory=LiveWatches)
+    notable_requests: NotableRequests = attrs.field(factory=NotableRequests)
     non_long_running_requests: InFlightRequests = attrs.field(factory=InFlightRequests)
     watch_requests: InFlightWatches = attrs.field(factory=InFlightWatches)
 

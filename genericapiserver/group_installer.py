@@ -119,6 +119,7 @@ class GroupInstaller:
                 equivalents=config.equivalent_resources,
                 authorizer=config.authorization.authorizer,
                 metrics=self._metrics,
+                live_watches=config.live_watches,
                 writer=writer,
                 current_release=UNKNOWN,
                 min_request_timeout=config.min_request_timeout,

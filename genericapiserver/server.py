@@ -36,6 +36,8 @@ from genericapiserver.hooks import (
     where_registered,
 )
 from genericapiserver.idle_metrics import register_idle_metrics
+from genericapiserver.inspection import inspect
+from genericapiserver.inspector import install_inspector
 from genericapiserver.logs.setup import set_verbosity
 from genericapiserver.prepared import PreparedAPIServer
 from genericapiserver.routes.certificates import install_certificates
@@ -113,6 +115,8 @@ class GenericAPIServer:
         self._signals = dict(delegation_target.mux_and_discovery_complete_signals)
         self._post_start_hooks = dict(delegation_target.post_start_hooks)
         self._pre_shutdown_hooks = dict(delegation_target.pre_shutdown_hooks)
+        self.serving: Serving | None = None
+        """What accepts connections, once something does."""
         self._prepared = False
         self._add_hooks()
         self._inherit_checks()
@@ -258,9 +262,10 @@ class GenericAPIServer:
         if secure is None:
             return None
         # Requests get their time to end in the ordered shutdown; on any other way out they are cut off.
-        return await stack.enter_async_context(
+        self.serving = await stack.enter_async_context(
             secure.serve(self.handler, shutdown_timeout=0.0, metrics=self.config.metrics)
         )
+        return self.serving
 
     async def wait_until_ready(self) -> None:
         """Return once every check of /readyz passes."""
@@ -354,6 +359,8 @@ class GenericAPIServer:
             install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
         if config.secure_serving is not None:
             install_certificates(mux, config.secure_serving.describe_certificates)
+        if config.enable_inspector:
+            install_inspector(mux, lambda: inspect(self))
         if config.flow_control is not None:
             install_flow_control(mux, config.flow_control.controller)
         if (info := config.effective_version.info()) is not None:

@@ -29,6 +29,7 @@ class FeatureOptions:
     enable_profiling: bool = True
     contention_profiling: bool = False
     debug_socket_path: str = ""
+    enable_inspector: bool = True
     enable_priority_and_fairness: bool = True
 
     def add_flags(self, flags: FlagSet) -> None:
@@ -45,6 +46,13 @@ class FeatureOptions:
                 STRING,
                 "debug_socket_path",
                 "Use an unprotected (no authn/authz) unix-domain socket for profiling with the given path.",
+            ),
+            (
+                "inspector",
+                BOOL,
+                "enable_inspector",
+                "Serve a page at /debug/inspector/ that shows what the server is doing. Who may see it is a matter of "
+                "authorization, as for any path.",
             ),
             (
                 "enable-priority-and-fairness",
@@ -65,6 +73,7 @@ class FeatureOptions:
         Otherwise flow control starts with the objects that every server starts with. Raises ConfigError.
         """
         config.enable_profiling = self.enable_profiling
+        config.enable_inspector = self.enable_inspector
         config.debug_socket_path = self.debug_socket_path
         if self.enable_priority_and_fairness:
             config.flow_control = _flow_control(config, follow)

@@ -213,6 +213,7 @@ class StorageOptions:
         except EngineError as error:
             raise ConfigError(f"--storage-path: {reason(error)}") from error
         config.add_cleanup(engine.aclose)
+        config.storage_engine = engine
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
         config.rest_options_getter = StorageFactory(

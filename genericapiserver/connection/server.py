@@ -6,12 +6,14 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from genericapiserver.asgi import Handler
 from genericapiserver.connection.admittance import Admittance
+from genericapiserver.connection.http2 import HTTP2Driver
 from genericapiserver.connection.limits import ConnectionLimits
 from genericapiserver.connection.link import Link, TLSLink
 from genericapiserver.connection.listener import Listener, ListenerError, as_listener, peer_address
@@ -107,6 +109,11 @@ class HTTPServer:
             callback()
 
         self._on_listener_stopped = both
+
+    @property
+    def connections_by_protocol(self) -> dict[str, int]:
+        """Open connections by what is spoken on them; `handshake` where that is not settled yet."""
+        return dict(Counter(_protocol(link) for link in self._service.links))
 
     async def start(self) -> None:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
@@ -217,3 +224,9 @@ class HTTPServer:
         except TimeoutError:
             return False
         return True
+
+
+def _protocol(link: Link) -> str:
+    if link.driver is None:
+        return "handshake"
+    return "HTTP/2" if isinstance(link.driver, HTTP2Driver) else "HTTP/1.1"

@@ -62,7 +62,12 @@ def frame_of(code: CodeType, line: int) -> Frame:
 
 @lru_cache(maxsize=4096)
 def module_name(file: str) -> str:
-    """The module that *file* is, as its importers call it; the bare file name for what is on no path."""
+    """The module that *file* is, as its importers call it; the bare file name for what is on no path.
+
+    Code that comes from no file has a name like `<frozen abc>`, of which pprof would show nothing.
+    """
+    if file.startswith("<"):
+        return file.strip("<>").removeprefix("frozen ").replace(" ", "_")
     best = ""
     for entry in sys.path:
         if entry and file.startswith(entry.rstrip("/") + "/") and len(entry) > len(best):

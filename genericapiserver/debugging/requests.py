@@ -1,10 +1,13 @@
 """Which request a stack belongs to, in the words of metrics: verb and resource, no names and no queries."""
 
+import re
 from types import FrameType
 from typing import Final
 
 from genericapiserver.request import RequestContext
 from genericapiserver.request.request_info import RequestInfo
+
+_NAME: Final = re.compile(r"[a-z0-9.-]{1,100}")
 
 FUNCTION: Final = "request_info"
 """The outermost filter, whose local variable `context` is the request's."""
@@ -19,8 +22,15 @@ def request_of_frame(frame: FrameType) -> str:
 
 
 def describe_request(info: RequestInfo) -> str:
-    """Verb and resource; of other paths only the first part, which is no secret and of which there are few."""
+    """Verb and resource, and of other paths the first part.
+
+    Clients may ask for resources that there are not; what could not be the name of one is not repeated.
+    """
     if not info.is_resource_request:
-        return f"{info.verb} /{info.path.strip('/').partition('/')[0]}"
-    resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return f"{info.verb} {resource}/{info.subresource}" if info.subresource else f"{info.verb} {resource}"
+        return f"{info.verb} /{_word(info.path.strip('/').partition('/')[0])}"
+    resource = _word(f"{info.resource}.{info.api_group}" if info.api_group else info.resource)
+    return f"{info.verb} {resource}/{_word(info.subresource)}" if info.subresource else f"{info.verb} {resource}"
+
+
+def _word(text: str) -> str:
+    return text if not text or _NAME.fullmatch(text) else "other"

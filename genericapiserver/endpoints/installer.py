@@ -26,6 +26,7 @@ from genericapiserver.endpoints.deprecation import UNKNOWN, MajorMinor
 from genericapiserver.endpoints.discovery.aggregated import FRESHNESS_CURRENT, APIVersionDiscovery
 from genericapiserver.endpoints.discovery.conversion import to_resource_discovery
 from genericapiserver.endpoints.discovery.version import resource_list, version_handler
+from genericapiserver.endpoints.live_watches import LiveWatches
 from genericapiserver.endpoints.metrics import EndpointMetrics
 from genericapiserver.endpoints.request_scope import MAX_REQUEST_BODY_BYTES, MIN_REQUEST_TIMEOUT, RequestScope
 from genericapiserver.endpoints.resource_installer import InstallError, ResourceInstaller
@@ -72,6 +73,8 @@ class APIGroupVersion:
     """Learns every endpoint that is installed."""
     authorizer: Authorizer | None = None
     metrics: EndpointMetrics | None = None
+    live_watches: LiveWatches | None = None
+    """Where open watches are entered."""
     writer: ResponseWriter | None = None
     current_release: MajorMinor = UNKNOWN
     """The release that this server is, which decides whether a version counts as deprecated."""

@@ -66,7 +66,7 @@ class ResourceInstaller:
         self.deprecated = self.lifecycle.is_deprecated(version.current_release)
         self.scope = self._make_scope()
         self.verbs: set[str] = set()
-        self.watches = WatchServer(self.scope, metrics=self._watch_metrics())
+        self.watches = WatchServer(self.scope, metrics=self._watch_metrics(), live=version.live_watches)
 
     def _check(self) -> bool:
         """Whether the resource is namespaced; a subresource lives where its parent does."""

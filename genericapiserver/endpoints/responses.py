@@ -80,6 +80,7 @@ class ResponseWriter:
 
     def status(self, request: APIRequest, status: Status) -> APIResponse:
         """The response for a Status that reports a failure, or that a storage gave as its answer."""
+        request.context.shown_status = status
         code = status.code or 500
         headers = []
         details = status.details

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from genericapiserver.aio import Signal
+from genericapiserver.apimachinery.meta import Status
 from genericapiserver.asgi import Scope
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.request.audit_recorder import AuditLevel, AuditRecorder
@@ -73,6 +74,10 @@ class RequestContext:
     """Put on the response by the outermost filter, each only if the handler did not set that name itself."""
     response_status: int = 0
     """The status that was sent; 0 before the response starts."""
+    shown_status: Status | None = None
+    """The Status that the response has instead of what was asked for."""
+    refused_unread: bool = False
+    """The request was refused before anything of its body was read: what it is told quotes nothing of it."""
     watch_initialized: Callable[[], None] | None = None
     """Called by the handler of a watch, if it is set, once what the watch begins with has been sent."""
     flow_control: "FlowControlled | None" = None

@@ -143,6 +143,11 @@ class CacheState(Generic[T]):
         low = bisect_left(self.keys, start or prefix)
         return low, bisect_left(self.keys, prefix[:-1] + "0", low)  # "0" follows "/"
 
+    @property
+    def change_count(self) -> int:
+        """How many changes are remembered."""
+        return len(self._events) - self._head
+
     def events_after(self, revision: int) -> Iterator[CacheEvent[T]]:
         """Changes after *revision*, oldest first; complete if it is not below `start_rev`."""
         first = bisect_right(self._events, revision, self._head, key=_revision)

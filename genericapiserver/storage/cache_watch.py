@@ -116,6 +116,19 @@ class CacheWatch(WatchStreamBase[T]):
     def initialized(self) -> bool:
         return not self._initial and not self._backlog
 
+    @property
+    def revision(self) -> int:
+        return self.last_rev
+
+    @property
+    def pending(self) -> int | None:
+        return self.bucket.end - self.position + len(self._initial) - self._next + len(self._backlog)
+
+    @property
+    def lag(self) -> float | None:
+        waiting = self.bucket.take(self.position)
+        return asyncio.get_running_loop().time() - waiting[0].time if waiting else 0.0
+
     async def next_events(self) -> list[WatchEvent[T]]:
         while not self._closed:
             events = self._pending()

@@ -17,7 +17,7 @@ Source: k8s.io/apiserver pkg/storage/cacher/{cacher,delegator,watch_cache}.go.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Generic, Literal, TypeVar, overload
+from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
@@ -54,6 +54,19 @@ HISTORY_WINDOW = 75.0
 """Seconds that changes are kept at least, if they are not too many (Go: DefaultEventFreshDuration)."""
 MAX_EVENTS = 10_000
 """Changes kept at most; older ones are in the engine's history."""
+
+
+class CacheStatus(NamedTuple):
+    """What a cache knows. *revision* is the one up to which it does, *oldest_revision* from where watches can resume."""
+
+    filled: bool = False
+    revision: int = 0
+    oldest_revision: int = 0
+    objects: int = 0
+    value_bytes: int = 0
+    changes: int = 0
+    """Of the past, kept for watches that resume."""
+    watches: int = 0
 
 
 class Cacher(Generic[T]):
@@ -450,6 +463,21 @@ class Cacher(Generic[T]):
     def compact_revision(self) -> int:
         """See StorageBackend."""
         return self.store.compact_revision()
+
+    def status(self) -> "CacheStatus":
+        """What the cache holds at this moment, for whoever looks into the server."""
+        state = self._state
+        if state is None:
+            return CacheStatus()
+        return CacheStatus(
+            filled=True,
+            revision=self._engine.current_rev(),
+            oldest_revision=max(state.start_rev, self._engine.floor_rev()),
+            objects=len(state.items),
+            value_bytes=state.value_bytes,
+            changes=state.change_count,
+            watches=sum(len(bucket.watches) for bucket in self._buckets.values()),
+        )
 
     async def aclose(self) -> None:
         """End every watch and forget everything. Idempotent."""

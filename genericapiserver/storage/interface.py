@@ -199,6 +199,21 @@ class WatchStreamBase(ABC, Generic[T]):
     def initialized(self) -> bool:
         return True
 
+    @property
+    def revision(self) -> int:
+        """Up to which revision everything has been handed out, for whoever looks into the server; 0: not known."""
+        return 0
+
+    @property
+    def pending(self) -> int | None:
+        """How many changes have not been looked at; None: not known."""
+        return None
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds since the first of them; 0.0 without any, None: not known."""
+        return None
+
     @abstractmethod
     async def next_events(self) -> list[WatchEvent[T]]:
         """See WatchStream."""

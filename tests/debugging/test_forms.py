@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from genericapiserver.debugging import pprof
-from genericapiserver.debugging.profile import Frame, Profile, Sample, ValueType
+from genericapiserver.debugging.profile import Frame, Profile, Sample, ValueType, module_name
 from genericapiserver.debugging.rendering import collapsed, flame_graph
+from genericapiserver.debugging.requests import describe_request
+from genericapiserver.request import RequestInfo
 
 HOSTILE = "</script><img src=x onerror=alert(1)>;\n"
 INNER, OUTER = Frame("store.get", "/lib/store.py", 12), Frame("server.run", "/lib/server.py", 3)
@@ -27,6 +29,10 @@ PROFILE = Profile(
     period_type=ValueType("cpu", "nanoseconds"),
     period=10_000_000,
 )
+
+
+def resource(**parts: str) -> RequestInfo:
+    return RequestInfo(**{"is_resource_request": True, "path": "/x", "verb": "list", "resource": "pods", **parts})  # type: ignore[arg-type]
 
 
 def fields(data: bytes) -> list[tuple[int, Any]]:
@@ -87,6 +93,37 @@ def test_pprof() -> None:
     assert (strings[label[1]], strings[label[2]]) == ("request", "get widgets")
     numbers = {number: value for number, value in message if number in (9, 10, 12, 14)}
     assert numbers == {9: PROFILE.started, 10: PROFILE.duration, 12: PROFILE.period, 14: strings.index("cpu")}
+
+
+@pytest.mark.parametrize(
+    ("info", "described"),
+    [
+        (RequestInfo(path="/", verb="get"), "get /"),
+        (RequestInfo(path="/readyz/etcd", verb="get"), "get /readyz"),
+        (RequestInfo(path="/<script>/x", verb="get"), "get /other"),
+        (resource(), "list pods"),
+        (resource(api_group="example.com", name="secret"), "list pods.example.com"),
+        (resource(subresource="status"), "list pods/status"),
+        (resource(subresource="<b>"), "list pods/other"),
+        (resource(resource="x" * 101), "list other"),
+    ],
+)
+def test_requests_are_named_without_what_clients_choose(info: RequestInfo, described: str) -> None:
+    assert describe_request(info) == described
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        (json.__file__, "json"),
+        (pprof.__file__, "genericapiserver.debugging.pprof"),
+        ("/nowhere/program.py", "program"),
+        ("<frozen abc>", "abc"),
+        ("<attrs generated init x.Y>", "attrs_generated_init_x.Y"),
+    ],
+)
+def test_modules_are_called_as_their_importers_call_them(file: str, module: str) -> None:
+    assert module_name(file) == module
 
 
 def test_collapsed_stacks() -> None:

@@ -144,6 +144,7 @@ STORAGE = {
     "storage-backend": "sqlite",  # etcd3 in the reference
 }
 OWN = {
+    "inspector": "true",
     "listen": "[]",
     "max-connections": "0",
     "max-connections-per-address": "0",

@@ -16,6 +16,7 @@ from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.asgi import Receive, asks_for_websocket
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 from genericapiserver.endpoints.handlers.watch_websocket import open_websocket, refuse_handshake
+from genericapiserver.endpoints.live_watches import LiveWatch, LiveWatches
 from genericapiserver.endpoints.metrics import WatchMetrics
 from genericapiserver.endpoints.representation import CHUNK_BYTES
 from genericapiserver.endpoints.request_scope import RequestScope
@@ -31,9 +32,12 @@ _JSON: Final = b"application/json"
 class WatchServer:
     """Serves the watches of one endpoint."""
 
-    def __init__(self, scope: RequestScope, *, metrics: WatchMetrics | None = None) -> None:
+    def __init__(
+        self, scope: RequestScope, *, metrics: WatchMetrics | None = None, live: LiveWatches | None = None
+    ) -> None:
         self._scope = scope
         self._metrics = metrics
+        self._live = LiveWatches() if live is None else live
 
     async def serve(
         self,
@@ -60,19 +64,25 @@ class WatchServer:
                 return await refuse_handshake(request)
             else:
                 sender = await _open_http(request, representation.content_type)
-            return await self._serve_until_end(
-                request, stream, frame, sender, timeout, metrics_scope if options.send_initial_events else None
-            )
+            watch = LiveWatch(request.context, request.scope, stream, options.resource_version)
+            self._live.add(watch)
+            try:
+                return await self._serve_until_end(
+                    request, watch, frame, sender, timeout, metrics_scope if options.send_initial_events else None
+                )
+            finally:
+                self._live.discard(watch)
 
     async def _serve_until_end(
         self,
         request: APIRequest,
-        stream: WatchStream[Any],
+        watch: LiveWatch,
         frame: Frame,
         sender: "Sender",
         timeout: float,
         watch_list_scope: str | None,
     ) -> APIResponse:
+        stream: WatchStream[Any] = watch.stream
         loop = asyncio.get_running_loop()
         timer = loop.call_later(max(0.0, timeout), stream.close)
         if (shutdown := request.context.shutdown) is not None:
@@ -98,11 +108,11 @@ class WatchServer:
                     frames.append(encoded)
                     size += len(encoded)
                     if size >= CHUNK_BYTES:
-                        sent += await self._send(sender, frames)
+                        sent += await self._send(sender, frames, size, watch)
                         frames, size = [], 0
                         await asyncio.sleep(0)
                 if frames:
-                    sent += await self._send(sender, frames)
+                    sent += await self._send(sender, frames, size, watch)
                 if not initialized and stream.initialized:
                     initialized = _signal_initialized(request)
         finally:
@@ -111,10 +121,14 @@ class WatchServer:
         await sender.end()
         return APIResponse(request.context.response_status or 200, streamed=True, size=sent)
 
-    async def _send(self, sender: "Sender", frames: Sequence[bytes]) -> int:
+    async def _send(self, sender: "Sender", frames: Sequence[bytes], size: int, watch: LiveWatch) -> int:
         if self._metrics is not None:
             self._metrics.observe(frames)
-        return await sender.send(frames)
+        watch.events += len(frames)
+        watch.sending = size
+        sent = await sender.send(frames)
+        watch.sending = 0
+        return sent
 
 
 def _signal_initialized(request: APIRequest) -> bool:

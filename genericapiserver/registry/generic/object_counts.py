@@ -7,7 +7,7 @@ pkg/registry/generic/registry/store.go (startObservingCount).
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -62,6 +62,11 @@ class ObjectCounts:
     def add(self, resource: GroupResource, backend: StorageBackend[Any]) -> None:
         """Count *resource* from the next round on."""
         self._backends[resource] = backend
+
+    @property
+    def backends(self) -> Mapping[GroupResource, StorageBackend[Any]]:
+        """What is counted."""
+        return self._backends
 
     def last(self, resource: GroupResource) -> Counted | None:
         """The last count of *resource* that did not fail; None before there was one."""

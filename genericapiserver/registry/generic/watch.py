@@ -18,6 +18,18 @@ class DecoratedWatchStream(WatchStreamBase[Any]):
     def initialized(self) -> bool:
         return self._source.initialized
 
+    @property
+    def revision(self) -> int:
+        return getattr(self._source, "revision", 0)
+
+    @property
+    def pending(self) -> int | None:
+        return getattr(self._source, "pending", None)
+
+    @property
+    def lag(self) -> float | None:
+        return getattr(self._source, "lag", None)
+
     async def next_events(self) -> list[WatchEvent[Any]]:
         return [self._decorated(event) for event in await self._source.next_events()]
 
