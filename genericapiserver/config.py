@@ -51,6 +51,7 @@ from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
+from genericapiserver.tracing import RequestTracer
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +180,8 @@ class Config:
 
     storage_initialization_timeout: float = 60.0
     livez_grace_period: float = 0.0
+    tracer: RequestTracer | None = None
+    """Makes a span of each request."""
     shutdown_delay_duration: float = 0.0
     shutdown_watch_termination_grace_period: float = 0.0
     shutdown_send_retry_after: bool = False

@@ -18,12 +18,13 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
-from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
+from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+from genericapiserver.options.tracing import TracingOptions
 
 if TYPE_CHECKING:
     from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
@@ -98,6 +99,8 @@ class RecommendedOptions:
             self.server_run.apply_to(config)
         if self.metrics is not None:
             self.metrics.apply_to(config)
+        if self.tracing is not None:
+            self.tracing.apply_to(config)
         if self.storage is not None:
             await self.storage.apply_to(config)
         if self.secure_serving is not None:

@@ -39,11 +39,12 @@ from genericapiserver.storage.interface import (
     ValidateDeletion,
     WatchStream,
 )
-from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY
+from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY, list_fields
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
+from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -244,6 +245,10 @@ class Cacher(Generic[T]):
     async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
         """See StorageBackend. A limit with resource version "0" is ignored, as the reference's cache does."""
         key = self._keys.prepare(key, recursive=options.recursive)
+        with Trace("cacher list", fields=lambda: list_fields(key, options)):
+            return await self._list(key, options)
+
+    async def _list(self, key: str, options: ListOptions) -> StoredList[T]:
         state = self._state or await self._loaded()
         full = self._keys.full(key)
         plan = plan_list(full, options)
@@ -382,14 +387,15 @@ class Cacher(Generic[T]):
     ) -> StoredObject[T]:
         """See StorageBackend. The object in memory takes the place of the caller's hint."""
         key = self._keys.prepare(key)
-        updated = await updates.guaranteed_update(
-            self.store.access,
-            key,
-            update,
-            ignore_not_found=ignore_not_found,
-            preconditions=preconditions,
-            hint=await self._hint(key),
-        )
+        with Trace("GuaranteedUpdate etcd3", fields={"key": key}):
+            updated = await updates.guaranteed_update(
+                self.store.access,
+                key,
+                update,
+                ignore_not_found=ignore_not_found,
+                preconditions=preconditions,
+                hint=await self._hint(key),
+            )
         return self._shared(updated)
 
     async def delete(
