@@ -1,5 +1,6 @@
 """A verb handler as an ASGI handler: warnings, errors, sending, counting. The same for every route of a resource."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -7,7 +8,6 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.endpoints.api_request import APIRequest, VerbHandler
 from genericapiserver.endpoints.metrics import RouteMetrics
 from genericapiserver.endpoints.responses import CLIENT_ERRORS, ResponseWriter
-from genericapiserver.request.context import request_context
 from genericapiserver.request.redact import without_secrets
 from genericapiserver.request.reporting import request_scope
 from genericapiserver.tracing import Trace, step
@@ -24,6 +24,7 @@ _TRACED: Final = {
     "deletecollection": "Delete",
 }
 """What the operation of a verb is called. A watch is none: it is long, not slow."""
+_UNTRACED: Final = nullcontext()
 
 
 def serve(
@@ -41,35 +42,29 @@ def serve(
     """
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        name = _TRACED.get(request_context(scope).request_info.verb)
-        if name is None:
-            await serve_one(APIRequest(scope, receive, send))
-            return
         request = APIRequest(scope, receive, send)
-        with Trace(name, fields=partial(_fields, request)):
-            await serve_one(request)
-
-    async def serve_one(request: APIRequest) -> None:
         context = request.context
-        if warning:
-            context.add_warning(warning)
-        running = None
-        if metrics is not None and (context.long_running or metrics.long_running_route):
-            running = metrics.long_running(request)
-            running.inc()
-        try:
-            response = await handler(request)
-        except CLIENT_ERRORS as error:
-            if context.response_status:
-                raise
-            response = writer.error(request, error)
-        finally:
-            if running is not None:
-                running.dec()
-        if not response.streamed:
-            step("About to write a response")
-            await writer.send(request, response)
-            step("Writing http response done")
+        name = _TRACED.get(context.request_info.verb)
+        with Trace(name, partial(_fields, request)) if name is not None else _UNTRACED:
+            if warning:
+                context.add_warning(warning)
+            running = None
+            if metrics is not None and (context.long_running or metrics.long_running_route):
+                running = metrics.long_running(request)
+                running.inc()
+            try:
+                response = await handler(request)
+            except CLIENT_ERRORS as error:
+                if context.response_status:
+                    raise
+                response = writer.error(request, error)
+            finally:
+                if running is not None:
+                    running.dec()
+            if not response.streamed:
+                step("About to write a response")
+                await writer.send(request, response)
+                step("Writing http response done")
         if warning:
             context.add_audit_annotation(DEPRECATED, "true")
             if removed_release:

@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -35,18 +35,21 @@ _NONE: Final[Fields] = {}
 class Trace:
     """One operation, for the length of a `with` block. *fields* are asked for only where somebody is told."""
 
-    __slots__ = ("_items", "_token", "ended", "fields", "name", "parent", "span", "started", "threshold", "tracer")
+    # Defaults on the class: most operations of most requests are quick, untraced and without steps.
+    threshold: float = SLOW
+    parent: "Trace | None" = None
+    span: "Span | None" = None
+    tracer: "RequestTracer | None" = None
+    ended: float = 0.0
+    _least: float = SLOW
+    """The threshold of the least patient operation in here."""
+    _items: "list[tuple[float, str, Fields] | Trace] | None" = None
 
-    def __init__(self, name: str, *, fields: Fields | Callable[[], Fields] = _NONE, threshold: float = SLOW) -> None:
+    def __init__(self, name: str, fields: Fields | Callable[[], Fields] = _NONE, *, threshold: float = SLOW) -> None:
         self.name = name
         self.fields = fields
-        self.threshold = threshold
-        self.parent: Trace | None = None
-        self.span: Span | None = None
-        self.tracer: RequestTracer | None = None
-        self.started = self.ended = 0.0
-        self._items: list[tuple[float, str, Fields] | Trace] = []
-        self._token: Token[Trace | None] | None = None
+        if threshold != SLOW:
+            self.threshold = self._least = threshold
 
     def __enter__(self) -> Self:
         parent = CURRENT.get()
@@ -56,7 +59,12 @@ class Trace:
             self.tracer = parent.tracer
             if not isinstance(parent, Request):
                 self.parent = parent
-                parent._items.append(self)
+                if self.threshold < parent._least:
+                    parent._least = self.threshold
+                if parent._items is None:
+                    parent._items = [self]
+                else:
+                    parent._items.append(self)
         self._token = CURRENT.set(self)
         self.started = perf_counter()
         return self
@@ -64,17 +72,19 @@ class Trace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: "TracebackType | None"
     ) -> None:
-        self.ended = perf_counter()
-        assert self._token is not None
+        ended = self.ended = perf_counter()
         CURRENT.reset(self._token)
         if self.span is not None and self.span.recording:
             self._end_span(error)
-        if self.parent is None:
+        if ended - self.started >= self._least and self.parent is None:
             self._log()
 
     def step(self, text: str, fields: Fields = _NONE) -> None:
         """*text* has just been done."""
-        self._items.append((perf_counter(), text, fields))
+        if self._items is None:
+            self._items = [(perf_counter(), text, fields)]
+        else:
+            self._items.append((perf_counter(), text, fields))
 
     def _fields(self) -> Fields:
         fields = self.fields
@@ -86,7 +96,7 @@ class Trace:
         span = self.span
         assert span is not None
         offset = clock_offset()
-        for item in self._items:
+        for item in self._items or ():
             if not isinstance(item, Trace):
                 at, text, fields = item
                 span.event(text, fields, at_ns=offset + int(at * 1e9))
@@ -97,7 +107,7 @@ class Trace:
     def _log(self) -> None:
         """Tell of this operation, or else of those within it, that took their threshold."""
         if self.ended - self.started < self.threshold:
-            for item in self._items:
+            for item in self._items or ():
                 if isinstance(item, Trace) and item.ended:
                     item._log()
             return
@@ -116,7 +126,7 @@ class Trace:
         share = self._share()
         last = self.started
         everything = logger.isEnabledFor(V4)
-        for item in self._items:
+        for item in self._items or ():
             if isinstance(item, Trace):
                 at = item.ended or item.started
                 if everything or at - item.started >= item.threshold:
@@ -133,17 +143,16 @@ class Trace:
 
     def _share(self) -> float:
         """Seconds that one step may take without being worth a line."""
-        nested = [item for item in self._items if isinstance(item, Trace)]
-        rest, count = self.threshold - sum(item.threshold for item in nested), len(self._items) + 1 - len(nested)
+        items = self._items or ()
+        nested = [item for item in items if isinstance(item, Trace)]
+        rest, count = self.threshold - sum(item.threshold for item in nested), len(items) + 1 - len(nested)
         if rest < self.threshold / 4:
-            rest, count = self.threshold / 4, len(self._items) + 1
+            rest, count = self.threshold / 4, len(items) + 1
         return rest / count
 
 
 class Request(Trace):
     """What the operations of a request are within: its span and its tracer. It is no operation for the log."""
-
-    __slots__ = ()
 
     def __init__(self, *, span: "Span | None" = None, tracer: "RequestTracer | None" = None) -> None:
         super().__init__("")
