@@ -4,6 +4,7 @@ The caller's span is the parent only of a caller in system:masters or system:mon
 that strangers can neither make the server sample nor grow a trace of somebody else's.
 """
 
+from time import perf_counter
 from typing import Any, Final
 
 from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value
@@ -22,11 +23,13 @@ def with_tracer(handler: Handler, tracer: RequestTracer | None) -> Handler:
         return handler
 
     async def traced(scope: Scope, receive: Receive, send: Send) -> None:
-        outer = CURRENT.set(Request(tracer=tracer))
+        request = Request(tracer=tracer)
+        outer = CURRENT.set(request)
         try:
             await handler(scope, receive, send)
         finally:
             CURRENT.reset(outer)
+            request.ended = perf_counter()
 
     return traced
 
@@ -48,7 +51,8 @@ def with_tracing(handler: Handler, tracer: RequestTracer | None) -> Handler:
             trusted=trusted,
             start_ns=start_ns,
         )
-        outer = CURRENT.set(Request(span=span, tracer=tracer))
+        request = Request(span=span, tracer=tracer)
+        outer = CURRENT.set(request)
         try:
             await handler(scope, receive, send)
         except BaseException as error:
@@ -56,6 +60,7 @@ def with_tracing(handler: Handler, tracer: RequestTracer | None) -> Handler:
             raise
         finally:
             CURRENT.reset(outer)
+            request.ended = perf_counter()
         status = context.response_status
         if status:
             span.set({"http.response.status_code": status})

@@ -49,7 +49,7 @@ class RequestTracer(Protocol):
 def outgoing(method: str, host: str) -> Iterator[Headers]:
     """A request to *host* for the length of the block: the headers it has to carry, none when nobody traces."""
     trace = CURRENT.get()
-    if trace is None or (trace.span is None and trace.tracer is None):
+    if trace is None or trace.ended or (trace.span is None and trace.tracer is None):
         yield {}
         return
     attributes = {"http.request.method": method, "server.address": host}

@@ -53,7 +53,7 @@ class Trace:
 
     def __enter__(self) -> Self:
         parent = CURRENT.get()
-        if parent is not None:
+        if parent is not None and not parent.ended:  # what outlives an operation is no part of it
             if parent.span is not None:
                 self.span = parent.span.child(self.name, self._fields()) if parent.span.recording else parent.span
             self.tracer = parent.tracer
@@ -171,14 +171,14 @@ CURRENT: Final[ContextVar[Trace | None]] = ContextVar("genericapiserver_trace", 
 def step(text: str, fields: Fields = _NONE) -> None:
     """*text* has just been done in the operation that is going on, if there is one."""
     trace = CURRENT.get()
-    if trace is not None:
+    if trace is not None and not trace.ended:
         trace.step(text, fields)
 
 
 def record(name: str, begun: float, fields: Fields = _NONE) -> None:
     """An operation that began at *begun* (performance counter) has just ended: a span where the request is traced."""
     trace = CURRENT.get()
-    if trace is not None and trace.span is not None and trace.span.recording:
+    if trace is not None and trace.span is not None and trace.span.recording and not trace.ended:
         trace.span.child(name, fields, start_ns=clock_offset() + int(begun * 1e9)).end()
 
 

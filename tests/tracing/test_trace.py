@@ -110,6 +110,25 @@ def test_outside_of_operations_there_is_nothing_to_tell() -> None:
     record("nothing", 0.0)
 
 
+async def test_what_outlives_an_operation_is_no_part_of_it() -> None:
+    go_on = asyncio.Event()
+
+    async def later() -> "Trace":
+        await go_on.wait()
+        step("not there any more")
+        with Trace("later") as operation:
+            pass
+        return operation
+
+    with Trace("Create") as trace:
+        task = asyncio.create_task(later())
+        step("done")
+    go_on.set()
+    operation = await task
+    assert operation.parent is None
+    assert [item[1] for item in trace._items or () if not isinstance(item, Trace)] == ["done"]
+
+
 def test_an_error_passes_through(clock: Clock) -> None:
     with pytest.raises(KeyError), Trace("Create"):
         raise KeyError("x")
