@@ -19,6 +19,7 @@ import logging
 from collections.abc import Sequence
 from typing import Generic, Literal, TypeVar, overload
 
+from genericapiserver import logs
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import updates
@@ -160,7 +161,7 @@ class Cacher(Generic[T]):
             self._take(state, news)
         except Exception:  # noqa: BLE001 - the engine must not suffer from it
             # A cache that missed something would be wrong for ever. Watches end, and the next request fills it anew.
-            _log.exception("the watch cache of %s failed and starts again", self._root)
+            _log.exception(logs.kv("The watch cache has failed and starts again", prefix=self._root))
             self._reset()
 
     def _take(self, state: CacheState[T], news: Sequence[EngineEvent]) -> None:

@@ -36,6 +36,7 @@ from genericapiserver.apis.admissionregistration_v1 import (
     SIDE_EFFECTS_NONE_ON_DRY_RUN,
     MutatingWebhook,
 )
+from genericapiserver.logs import kv
 from genericapiserver.tracing import Trace, step
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class WebhookCaller:
 
         Raises APITimeoutError when the request's own time is over: nothing goes on then.
         """
-        logger.warning("Failed calling webhook, failing open %s: %s", hook.name, why)
+        logger.warning(kv("Failed calling webhook, failing open", webhook=hook.name, err=why))
         if self._metrics is not None:
             self._metrics.observe_fail_open(hook.name, type)
         attributes.add_annotation(key, hook.name)
