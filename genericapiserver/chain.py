@@ -36,6 +36,7 @@ from genericapiserver.filters.request_info import with_request_info
 from genericapiserver.filters.responses import SendStatusError
 from genericapiserver.filters.retry_after import with_retry_after
 from genericapiserver.filters.timeout import with_timeout
+from genericapiserver.filters.tracing import with_tracer, with_tracing
 from genericapiserver.filters.warning import with_warning_recorder
 from genericapiserver.filters.watch_termination import with_watch_termination
 from genericapiserver.request import RequestContext
@@ -113,6 +114,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
         ),
         ("warning_recorder", with_warning_recorder),
         ("cors", lambda handler: with_cors(handler, allowed_origins=config.cors_allowed_origins)),
+        ("tracer", lambda handler: with_tracer(handler, config.tracer)),
         (
             "authentication",
             lambda handler: with_authentication(
@@ -130,6 +132,7 @@ def default_filters(completed: CompletedConfig) -> Sequence[tuple[str, Filter]]:
                 observe_latency=latency.observe("authentication"),
             ),
         ),
+        ("tracing", lambda handler: with_tracing(handler, config.tracer)),
         (
             "audit",
             lambda handler: with_audit(handler, sink, clock=config.clock, observe_latency=latency.observe("audit")),

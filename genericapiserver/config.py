@@ -57,6 +57,7 @@ from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_
 from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.tracing import RequestTracer
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +198,8 @@ class Config:
 
     storage_initialization_timeout: float = 60.0
     livez_grace_period: float = 0.0
+    tracer: RequestTracer | None = None
+    """Makes a span of each request."""
     shutdown_delay_duration: float = 0.0
     shutdown_watch_termination_grace_period: float = 0.0
     shutdown_send_retry_after: bool = False

@@ -1,6 +1,6 @@
 """FeatureOptions and CoreAPIOptions, and the groups whose subject belongs to files of their own.
 
-Source: pkg/server/options/{feature,coreapi,egress_selector,tracing}.go of k8s.io/apiserver.
+Source: pkg/server/options/{feature,coreapi,egress_selector}.go of k8s.io/apiserver.
 """
 
 import os
@@ -164,19 +164,6 @@ class EgressSelectorOptions:
 
     def validate(self) -> list[str]:
         return _file_problems("egress-selector-config-file", self.config_file)
-
-
-@attrs.define(kw_only=True)
-class TracingOptions:
-    """Where traces go. A file is refused until traces are sent."""
-
-    config_file: str = ""
-
-    def add_flags(self, flags: FlagSet) -> None:
-        flags.add("tracing-config-file", STRING, self, "config_file", "File with apiserver tracing configuration.")
-
-    def validate(self) -> list[str]:
-        return _file_problems("tracing-config-file", self.config_file)
 
 
 def _file_problems(flag: str, path: str) -> list[str]:

@@ -19,12 +19,13 @@ from genericapiserver.options.api_enablement import APIEnablementOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
-from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
+from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+from genericapiserver.options.tracing import TracingOptions
 
 if TYPE_CHECKING:
     from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
@@ -103,6 +104,8 @@ class RecommendedOptions:
             self.metrics.apply_to(config)
         if self.api_enablement is not None:
             self.api_enablement.apply_to(config, self.serializer.scheme)
+        if self.tracing is not None:
+            self.tracing.apply_to(config)
         if self.storage is not None:
             await self.storage.apply_to(config)
         if self.secure_serving is not None:

@@ -13,6 +13,7 @@ import httpx
 
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.rest import ssl_context
+from genericapiserver.tracing import outgoing
 
 FETCH_TIMEOUT: Final = 30.0
 """Seconds for a whole exchange; each step of it (a handshake, the next bytes) gets a third."""
@@ -62,6 +63,10 @@ class DocumentFetcher:
         await self._client.aclose()
 
     async def _get(self, url: str, headers: Mapping[str, str] | None) -> bytes:
+        with outgoing("GET", httpx.URL(url).host) as tracing:
+            return await self._read(url, {**(headers or {}), **tracing})
+
+    async def _read(self, url: str, headers: Mapping[str, str]) -> bytes:
         async with self._client.stream("GET", url, headers=headers) as response:
             if response.status_code != 200:
                 raise FetchError(f'Get "{url}": {response.status_code} {response.reason_phrase}'.rstrip())

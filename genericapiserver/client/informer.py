@@ -15,6 +15,7 @@ import msgspec
 
 from genericapiserver.aio import Signal
 from genericapiserver.client.transport import Transport
+from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,13 @@ class Informer(Generic[T]):
                 while True:
                     await self._watch()
             except RelistError as error:
-                logger.debug("informer of %s lists again: %s", self.path, error)
+                logger.debug(kv("An informer lists again", path=self.path, err=error))
             except ConnectionError as error:
-                logger.warning("informer of %s is cut off, trying again in %.1f s: %s", self.path, pause, error)
+                logger.warning(
+                    kv("An informer is cut off, trying again", path=self.path, seconds=round(pause, 1), err=error)
+                )
             except Exception:
-                logger.exception("informer of %s failed, trying again in %.1f s", self.path, pause)
+                logger.exception(kv("An informer has failed, trying again", path=self.path, seconds=round(pause, 1)))
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  spreads load, hides nothing
             pause = min(pause * 2, LONGEST_PAUSE)
 

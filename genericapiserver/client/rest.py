@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.transport import Response, StreamedResponse
+from genericapiserver.tracing import outgoing
 
 if TYPE_CHECKING:
     import httpx
@@ -82,14 +83,15 @@ class RESTClient:
         """
         import httpx
 
-        request = self._build("POST", path, query, JSON, body)
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._exchange(request)
-        except httpx.HTTPError as error:
-            raise _unreachable(request, error) from error
-        except TimeoutError as error:
-            raise UnreachableError(f"{_subject(request)}: {_OUT_OF_TIME}") from error
+        with outgoing("POST", self._config.host) as tracing:
+            request = self._build("POST", path, query, {**JSON, **tracing}, body)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._exchange(request)
+            except httpx.HTTPError as error:
+                raise _unreachable(request, error) from error
+            except TimeoutError as error:
+                raise UnreachableError(f"{_subject(request)}: {_OUT_OF_TIME}") from error
 
     async def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
         response = await self._client.send(request, stream=True)
@@ -123,11 +125,12 @@ class RESTClient:
         """One exchange, whatever its answer says. Raises UnreachableError."""
         import httpx
 
-        request = self._build(method, path, query, headers, body)
-        try:
-            response = await self._client.send(request)
-        except httpx.HTTPError as error:
-            raise _unreachable(request, error) from error
+        with outgoing(method, self._config.host) as tracing:
+            request = self._build(method, path, query, {**(headers or {}), **tracing}, body)
+            try:
+                response = await self._client.send(request)
+            except httpx.HTTPError as error:
+                raise _unreachable(request, error) from error
         return Response(response.status_code, dict(response.headers), response.content)
 
     @contextlib.asynccontextmanager

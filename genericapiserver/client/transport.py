@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlencode
 import attrs
 
 from genericapiserver.asgi import Handler, Message
+from genericapiserver.tracing import CURRENT, outgoing
 
 USER_AGENT = b"genericapiserver/loopback"
 
@@ -88,7 +89,13 @@ class InProcessTransport:
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
 
-        await self._handler()(self._scope(method, path, query, headers), receive, send)
+        with outgoing(method, "localhost") as tracing:
+            scope = self._scope(method, path, query, {**(headers or {}), **tracing})
+            outer = CURRENT.set(None)  # a request of its own, as if it had come over the network
+            try:
+                await self._handler()(scope, receive, send)
+            finally:
+                CURRENT.reset(outer)
         if not start:
             raise ConnectionError(f"{method} {path}: the handler sent no response")
         return Response(start["status"], _text_headers(start), b"".join(chunks))

@@ -11,11 +11,11 @@ from genericapiserver.apimachinery.errors import NotAcceptableError
 from genericapiserver.apimachinery.meta import ListMeta, PartialObjectMetadata, PartialObjectMetadataList, Status
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
 from genericapiserver.endpoints.representation import (
-    SERIALIZE,
     ChunkedList,
     encode_items,
     kind_of_version,
     list_meta_json,
+    serialized,
     whole,
     whole_frame,
 )
@@ -53,7 +53,7 @@ class PartialRepresentation:
             body = self._one(result)
         if self._media_type != "application/json" or self._pretty:
             body = self._scope.render(whole(body), self._media_type, self._pretty)
-        request.context.add_latency(SERIALIZE, perf_counter() - begun)
+        serialized(request, begun)
         return APIResponse(code, body, [(b"content-type", self.content_type)])
 
     def _check_shape(self, result: Any) -> None:

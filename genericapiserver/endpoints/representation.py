@@ -26,6 +26,7 @@ from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
+from genericapiserver.tracing import record
 
 if TYPE_CHECKING:
     from genericapiserver.endpoints.request_scope import RequestScope
@@ -60,6 +61,12 @@ class Representation(Protocol):
 
         Raises a StatusError when the watch cannot be shown this way.
         """
+
+
+def serialized(request: APIRequest, begun: float) -> None:
+    """An answer was encoded from *begun* (performance counter) on."""
+    request.context.add_latency(SERIALIZE, time.perf_counter() - begun)
+    record("SerializeObject", begun)
 
 
 async def encode_items(
@@ -136,7 +143,7 @@ class ObjectRepresentation:
             body = await self.stored_list(result)
         else:
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
-        request.context.add_latency(SERIALIZE, time.perf_counter() - begun)
+        serialized(request, begun)
         shown = result if isinstance(result, Status) else None
         return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=shown)
 

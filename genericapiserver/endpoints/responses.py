@@ -19,8 +19,8 @@ from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import SchemeError
 from genericapiserver.apimachinery.serializer.codec import JSON_MEDIA_TYPE, YAML_MEDIA_TYPE, CodecFactory
-from genericapiserver.asgi import RawHeaders, Scope, Send
-from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse, Body
+from genericapiserver.asgi import Scope, Send
+from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse
 from genericapiserver.endpoints.negotiation import Negotiator, NoTransforms, wants_pretty
 from genericapiserver.endpoints.recorded import RecordedBody
 from genericapiserver.request import AuditLevel, AuditRecorder
@@ -122,21 +122,15 @@ class ResponseWriter:
         if response.status not in (204, 304):
             headers.append((CONTENT_LENGTH, b"%d" % response.length))
         begun = perf_counter()
-        try:
-            await _send(request.send, response.status, headers, body)
-        finally:
-            request.context.add_latency("response-write", perf_counter() - begun)
-
-
-async def _send(send: Send, status: int, headers: RawHeaders, body: Body) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    if isinstance(body, bytes):
-        await send({"type": "http.response.body", "body": body})
-        return
-    for chunk in body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await asyncio.sleep(0)
-    await send({"type": "http.response.body", "body": b""})
+        await request.send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if isinstance(body, bytes):
+            await request.send({"type": "http.response.body", "body": body})
+        else:
+            for chunk in body:
+                await request.send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(0)
+            await request.send({"type": "http.response.body", "body": b""})
+        request.context.add_latency("response-write", perf_counter() - begun)
 
 
 def _record(audit: AuditRecorder, response: APIResponse) -> None:

@@ -30,6 +30,7 @@ from genericapiserver.endpoints.representation import (
     ObjectRepresentation,
     kind_of_version,
     raw,
+    serialized,
     whole_frame,
 )
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
@@ -83,7 +84,7 @@ class TableRepresentation:
             encoded = self._encoded(request, result, options)
         begun = perf_counter()
         body = self._scope.render(encoded, self._media_type, self._pretty)
-        request.context.add_latency(SERIALIZE, perf_counter() - begun)
+        serialized(request, begun)
         return APIResponse(code, body, [(b"content-type", self.content_type)])
 
     def _encoded(self, request: APIRequest, result: Any, options: TableOptions) -> bytes:

@@ -3,7 +3,7 @@
 The outermost filter says so once a request. Tasks and threads (`asyncio.to_thread`) that a request starts inherit it.
 """
 
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -22,6 +22,11 @@ class ServedRequest(Protocol):
 
 
 SERVED: Final[ContextVar[ServedRequest | None]] = ContextVar("genericapiserver_served_request", default=None)
+
+
+def nobodys() -> Context:
+    """A context that belongs to no request, for timers and tasks that a request starts and that serve all that follow."""
+    return Context()
 
 
 def spent(part: str, begun: float) -> None:

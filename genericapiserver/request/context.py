@@ -22,7 +22,6 @@ CONTEXT_KEY: Final = "genericapiserver.context"
 """The scope key under which the context travels."""
 
 _NOTABLE_LATENCY: Final = 0.001
-_OF_OTHERS: Final = ("mutating-webhook", "validating-webhook", "apf-queue-wait")
 
 
 class MissingRequestContextError(RuntimeError):
@@ -132,12 +131,6 @@ class RequestContext:
         if self.log_pairs is None:
             self.log_pairs = {}
         self.log_pairs[key] = value
-
-    @property
-    def latency_of_others(self) -> float:
-        """Seconds that others took: webhooks, and the queue. What is promised to clients does not count them."""
-        latencies = self.latencies
-        return 0.0 if latencies is None else sum(latencies.get(part, 0.0) for part in _OF_OTHERS)
 
     def remaining(self, now: float) -> float | None:
         """Seconds until the deadline at loop time *now*, never negative; None without a deadline."""

@@ -30,9 +30,12 @@ from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.stored import ObjectForm, StoredObject
 from genericapiserver.storage.transformer import Transformer
+from genericapiserver.tracing import record
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+_SPANS = {operation: f"storage {operation}" for operation in ("get", "list", "create", "update", "delete")}
 
 MAX_OBJECT_BYTES = 3 * 1024 * 1024 // 2
 """1.5 MiB, what etcd takes by default: objects stay movable to it."""
@@ -131,6 +134,7 @@ class ObjectAccess(Generic[T]):
     def took(self, operation: str, begun: float) -> None:
         """The engine was asked for *operation* (get, list, create, update, delete) from *begun* (performance counter) on."""
         spent("etcd", begun)
+        record(_SPANS[operation], begun)
 
     def translated(self, error: EngineError, key: str) -> StorageError:
         """What the registry is told. Paths of files stay in the log."""

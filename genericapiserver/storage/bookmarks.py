@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from genericapiserver.logs.served import nobodys
 from genericapiserver.storage.cache_watch import CacheWatch
 
 FREQUENCY = 60.0
@@ -54,7 +55,7 @@ class BookmarkTimer:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._offer)
+        self._timer = asyncio.get_running_loop().call_at(due, self._offer, context=nobodys())
 
     def _offer(self) -> None:
         self._timer = None

@@ -19,6 +19,7 @@ import logging
 from collections.abc import Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
+from genericapiserver import logs
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import updates
@@ -39,11 +40,12 @@ from genericapiserver.storage.interface import (
     ValidateDeletion,
     WatchStream,
 )
-from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY
+from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY, list_fields
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
+from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -172,7 +174,7 @@ class Cacher(Generic[T]):
             self._take(state, news)
         except Exception:  # noqa: BLE001 - the engine must not suffer from it
             # A cache that missed something would be wrong for ever. Watches end, and the next request fills it anew.
-            _log.exception("the watch cache of %s failed and starts again", self._root)
+            _log.exception(logs.kv("The watch cache has failed and starts again", prefix=self._root))
             self._reset()
 
     def _take(self, state: CacheState[T], news: Sequence[EngineEvent]) -> None:
@@ -257,6 +259,10 @@ class Cacher(Generic[T]):
     async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
         """See StorageBackend. A limit with resource version "0" is ignored, as the reference's cache does."""
         key = self._keys.prepare(key, recursive=options.recursive)
+        with Trace("cacher list", fields=lambda: list_fields(key, options)):
+            return await self._list(key, options)
+
+    async def _list(self, key: str, options: ListOptions) -> StoredList[T]:
         state = self._state or await self._loaded()
         full = self._keys.full(key)
         plan = plan_list(full, options)
@@ -395,14 +401,15 @@ class Cacher(Generic[T]):
     ) -> StoredObject[T]:
         """See StorageBackend. The object in memory takes the place of the caller's hint."""
         key = self._keys.prepare(key)
-        updated = await updates.guaranteed_update(
-            self.store.access,
-            key,
-            update,
-            ignore_not_found=ignore_not_found,
-            preconditions=preconditions,
-            hint=await self._hint(key),
-        )
+        with Trace("GuaranteedUpdate etcd3", fields={"key": key}):
+            updated = await updates.guaranteed_update(
+                self.store.access,
+                key,
+                update,
+                ignore_not_found=ignore_not_found,
+                preconditions=preconditions,
+                hint=await self._hint(key),
+            )
         return self._shared(updated)
 
     async def delete(

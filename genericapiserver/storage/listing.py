@@ -5,7 +5,7 @@ Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GetList).
 
 import asyncio
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -93,6 +93,18 @@ async def _read_list(access: ObjectAccess[T], key: str, options: ListOptions, re
     last = result.kvs[taken - 1].key.decode(errors="surrogateescape")
     remaining = result.total - limit if predicate.empty else None
     return StoredList(items, revision, encode_continue(f"{last}\x00", prefix, revision), remaining)
+
+
+def list_fields(key: str, options: ListOptions) -> dict[str, Any]:
+    """What the trace of a list says of it."""
+    return {
+        "key": key,
+        "recursive": options.recursive,
+        "resourceVersion": options.resource_version,
+        "resourceVersionMatch": options.resource_version_match,
+        "limit": options.predicate.limit,
+        "continue": options.predicate.continue_token,
+    }
 
 
 async def _take(

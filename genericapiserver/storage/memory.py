@@ -12,6 +12,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.logs.served import nobodys
 from genericapiserver.storage.engine import (
     CompactedError,
     EngineClosedError,
@@ -251,7 +252,9 @@ class MemoryEngine:
 
     def _arm_compaction(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._schedule is not None and self._schedule.next_time != float("inf"):
-            self._compaction_timer = loop.call_at(self._schedule.next_time, self._compact_by_time, loop)
+            self._compaction_timer = loop.call_at(
+                self._schedule.next_time, self._compact_by_time, loop, context=nobodys()
+            )
 
     def _compact_by_time(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._schedule is None or self._log.closed:
@@ -271,4 +274,4 @@ class MemoryEngine:
             if self._expiry_timer.when() <= due:
                 return
             self._expiry_timer.cancel()
-        self._expiry_timer = loop.call_at(due, self.expire)
+        self._expiry_timer = loop.call_at(due, self.expire, context=nobodys())

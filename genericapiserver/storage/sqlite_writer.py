@@ -20,6 +20,7 @@ from typing import TypeAlias
 import attrs
 
 from genericapiserver.aio import Clock
+from genericapiserver.logs import kv
 from genericapiserver.storage.engine import (
     CompactedError,
     EngineError,
@@ -143,7 +144,7 @@ class SQLiteWriter(threading.Thread):
                 if not stopping:
                     self._maintain()
             except Exception:  # noqa: BLE001 - the thread must outlive whatever one batch does
-                _log.exception("%s: the writer failed", self._path)
+                _log.exception(kv("The writer of the database has failed", file=self._path))
                 self._fail(jobs)
         self._close()
 
@@ -294,7 +295,7 @@ class SQLiteWriter(threading.Thread):
             # Nobody waits for this; writes that fail for the same reason tell their callers. Tried again later.
             self._rollback()
             self._resume = now + REST
-            _log.error("maintenance failed: %s", translated(error, self._path))
+            _log.error(kv("Maintenance of the database has failed", err=translated(error, self._path)))
 
     def _expire(self) -> None:
         now = self._clock.now().timestamp()
@@ -378,6 +379,6 @@ class SQLiteWriter(threading.Thread):
             set_meta(self._connection, clean=1)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
-            _log.error("closing failed: %s", translated(error, self._path))
+            _log.error(kv("Closing the database has failed", err=translated(error, self._path)))
         finally:
             self._connection.close()

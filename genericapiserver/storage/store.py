@@ -37,6 +37,7 @@ from genericapiserver.storage.store_watch import EngineWatchStream, FailedWatchS
 from genericapiserver.storage.stored import ObjectForm, StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.transformer import IdentityTransformer, Transformer
 from genericapiserver.storage.versioning import parse_requested_version, parse_resource_version
+from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
 
@@ -76,8 +77,11 @@ class Store(Generic[T]):
         key = self.keys.prepare(key)
         if _has_resource_version(obj):
             raise StorageError("resourceVersion should not be set on objects to be created")
-        value = self.access.encode(obj)
-        result = await self.access.write(key, value, expect_rev=0, ttl=ttl)
+        with Trace("Create etcd3", fields={"key": key}) as trace:
+            value = self.access.encode(obj)
+            trace.step("Encode succeeded", {"len": len(value)})
+            result = await self.access.write(key, value, expect_rev=0, ttl=ttl)
+            trace.step("Txn call succeeded")
         if not result.ok:
             raise KeyExistsError(self.keys.full(key))
         return StoredObject(key, result.rev, value, self.form)
@@ -132,7 +136,9 @@ class Store(Generic[T]):
 
     async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
         """See StorageBackend."""
-        return await listing.get_list(self.access, self.keys.prepare(key, recursive=options.recursive), options)
+        key = self.keys.prepare(key, recursive=options.recursive)
+        with Trace("List etcd3", fields=lambda: listing.list_fields(key, options)):
+            return await listing.get_list(self.access, key, options)
 
     async def guaranteed_update(
         self,
@@ -144,14 +150,16 @@ class Store(Generic[T]):
         cached_existing: StoredObject[T] | None = None,
     ) -> StoredObject[T]:
         """See StorageBackend."""
-        return await updates.guaranteed_update(
-            self.access,
-            self.keys.prepare(key),
-            update,
-            ignore_not_found=ignore_not_found,
-            preconditions=preconditions,
-            hint=updates.hint_from(cached_existing),
-        )
+        key = self.keys.prepare(key)
+        with Trace("GuaranteedUpdate etcd3", fields={"key": key}):
+            return await updates.guaranteed_update(
+                self.access,
+                key,
+                update,
+                ignore_not_found=ignore_not_found,
+                preconditions=preconditions,
+                hint=updates.hint_from(cached_existing),
+            )
 
     async def watch(self, key: str, options: ListOptions) -> WatchStream[T]:
         """See StorageBackend. A resource version that is no number raises InvalidResourceVersionError."""

@@ -13,6 +13,7 @@ from genericapiserver.storage.access import ObjectAccess, ObjectState
 from genericapiserver.storage.errors import KeyNotFoundError
 from genericapiserver.storage.interface import Preconditions, ResponseMeta, UpdateFunc, ValidateDeletion
 from genericapiserver.storage.stored import StoredObject
+from genericapiserver.tracing import step
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ async def guaranteed_update(
                 raise
             continue
         value = access.encode(obj)
+        step("Transaction prepared")
         if state.stored is not None and not state.stale and value == state.stored.value:
             if not current:
                 state, current = await access.read(key), True
@@ -58,6 +60,7 @@ async def guaranteed_update(
                 assert state.stored is not None
                 return state.stored
         result = await access.write(key, value, expect_rev=state.revision, ttl=ttl or 0)
+        step("Txn call completed")
         if result.ok:
             return StoredObject(key, result.rev, value, access.form)
         state, current = access.state(key, result.current), True

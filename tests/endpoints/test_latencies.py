@@ -6,7 +6,7 @@ import pytest
 
 from genericapiserver.asgi import Receive, Scope, Send
 from genericapiserver.logs.served import SERVED, spent
-from genericapiserver.request import RequestContext, RequestInfo
+from genericapiserver.request import RequestContext
 from tests.support.asgi_client import ASGIClient
 from tests.support.demo_api import DemoServer, context_of, gadget, gadgets
 
@@ -61,15 +61,3 @@ async def test_a_request_is_the_one_served_from_its_start_to_its_end(
     assert SERVED.get() is None
     spent("etcd", 0.0)
     assert "etcd" not in (contexts[0].latencies or {}), "what comes later belongs to nobody"
-
-
-def test_what_others_took_is_told_apart() -> None:
-    context = RequestContext(request_info=RequestInfo(path="/", verb="get"))
-    assert context.latency_of_others == 0.0
-    context.add_latency("mutating-webhook", 0.25)
-    context.add_latency("mutating-webhook", 0.25)
-    context.add_parallel_latency("validating-webhook", 0.5)
-    context.add_parallel_latency("validating-webhook", 0.25)
-    context.add_parallel_latency("apf-queue-wait", 1.0)
-    context.sum_latency("etcd", 8.0)
-    assert context.latency_of_others == 2.0

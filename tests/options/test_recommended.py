@@ -43,8 +43,18 @@ MEMBERS = (
 )
 """In the order of AddFlags and Validate in the reference."""
 
-APPLIED = ("storage", "secure_serving", "authentication", "authorization", "audit", "core_api", "features", "admission")
-"""In the order of ApplyTo; the egress selector and traces have nothing to apply here."""
+APPLIED = (
+    "tracing",
+    "storage",
+    "secure_serving",
+    "authentication",
+    "authorization",
+    "audit",
+    "core_api",
+    "features",
+    "admission",
+)
+"""In the order of ApplyTo; the egress selector has nothing to apply here."""
 
 
 def recommended(folder: Path, port: int, **settings: Any) -> RecommendedOptions:

@@ -14,12 +14,13 @@ from genericapiserver.options.admission import AdmissionOptions
 from genericapiserver.options.audit import AuditOptions
 from genericapiserver.options.authentication import DelegatingAuthenticationOptions
 from genericapiserver.options.authorization import DelegatingAuthorizationOptions
-from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions, TracingOptions
+from genericapiserver.options.features import CoreAPIOptions, EgressSelectorOptions, FeatureOptions
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
+from genericapiserver.options.tracing import TracingOptions
 
 SERVER_RUN = {
     "advertise-address": "",

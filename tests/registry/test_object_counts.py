@@ -36,7 +36,7 @@ async def test_what_cannot_be_counted_is_minus_one(caplog: pytest.LogCaptureFixt
     counts.add(GADGETS, backend)
     await counts.observe()
     assert set(values(metrics).values()) == {-1.0}
-    assert "cannot count the objects of gadgets.things.example.com" in caplog.text
+    assert '"Cannot count objects" resource="gadgets.things.example.com"' in caplog.text
 
 
 async def test_what_is_removed_leaves_the_page() -> None:

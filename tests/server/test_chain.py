@@ -31,14 +31,16 @@ REFERENCE = (
     "timeout",
     "warning_recorder",
     "cors",
+    "tracer",
     "authentication",
+    "tracing",
     "audit",
     "impersonation",
     "max_in_flight_limit",
     "authorization",
 )
-"""DefaultBuildHandlerChain, outermost first (filters reference, section 1), without the row for tracing, which this
-version has not, and those that are part of making the RequestContext."""
+"""DefaultBuildHandlerChain, outermost first (filters reference, section 1), without those that are part of making the
+RequestContext, and with `tracer`, which gives what authentication asks of others a way into a trace."""
 
 
 def names(completed: CompletedConfig) -> list[str]:

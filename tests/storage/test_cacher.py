@@ -129,7 +129,7 @@ async def test_a_cache_that_failed_ends_its_watches_and_fills_itself_again(
         patched.setattr("genericapiserver.storage.cache_state.CacheState.apply", broken)
         created = await harness.create("ns/a")
     assert await next_batch(stream) == []
-    assert "the watch cache of /pods/ failed and starts again" in caplog.text
+    assert '"The watch cache has failed and starts again" prefix="/pods/"' in caplog.text
     assert (await cache.get(key_of("ns/a"))).revision == created.revision
     updated = await harness.update("ns/a", node("n"))
     assert (await cache.get(key_of("ns/a"))) is updated

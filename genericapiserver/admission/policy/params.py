@@ -15,6 +15,7 @@ from genericapiserver.apis.admissionregistration_policies_v1 import DENY, ParamK
 from genericapiserver.client.informer import Informer
 from genericapiserver.client.rest_mapper import NoMatchError, RESTMapper, RESTMapping
 from genericapiserver.client.transport import Transport
+from genericapiserver.logs.served import nobodys
 
 SYNC_TIMEOUT: Final = 1.0
 """Seconds that a request waits for the parameters of a new kind to be listed."""
@@ -96,7 +97,7 @@ class ParamStore:
                 return {**identity, **document}  # items of lists do not say what they are
 
             informer = Informer(self._transport, mapping.path(), decode)
-            task = asyncio.create_task(informer.run(), name=f"informer of parameters {gvk}")
+            task = asyncio.create_task(informer.run(), name=f"informer of parameters {gvk}", context=nobodys())
             self._followed[gvk] = _Followed(informer, mapping, task)
         return self._followed[gvk]
 

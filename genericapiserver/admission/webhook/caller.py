@@ -36,6 +36,8 @@ from genericapiserver.apis.admissionregistration_v1 import (
     SIDE_EFFECTS_NONE_ON_DRY_RUN,
     MutatingWebhook,
 )
+from genericapiserver.logs import kv
+from genericapiserver.tracing import Trace, step
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,13 @@ class WebhookCaller:
 
         *obj* and *old_object* are JSON values of the kind of *match*. Raises CallError, and RejectionError for a no.
         """
+        kind = "mutating" if isinstance(hook.webhook, MutatingWebhook) else "validating"
+        with Trace(f"Call {kind} webhook", fields=lambda: _fields(hook, attributes)):
+            return await self._call(hook, attributes, match, obj=obj, old_object=old_object)
+
+    async def _call(
+        self, hook: ConfiguredWebhook, attributes: Attributes, match: Match, *, obj: Any, old_object: Any
+    ) -> Verdict:
         name, mutating = hook.name, isinstance(hook.webhook, MutatingWebhook)
         if attributes.dry_run:
             _check_side_effects(hook)
@@ -77,6 +86,7 @@ class WebhookCaller:
             # The request's own deadline needs no timer here: the timeout filter cancels this task and answers 504.
             async with asyncio.timeout(seconds):
                 body = await client.post(review.body, query=query)
+            step("Request completed")
             response, declared = read_answer(body, review.version)
         except TimeoutError as error:
             late = CallFailedError(f"{client.url}?{query}", "context deadline exceeded")
@@ -124,11 +134,21 @@ class WebhookCaller:
 
         Raises APITimeoutError when the request's own time is over: nothing goes on then.
         """
-        logger.warning("Failed calling webhook, failing open %s: %s", hook.name, why)
+        logger.warning(kv("Failed calling webhook, failing open", webhook=hook.name, err=why))
         if self._metrics is not None:
             self._metrics.observe_fail_open(hook.name, type)
         attributes.add_annotation(key, hook.name)
         check_deadline(attributes)
+
+
+def _fields(hook: ConfiguredWebhook, attributes: Attributes) -> dict[str, Any]:
+    return {
+        "configuration": hook.configuration,
+        "webhook": hook.name,
+        "resource": attributes.resource,
+        "subresource": attributes.subresource,
+        "operation": attributes.operation.value,
+    }
 
 
 def check_deadline(attributes: Attributes) -> None:

@@ -29,6 +29,7 @@ from genericapiserver.apis.admissionregistration_v1 import DEFAULT_SERVICE_PORT,
 from genericapiserver.client.addresses import Resolve, names_loopback, resolve
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.rest import ssl_context
+from genericapiserver.tracing import outgoing
 
 if TYPE_CHECKING:
     import httpcore
@@ -120,10 +121,7 @@ class WebhookClient:
 
         url = f"{self.url}?{query}" if query else self.url
         try:
-            async with self._pool.stream(
-                "POST", url, headers=self._headers(body), content=body, extensions={"sni_hostname": self._server_name}
-            ) as response:
-                answer = await _read(response)
+            response, answer = await self._exchange(url, body)
         except _AnswerTooLargeError as error:
             raise CallFailedError(url, str(error)) from error
         except (OSError, httpcore.ConnectionNotAvailable) as error:
@@ -140,6 +138,15 @@ class WebhookClient:
                 )
             return answer
         raise _refused(response.status, answer)
+
+    async def _exchange(self, url: str, body: bytes) -> "tuple[httpcore.Response, bytes]":
+        with outgoing("POST", self._server_name) as tracing:
+            headers = self._headers(body)
+            headers += [(name.encode(), value.encode()) for name, value in tracing.items()]
+            async with self._pool.stream(
+                "POST", url, headers=headers, content=body, extensions={"sni_hostname": self._server_name}
+            ) as response:
+                return response, await _read(response)
 
     async def aclose(self) -> None:
         await self._pool.aclose()

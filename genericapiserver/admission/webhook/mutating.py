@@ -26,6 +26,7 @@ from genericapiserver.apimachinery.serializer.json import encode_json, encode_wi
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.apis.admission_v1 import PATCH_TYPE_JSON_PATCH
 from genericapiserver.apis.admissionregistration_v1 import MutatingWebhookConfiguration
+from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class MutatingWebhooks(WebhookPlugin):
             self._caller.observe(hook, self.step, attributes, started, error)
             self._remember(hook, rounds)
             if not hook.ignores_failures:
-                logger.warning("Failed calling webhook, failing closed %s: %s", hook.name, error)
+                logger.warning(kv("Failed calling webhook, failing closed", webhook=hook.name, err=error))
                 raise InternalError(error) from error
             self._caller.failed_open(hook, self.step, attributes, FAILED_OPEN + place, error)
             return
@@ -101,7 +102,7 @@ class MutatingWebhooks(WebhookPlugin):
             self._caller.observe(hook, self.step, attributes, started, error)
             if isinstance(error, StatusError):
                 raise
-            logger.exception("%s/%s has failed in an unforeseen way", NAME, hook.name)
+            logger.exception(kv("A webhook has failed in an unforeseen way", plugin=NAME, webhook=hook.name))
             raise InternalError(f"{NAME}/{hook.name} has panicked: {error}") from error
         self._caller.observe(hook, self.step, attributes, started, None)
         if changed:

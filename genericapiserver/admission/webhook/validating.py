@@ -14,6 +14,7 @@ from genericapiserver.admission.webhook.review import encoded
 from genericapiserver.admission.webhook.source import ConfiguredWebhook
 from genericapiserver.apimachinery.errors import InternalError, StatusError
 from genericapiserver.apis.admissionregistration_v1 import ValidatingWebhookConfiguration
+from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
 
@@ -80,12 +81,12 @@ class ValidatingWebhooks(WebhookPlugin):
         except CallError as error:
             self._caller.observe(hook, self.step, attributes, started, error)
             if not hook.ignores_failures:
-                logger.warning("Failed calling webhook, failing closed %s: %s", hook.name, error)
+                logger.warning(kv("Failed calling webhook, failing closed", webhook=hook.name, err=error))
                 refusals.append(InternalError(error))
                 return
             self._let_pass(hook, attributes, failed_open, error, refusals)
         except Exception as error:
-            logger.exception("%s/%s has failed in an unforeseen way", NAME, hook.name)
+            logger.exception(kv("A webhook has failed in an unforeseen way", plugin=NAME, webhook=hook.name))
             if not hook.ignores_failures:
                 refusals.append(InternalError(f"{NAME}/{hook.name} has panicked: {error}"))
                 return

@@ -13,6 +13,7 @@ from genericapiserver.asgi import BodyTooLargeError, ClientDisconnectedError, re
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.endpoints.negotiation import input_media_type
 from genericapiserver.endpoints.request_scope import RequestScope
+from genericapiserver.tracing import step
 
 SUMMARY_BYTES = 30
 """How much of an unreadable body a message shows."""
@@ -39,6 +40,7 @@ async def read_limited_body(request: APIRequest, scope: RequestScope, verb: str)
         raise StatusError("unexpected EOF") from None
     if scope.body_sizes is not None:
         scope.body_sizes.observe(verb, len(body))
+    step("limitedReadBody succeeded", {"len": len(body)})
     return body
 
 
@@ -55,6 +57,7 @@ def decode_object(
     Unknown and duplicate fields are dropped silently, warned of, or refused, as *field_validation* says. Raises
     BadRequestError for everything that cannot be such an object.
     """
+    step("About to convert to expected version")
     strict = field_validation != FIELD_VALIDATION_IGNORE
     try:
         decoded = scope.codec.decode(
@@ -67,6 +70,7 @@ def decode_object(
             text = strict_decoding_text(decoded.strict_errors)
             raise BadRequestError(_wrap(scope, decoded.gvk, text, body))
         add_strict_decoding_warnings(request, decoded.strict_errors)
+    step("Conversion done")
     return DecodedBody(decoded.object, decoded.gvk)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from genericapiserver.apimachinery.errors import APITimeoutError, from_status
 from genericapiserver.apimachinery.meta import STATUS_SUCCESS, Status
 from genericapiserver.endpoints.request_scope import RequestScope
+from genericapiserver.tracing import step
 
 
 async def finish(scope: RequestScope, work: Awaitable[Any]) -> Any:
@@ -15,11 +16,13 @@ async def finish(scope: RequestScope, work: Awaitable[Any]) -> Any:
     Raises APITimeoutError when that is over; what *work* had under way may still happen. A Status that reports a
     failure is raised as the error it stands for.
     """
+    step("About to store object in database")
     try:
         async with asyncio.timeout(scope.write_timeout):
             result = await work
     except TimeoutError:
         raise APITimeoutError("request did not complete within requested timeout - context deadline exceeded") from None
+    step("Object stored in database")
     if isinstance(result, Status) and result.status != STATUS_SUCCESS:
         raise from_status(result)
     return result

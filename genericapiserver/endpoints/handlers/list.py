@@ -10,6 +10,7 @@ from genericapiserver.endpoints.handlers.options import list_options
 from genericapiserver.endpoints.handlers.watch import WatchServer
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.registry.rest import Lister, Watcher
+from genericapiserver.tracing import step
 
 
 def list_handler(
@@ -28,7 +29,10 @@ def list_handler(
         convert_field_labels(scope, options)
         pin_name(request, options)
         if not (options.watch or force_watch):
-            return await representation.response(request, 200, await lister.list(request.context, options))
+            step("About to List from storage")
+            listed = await lister.list(request.context, options)
+            step("Listing from storage done")
+            return await representation.response(request, 200, listed)
         if watches is None:
             raise MethodNotSupportedError(scope.resource.group_resource, "watch")
         timeout = float(options.timeout_seconds or 0) or default_watch_timeout(scope)

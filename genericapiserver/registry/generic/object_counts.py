@@ -14,6 +14,7 @@ import attrs
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.logs import kv
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.storage.interface import Stats, StorageBackend
 
@@ -91,7 +92,7 @@ class ObjectCounts:
             try:
                 stats = await backend.stats()
             except Exception as error:  # noqa: BLE001 - a gauge must not end the poll of all others
-                _log.warning("cannot count the objects of %s: %s", resource, error)
+                _log.warning(kv("Cannot count objects", resource=str(resource), err=error))
                 count, size = FAILED, FAILED
             else:
                 count = stats.object_count
