@@ -71,9 +71,9 @@ class DynamicCAContent:
         path = Path(path)
 
         def read() -> bytes:
-            return read_content(path)
+            return read_content(path, again=True)
 
-        return cls(f"{purpose}::{path}", read(), read=read, files=(path,))
+        return cls(f"{purpose}::{path}", read_content(path), read=read, files=(path,))
 
     def current_ca_bundle(self) -> bytes | None:
         return self._bundle

@@ -66,10 +66,12 @@ class DynamicCertKeyContent:
         certificate_path, key_path = Path(certificate), Path(key)
 
         def read() -> tuple[bytes, bytes]:
-            return read_content(certificate_path), read_content(key_path)
+            return read_content(certificate_path, again=True), read_content(key_path, again=True)
+
+        pair = read_content(certificate_path), read_content(key_path)
 
         files = (certificate_path, key_path)
-        return cls(f"{purpose}::{certificate_path}::{key_path}", *read(), read=read, files=files)
+        return cls(f"{purpose}::{certificate_path}::{key_path}", *pair, read=read, files=files)
 
     def current_cert_key(self) -> ServingCertificate:
         return self._pair

@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,14 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def read_content(path: Path) -> bytes:
-    """What is in a file of certificates or keys. Raises OSError, and ValueError for a file that is too large for that."""
+def read_content(path: Path, *, again: bool = False) -> bytes:
+    """What is in a file of certificates or keys. Raises OSError, and ValueError for a file that is too large for that.
+
+    A pipe is read only once: *again* refuses what is no file, since reading from it might never end, nor would the thread
+    that reads, nor the process that waits for its threads.
+    """
+    if again and not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is no regular file")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:

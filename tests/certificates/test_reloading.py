@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,12 +130,23 @@ async def test_the_state_of_a_source_tells_how_its_readings_went(tmp_path: Path)
     assert told == [(1, 1, problem), (1, 2, problem), (1, 2, ""), (2, 2, "")]
 
 
-def test_a_file_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["a device without an end", "a pipe that nobody writes to"])
+def test_what_might_never_end_is_not_read_again(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "ca.crt"
     path.write_bytes(ONE.pem)
     content = DynamicCAContent.from_file("purpose", path)
     path.unlink()
-    path.symlink_to("/dev/zero")
-    with pytest.raises(ValueError, match=r"ca\.crt has more than 16777216 bytes"):
+    if kind.startswith("a pipe"):
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=r"ca\.crt is no regular file$"):
         content.reload()
     assert content.current_ca_bundle() == ONE.pem
+
+
+def test_a_file_that_holds_no_certificates_for_sure(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^/dev/zero has more than 16777216 bytes, which no certificates have$"):
+        DynamicCAContent.from_file("purpose", "/dev/zero")
+    with pytest.raises(IsADirectoryError):
+        DynamicCAContent.from_file("purpose", tmp_path)
