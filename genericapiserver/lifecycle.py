@@ -31,15 +31,11 @@ stop: SIGTERM, SIGINT or request_shutdown()
   |
   ShutdownInitiated                          /readyz fails, systemd hears STOPPING=1, all else is served as before
     |
-    +-- the shutdown delay -----------+
-    |                                 |
-    |           AfterShutdownDelayDuration --------+
-    |                                              |
-    +-- pre-shutdown hooks, in turn --+            +--> when both have fired
-                                      |            |
-                PreShutdownHooksStopped -----------+
-                                                   |
-  NotAcceptingNewRequest  <------------------------+
+    +--> the shutdown delay -----------> AfterShutdownDelayDuration ---+
+    |                                                                  |
+    +--> pre-shutdown hooks, in turn --> PreShutdownHooksStopped ------+
+                                                                       |
+  NotAcceptingNewRequest  <------------ when both have fired ----------+
     |
     |   by default:
     |
