@@ -9,13 +9,16 @@ from genericapiserver.apimachinery.go import format_duration
 from genericapiserver.asgi import Scope
 from genericapiserver.logs.served import SERVED
 from genericapiserver.metrics import MetricsRegistry
-from genericapiserver.request import RequestContext
+from genericapiserver.request import RequestContext, RequestInfo
 from genericapiserver.request.reporting import dry_run_label, reported_verb, request_scope
 
 _REQUEST_LABELS: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 _FILTER_BUCKETS: Final = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30)
 
 API_SERVER_COMPONENT: Final = "apiserver"
+NO_TARGET: Final = ("", "", "", "")
+OTHER: Final = ("", "", "", "other")
+"""Group, version, resource and subresource of what nobody serves."""
 SLOW_FILTER: Final = 0.1
 """Seconds in one filter that the log line of a request is told of."""
 
@@ -24,6 +27,7 @@ class RequestMetrics:
     """Requests that a filter ended: dropped, timed out or broken off. The family is shared with the API handlers."""
 
     def __init__(self, registry: MetricsRegistry) -> None:
+        self._known = registry.targets
         self._requests = registry.counter(
             "apiserver_request_total",
             "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, "
@@ -55,10 +59,7 @@ class RequestMetrics:
         self._requests.labels(
             reported_verb(context.method, info, query),
             dry_run_label(query),
-            info.api_group,
-            info.api_version,
-            info.resource,
-            info.subresource,
+            *(self._target(info) if info.is_resource_request else NO_TARGET),
             request_scope(info),
             API_SERVER_COMPONENT,
             "429",
@@ -70,10 +71,7 @@ class RequestMetrics:
         info = context.request_info
         self._terminations.labels(
             reported_verb(context.method, info, scope["query_string"]),
-            info.api_group,
-            info.api_version,
-            info.resource,
-            info.subresource if info.is_resource_request else info.path,
+            *self._target(info),
             request_scope(info),
             API_SERVER_COMPONENT,
             str(code),
@@ -88,12 +86,21 @@ class RequestMetrics:
         info = context.request_info
         self._aborts.labels(
             reported_verb(context.method, info, scope["query_string"]),
-            info.api_group,
-            info.api_version,
-            info.resource,
-            info.subresource,
+            *(self._target(info) if info.is_resource_request else NO_TARGET),
             request_scope(info),
         ).inc()
+
+    def _target(self, info: RequestInfo) -> tuple[str, str, str, str]:
+        """What the request is for, or OTHER when nothing of that name is served.
+
+        The reference takes these labels from the URL as they are, and a request can be ended before anybody has looked who
+        sends it (`?timeout=1ns`): that would let everybody make any number of series.
+        """
+        if info.is_resource_request:
+            target = info.api_group, info.api_version, info.resource, info.subresource
+        else:
+            target = "", "", "", info.path
+        return target if target in self._known else OTHER
 
 
 class InFlightMetrics:

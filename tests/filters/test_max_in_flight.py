@@ -9,7 +9,7 @@ from genericapiserver.filters.metrics import InFlightMetrics, RequestMetrics
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.request import RequestContext
 from tests.support.asgi_client import ASGIClient, ClientResponse
-from tests.support.filters import in_context, ok
+from tests.support.filters import in_context, ok, registry_of_pods
 
 READ = ("GET", "/api/v1/namespaces/default/pods")
 WRITE = ("POST", "/api/v1/namespaces/default/pods")
@@ -20,7 +20,7 @@ class Server:
     """A handler that holds requests until `release`, behind the filter."""
 
     def __init__(self, limit: int, mutating_limit: int, *groups: str, registry: MetricsRegistry | None = None) -> None:
-        registry = registry or MetricsRegistry()
+        registry = registry or registry_of_pods()
         self.limits = InFlightLimits(limit, mutating_limit, metrics=InFlightMetrics(registry))
         self.release = asyncio.Event()
         self.held = 0
@@ -110,7 +110,7 @@ def test_both_limits_of_zero_are_no_filter() -> None:
 
 
 async def test_refusals_are_counted() -> None:
-    registry = MetricsRegistry()
+    registry = registry_of_pods()
     server = Server(1, 1, registry=registry)
     tasks = server.start(READ, 1)
     await server.until_held(1)
@@ -131,7 +131,7 @@ async def test_refusals_are_counted() -> None:
 
 
 async def test_the_gauges_show_the_highest_number_of_the_last_period() -> None:
-    registry = MetricsRegistry()
+    registry = registry_of_pods()
     server = Server(5, 5, registry=registry)
 
     def gauges() -> tuple[float | None, ...]:

@@ -12,11 +12,10 @@ from genericapiserver.authentication import UserInfo
 from genericapiserver.filters.metrics import InFlightMetrics, RequestMetrics
 from genericapiserver.filters.priority_and_fairness import Watermarks, with_priority_and_fairness
 from genericapiserver.flowcontrol.flow_control import FlowControl
-from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.request import RequestContext, request_context
 from tests.support.asgi_client import ASGIClient, ClientResponse
-from tests.support.filters import in_context, ok
+from tests.support.filters import in_context, ok, registry_of_pods
 from tests.support.flow_control import level, schema, user
 
 READ = ("GET", "/api/v1/namespaces/default/pods/a")
@@ -28,7 +27,7 @@ class Server:
     """A handler that holds requests until `release`, behind the filter, with all users at one level."""
 
     def __init__(self, *levels: PriorityLevelConfiguration, limit: int = 1000, timeout: float = 60.0) -> None:
-        self.registry = MetricsRegistry()
+        self.registry = registry_of_pods()
         self.flow_control = FlowControl.of(
             limit, clock=SystemClock(), metrics=self.registry, object_counts=ObjectCounts(self.registry)
         )

@@ -10,10 +10,9 @@ from genericapiserver.filters.hsts import with_hsts
 from genericapiserver.filters.metrics import RequestMetrics
 from genericapiserver.filters.timeout import with_timeout
 from genericapiserver.filters.warning import with_warning_recorder
-from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.request import RequestContext, request_context
 from tests.support.asgi_client import ASGIClient
-from tests.support.filters import in_context, ok
+from tests.support.filters import in_context, ok, registry_of_pods
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -62,7 +61,7 @@ class TestRecovery:
         assert f'audit-ID="{"a" * 64}"' in caplog.text
 
     async def test_an_abort_is_counted_and_says_nothing(self) -> None:
-        registry = MetricsRegistry()
+        registry = registry_of_pods()
         handler = with_exception_recovery(
             raising(AbortRequestError(), after_start=True), metrics=RequestMetrics(registry)
         )
@@ -98,7 +97,7 @@ class TestTimeout:
         assert (response.status, response.text) == (200, "ok")
 
     async def test_a_slow_handler_is_a_504_and_counted_once(self) -> None:
-        registry = MetricsRegistry()
+        registry = registry_of_pods()
         handler = in_context(with_timeout(wait_for_ever, metrics=RequestMetrics(registry)), prepare=soon)
         response = await ASGIClient(handler).get("/api/v1/pods")
         assert response.status == 504
@@ -113,7 +112,7 @@ class TestTimeout:
         def passed(context: RequestContext) -> None:
             context.deadline = asyncio.get_running_loop().time()
 
-        registry = MetricsRegistry()
+        registry = registry_of_pods()
         handler = in_context(with_timeout(ok, metrics=RequestMetrics(registry)), prepare=passed)
         assert (await ASGIClient(handler).get("/api/v1/pods")).status == 504
         assert registry.collectors.get_sample_value("apiserver_request_terminations_total", TERMINATED) == 1
@@ -134,7 +133,7 @@ class TestTimeout:
             await send(START)
             await wait_for_ever(scope, receive, send)
 
-        registry = MetricsRegistry()
+        registry = registry_of_pods()
         metrics = RequestMetrics(registry)
         handler = with_exception_recovery(with_timeout(begin, metrics=metrics), metrics=metrics)
         sent = await run(in_context(handler, prepare=soon))
@@ -210,3 +209,19 @@ class TestTimeout:
 
         response = await ASGIClient(in_context(after, prepare=soon)).get("/")
         assert response.status == 504
+
+    @pytest.mark.parametrize(("error", "status"), [(None, "ok"), (KeyError("x"), "panic")])
+    async def test_what_a_handler_does_after_its_time_is_counted(self, error: Exception | None, status: str) -> None:
+        registry = registry_of_pods()
+
+        async def stubborn(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                if error is not None:
+                    raise error
+
+        handler = with_exception_recovery(with_timeout(stubborn, metrics=RequestMetrics(registry)))
+        await ASGIClient(in_context(handler, prepare=soon)).get("/")
+        labels = {"source": "timeout-handler", "status": status}
+        assert registry.collectors.get_sample_value("apiserver_request_post_timeout_total", labels) == 1

@@ -1,7 +1,7 @@
 import pytest
 
 from genericapiserver.request import RequestInfoFactory
-from genericapiserver.request.reporting import dry_run_label, reported_verb, request_scope
+from genericapiserver.request.reporting import dry_run_label, field_validation_label, reported_verb, request_scope
 
 FACTORY = RequestInfoFactory()
 
@@ -68,3 +68,20 @@ def test_scopes(method: str, path: str, scope: str) -> None:
 )
 def test_dry_run(query: str, label: str) -> None:
     assert dry_run_label(query.encode()) == label
+
+
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [
+        ("", ""),
+        ("fieldValidation=", ""),
+        ("fieldValidation=Strict", "Strict"),
+        ("x=y&fieldValidation=Warn", "Warn"),
+        ("fieldValidation=Ignore", "Ignore"),
+        ("fieldValidation=strict", "invalid"),
+        ("fieldValidation=Warn&fieldValidation=Warn", "invalid"),
+        ("x=fieldValidation", "invalid"),
+    ],
+)
+def test_the_label_of_field_validation(query: str, label: str) -> None:
+    assert field_validation_label(query.encode()) == label
