@@ -106,7 +106,13 @@ class SecureServingInfo:
         if self.cert is None and not self.sni_certs:
             return None
         host, port = loopback_host_port(joined(*self.host_port()))
-        return LoopbackClientConfig(host=f"https://{joined(host, port)}", ca_data=ca_data)
+        unix = None if _has_tcp(self.listeners) else _unix_listener(self.listeners)
+        if unix is None:
+            return LoopbackClientConfig(host=f"https://{joined(host, port)}", ca_data=ca_data)
+        scheme = "https" if unix.secure else "http"
+        return LoopbackClientConfig(
+            host=f"{scheme}://localhost", ca_data=ca_data, unix_socket=str(unix.socket.getsockname())
+        )
 
     def new_loopback_client_config(self, token: str, cert: bytes) -> LoopbackClientConfig | None:
         """The same for the server's own client: it brings *token* and asks for the loopback certificate by name."""
@@ -319,6 +325,19 @@ def host_port_of(listeners: Sequence[socket.socket | Listener]) -> tuple[str, in
             host, port = listening.getsockname()[:2]
             return host, port
     raise LookupError("no listener is a TCP socket")
+
+
+def _has_tcp(listeners: Sequence[socket.socket | Listener]) -> bool:
+    try:
+        host_port_of(listeners)
+    except LookupError:
+        return False
+    return True
+
+
+def _unix_listener(listeners: Sequence[socket.socket | Listener]) -> SocketListener | None:
+    found = (each for each in listeners if isinstance(each, SocketListener) and each.socket.family == socket.AF_UNIX)
+    return next(found, None)
 
 
 async def _watched_over(start: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from genericapiserver.connection import ListenerError, SocketListener, create_listener, create_unix_listener
+from genericapiserver.connection.listener import Network
 from genericapiserver.connection.unix_listener import OWNER_ONLY
 
 GRAMMAR: Final = (
@@ -78,16 +79,18 @@ def _unix(text: str) -> UnixAddress:
     return UnixAddress(path, mode, tls)
 
 
-def listen_tcp(host: str, port: int, *, reuse_port: bool = False, flag: str = "--secure-port") -> socket.socket:
+def listen_tcp(
+    host: str, port: int, *, network: Network = "tcp", reuse_port: bool = False, flag: str = "--secure-port"
+) -> socket.socket:
     """Bind *host* and *port*. Raises ListenerError in the reference's words, and says what to do with *flag*."""
     # Go binds with SO_REUSEADDR in any case: without it no server could be restarted while connections of its
     # predecessor are in TIME_WAIT.
     try:
-        return create_listener(host, port, reuse_port=reuse_port, reuse_address=True)
+        return create_listener(host, port, network=network, reuse_port=reuse_port, reuse_address=True)
     except OSError as error:
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         hint = _HINTS.get(error.errno or 0, "").format(flag=flag)
         raise ListenerError(
-            f"failed to listen on {where}: listen tcp {where}: bind: {(error.strerror or str(error)).lower()}"
+            f"failed to listen on {where}: listen {network} {where}: bind: {(error.strerror or str(error)).lower()}"
             + (f" ({hint})" if hint else "")
         ) from error

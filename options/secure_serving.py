@@ -30,6 +30,7 @@ from genericapiserver.certificates import (
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import Listener, ListenerError, ServingCertificate, SocketListener, inherited_listeners
 from genericapiserver.connection.inherited import are_inherited
+from genericapiserver.connection.listener import Network
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet, FlagType
 from genericapiserver.options.listen import GRAMMAR, listen_tcp, parse_listen
@@ -72,6 +73,8 @@ class SecureServingOptions:
 
     bind_address: str = "0.0.0.0"  # noqa: S104  the reference's default; a server is there to be reached
     bind_port: int = 443
+    bind_network: Network = "tcp"
+    """`tcp4` or `tcp6` when every address is to mean those of one family only."""
     listener: socket.socket | None = None
     """A socket that listens already, to be served instead of binding the address and port."""
     more_listeners: list[Listener] = attrs.field(factory=list)
@@ -316,9 +319,10 @@ class SecureServingOptions:
             self.bind_port = self.listener.getsockname()[1]
             opened.append(SocketListener(self.listener))
         elif self.bind_port > 0:
-            opened.append(
-                SocketListener(listen_tcp(self.bind_address, self.bind_port, reuse_port=self.permit_port_sharing))
+            bound = listen_tcp(
+                self.bind_address, self.bind_port, network=self.bind_network, reuse_port=self.permit_port_sharing
             )
+            opened.append(SocketListener(bound))
         opened.extend(parse_listen(text).open() for text in self.listen)
 
     def default_external_address(self) -> str:

@@ -12,7 +12,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 LOGGER = logging.getLogger("genericapiserver.connection")
 
@@ -27,6 +27,9 @@ _AT_ONCE: Final = 32
 _NO_IPV6: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 _ANY: Final = frozenset(["", "::", "0.0.0.0"])  # noqa: S104  what users write for "every address"
 _MAPPED: Final = "::ffff:"
+
+Network = Literal["tcp", "tcp4", "tcp6"]
+_NETWORKS: Final = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
 
 _OVER: Final = frozenset([errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP])
 """The socket does not listen any more: somebody has closed it or shut it down, and no time will mend it."""
@@ -151,21 +154,34 @@ def as_listener(listening: socket.socket | Listener) -> Listener:
 
 
 def create_listener(
-    host: str, port: int, *, reuse_port: bool = False, reuse_address: bool = True, backlog: int = BACKLOG
+    host: str,
+    port: int,
+    *,
+    network: Network = "tcp",
+    reuse_port: bool = False,
+    reuse_address: bool = True,
+    backlog: int = BACKLOG,
 ) -> socket.socket:
     """A listening TCP socket on *host*, an IP address.
 
     `0.0.0.0`, `::` and "" are every address, of IPv6 and of IPv4, where the machine has both, as in Go: the socket's own
     address is `::` then. Port 0 takes a free one: `getsockname()` tells which. *reuse_port* lets several processes share
-    the port. Raises OSError when the address cannot be bound (Go pkg/server/options/serving.go CreateListener).
+    the port. *network* is `tcp4` or `tcp6` for one family only. Raises OSError when the address cannot be bound (Go
+    pkg/server/options/serving.go CreateListener).
     """
-    if host in _ANY and socket.has_dualstack_ipv6():
+    if network == "tcp" and host in _ANY and socket.has_dualstack_ipv6():
         try:
             return _bound(socket.AF_INET6, "::", port, backlog, reuse_port, reuse_address, dual_stack=True)
         except OSError as error:
             if error.errno not in _NO_IPV6 or host == "::":
                 raise
+    if network == "tcp6" and host in _ANY:
+        host = "::"
+    if network == "tcp4" and host in _ANY:
+        host = "0.0.0.0"  # noqa: S104
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if network != "tcp" and network != _NETWORKS[family]:
+        raise OSError(errno.EAFNOSUPPORT, f"address {host} is none of {network}")
     return _bound(family, host, port, backlog, reuse_port, reuse_address)
 
 
@@ -185,8 +201,8 @@ def _bound(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if dual_stack:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual_stack)
         tune(listener)
         listener.bind((host, port))
         listener.listen(backlog)

@@ -31,6 +31,7 @@ from genericapiserver.connection import (
     inherited_listeners,
 )
 from genericapiserver.connection import listener as listener_module
+from genericapiserver.connection.listener import Network
 
 Contexts = Callable[..., ssl.SSLContext]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -91,6 +92,32 @@ async def test_without_ipv6_every_address_is_every_one_of_ipv4(monkeypatch: pyte
         assert listener.getsockname()[0] == "0.0.0.0"
     with pytest.raises(OSError, match="Cannot assign"):
         create_listener("::", 0)
+
+
+@pytest.mark.parametrize(
+    ("network", "bound", "reached", "refused"),
+    [
+        ("tcp4", "0.0.0.0", "127.0.0.1", "::1"),
+        ("tcp6", "0.0.0.0", "::1", "127.0.0.1"),
+        ("tcp", "::1", "::1", "127.0.0.1"),
+    ],
+)
+async def test_one_family_only(network: Network, bound: str, reached: str, refused: str) -> None:
+    try:
+        listener = create_listener(bound, 0, network=network)
+    except OSError:
+        pytest.skip("this machine has one family only")
+    port = listener.getsockname()[1]
+    async with served(listener):
+        assert await asked(*await asyncio.open_connection(reached, port)) == f"http {reached}"
+        with pytest.raises(OSError, match=r"Connect call failed|Cannot assign"):
+            await asyncio.open_connection(refused, port)
+
+
+@pytest.mark.parametrize(("network", "host"), [("tcp4", "::1"), ("tcp6", "127.0.0.1")])
+def test_an_address_of_the_other_family_is_refused(network: Network, host: str) -> None:
+    with pytest.raises(OSError, match=f"address {host} is none of {network}"):
+        create_listener(host, 0, network=network)
 
 
 async def test_several_are_served_at_once_and_end_together(

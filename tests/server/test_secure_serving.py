@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from genericapiserver.certificates import (
     StaticCertKeyContent,
     generate_self_signed,
 )
-from genericapiserver.connection import create_listener
+from genericapiserver.connection import create_listener, create_unix_listener
 from genericapiserver.connection.listener import joined_address
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.metrics import MetricsRegistry
@@ -324,6 +325,21 @@ def test_client_configs_name_the_server_and_the_loopback_certificate() -> None:
         assert loopback.bearer_token == "token"
         assert loopback.tls_server_name == "apiserver-loopback-client"
         assert SecureServingInfo(listener=listener).new_loopback_client_config("token", b"ca") is None
+
+
+@pytest.mark.parametrize(("secure", "host"), [(True, "https://localhost"), (False, "http://localhost")])
+def test_a_server_on_a_unix_socket_is_reached_through_it(secure: bool, host: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        unix = create_unix_listener(f"{folder}/s", secure=secure)
+        config = SecureServingInfo(more_listeners=[unix], cert=content(SERVER)).new_client_config(b"ca")
+        assert config is not None
+        assert (config.host, config.unix_socket) == (host, f"{folder}/s")
+        with create_listener("127.0.0.1", 0) as listener:
+            info = SecureServingInfo(listener=listener, more_listeners=[unix], cert=content(SERVER))
+            config = info.new_client_config(b"ca")
+            assert config is not None
+            assert config.unix_socket == ""
+        unix.close()
 
 
 async def test_loopback_client_is_verified_by_its_name() -> None:
