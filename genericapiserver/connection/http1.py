@@ -138,8 +138,12 @@ class HTTP1Driver:
         self._closing = True
         if self._websocket is not None:
             self._websocket.begin_shutdown()
-        elif self._exchange is None:
+        elif self._exchange is not None:
+            return
+        elif self._idle:
             self._link.close()
+        else:  # the request that the client has connected for may be on its way, or half here
+            self._link.set_timeout(self._limits.first_request_grace)
 
     # For the exchange
 

@@ -252,8 +252,8 @@ class Link(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def begin_shutdown(self) -> None:
-        if self.driver is None:
-            self.abort()
+        if self.driver is None:  # a TLS handshake is under way, and a request will follow
+            self.set_timeout(self.service.limits.first_request_grace)
         elif not self.closing:
             self.driver.begin_shutdown()
 

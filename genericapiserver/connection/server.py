@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Handler
 from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.limits import ConnectionLimits
@@ -32,7 +33,8 @@ class HTTPServer:
 
     A listener that is not `secure` is served in the clear beside others with TLS. `start` begins to accept, `stop` ends
     it; each may be called once. *on_listener_stopped* is called when no new connection is accepted any more, which is
-    before the running requests are done.
+    before the running requests are done. With *accept_after* connections wait in the kernel until it fires, for sockets
+    that others serve, too.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class HTTPServer:
         limits: ConnectionLimits | None = None,
         metrics: ConnectionMetrics | None = None,
         on_listener_stopped: Callable[[], None] | None = None,
+        accept_after: Signal | None = None,
     ) -> None:
         self._listeners = [as_listener(each) for each in listeners]
         self._secure = tls is not None
@@ -54,6 +57,7 @@ class HTTPServer:
         )
         self._on_listener_stopped = on_listener_stopped
         self._admittance = self._new_admittance()
+        self._accept_after = accept_after
         self._started = False
         self._listening = False
         self._failure: asyncio.Future[None] | None = None
@@ -112,18 +116,26 @@ class HTTPServer:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
         if self._started:
             raise RuntimeError("the server was started already")
-        self._started = True
-        loop = asyncio.get_running_loop()
-        self._failure = loop.create_future()
+        self._started = self._listening = True
+        self._failure = asyncio.get_running_loop().create_future()
         self._failure.add_done_callback(lambda failure: failure.exception())  # not everybody watches
+        if self._accept_after is None:
+            self._accept()
+        else:
+            self._accept_after.on_set(self._accept)
+
+    def _accept(self) -> None:
+        if not self._listening:  # stopped before it began
+            return
+        loop = asyncio.get_running_loop()
         try:
             for listener in self._listeners:
                 kind = TLSLink if self._secure and listener.secure else Link
                 listener.start(loop, partial(self._open, loop, kind), partial(self._listener_failed, listener))
         except BaseException:
+            self._listening = False
             self._close_listeners()
             raise
-        self._listening = True
 
     def _open(self, loop: asyncio.AbstractEventLoop, kind: type[Link], connection: socket.socket) -> None:
         address = ""
