@@ -129,6 +129,7 @@ class PreparedAPIServer:
                 loopback_client_config=server.loopback_client_config or LoopbackClientConfig(host=""),
                 stopped=server.http_server_stopping,
                 spawn=partial(background.spawn_work_of, name),
+                leader=server.config.leader,
             )
             background.spawn(run_post_start_hook(name, entry, context))
 

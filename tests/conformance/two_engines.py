@@ -48,6 +48,9 @@ class TwoEngines:
     def floor_rev(self) -> int:
         return self.reader.floor_rev()
 
+    def size_bytes(self) -> int:
+        return self.reader.size_bytes()
+
     async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
         return await self.reader.get(key, rev=rev)
 
