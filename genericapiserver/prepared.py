@@ -136,6 +136,8 @@ class PreparedAPIServer:
     async def _shut_down(self, serving: "Serving | None", background: "Background") -> None:
         server, signals = self.server, self.server.lifecycle_signals
         logger.info("shutting down %s", server.name)
+        if serving is not None and server.config.worker is not None and server.config.worker.replaced:
+            await serving.server.hand_over()
         signals.shutdown_initiated.set()
         await self._wait_until_stopping(serving)
         signals.not_accepting_new_request.set()

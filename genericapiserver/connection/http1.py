@@ -78,6 +78,10 @@ class HTTP1Driver:
     def busy(self) -> bool:
         return self._exchange is not None or self._websocket is not None
 
+    @property
+    def expecting(self) -> bool:
+        return not self.busy and not self._idle and not self._link.closing
+
     def data_received(self, data: bytes) -> None:
         if self._websocket is not None:
             self._websocket.data_received(data)

@@ -59,6 +59,10 @@ class Driver(Protocol):
     def busy(self) -> bool:
         """Whether a request is running."""
 
+    @property
+    def expecting(self) -> bool:
+        """Whether the first request, or the rest of a head, is still to come."""
+
 
 class Link(asyncio.BufferedProtocol):
     """A connection without TLS (HTTP/1.1 only), and what both kinds of link have in common.

@@ -24,6 +24,8 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 
 _LAST_BYTES = 2.0
 """Seconds that watches get to end in good order when the time of requests is over: connections linger for one of them."""
+_LOOK = 0.005
+"""Seconds."""
 _LAST_WORDS = 5.0
 """Seconds that cancelled handlers get to clean up."""
 
@@ -187,6 +189,23 @@ class HTTPServer:
             self._failure.set_result(None)
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
+
+    async def hand_over(self) -> None:
+        """Leave new connections to others that listen on the same sockets, and have clients go there with new requests.
+
+        Returns when whoever has connected has sent its first request, which takes `first_request_grace` at most. Requests
+        go on; call `stop` to end them.
+        """
+        self.stop_listening()
+        service = self._service
+        service.stopping = True
+        for link in list(service.links):
+            link.begin_shutdown()
+        looks = int(service.limits.first_request_grace / _LOOK)
+        for _ in range(looks):
+            if not self._opening and not any(link.driver is None or link.driver.expecting for link in service.links):
+                return
+            await asyncio.sleep(_LOOK)
 
     async def stop(self, timeout: float, *, end_watches: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Stop listening, let running requests end, close. True when all ended within *timeout* seconds.

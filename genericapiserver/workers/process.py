@@ -150,12 +150,12 @@ class WorkerProcess:
     def say(self, message: Message) -> None:
         self._channel.send(message)
 
-    def stop(self) -> None:
-        """Have it end in good order. Idempotent."""
+    def stop(self, *, replaced: bool = False) -> None:
+        """Have it end in good order; *replaced* says that others serve meanwhile. Idempotent."""
         if self.told_to_stop:
             return
         self.told_to_stop = True
-        self.say({"is": "stop"})
+        self.say({"is": "stop", "replaced": replaced})
 
     def send_signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -232,7 +232,7 @@ class Supervisor:
                 return False
             place.worker, place.ended_soon = worker, 0
         if old is not None:
-            old.stop()
+            old.stop(replaced=True)
             await old.ended.wait()
         return True
 

@@ -36,6 +36,8 @@ class Worker:
         self.number = number
         self.stopping = Signal("WorkerStopping")
         self.announcing = Signal("WorkersReady")
+        self.replaced = False
+        """Another worker serves in its place: clients can be sent there before it stops."""
         self._end = end
         self._channel: Channel | None = None
         self._pages: dict[str, tuple[Callable[[], list[Family]], Callable[[], None]]] = {}
@@ -129,6 +131,7 @@ class Worker:
     def _hear(self, channel: Channel, message: Message) -> None:
         match message["is"]:
             case "stop":
+                self.replaced = message["replaced"]
                 self.stopping.set()
             case "announce":
                 self.announcing.set()

@@ -393,3 +393,35 @@ async def test_a_head_that_never_ends_times_out(serve: Serve) -> None:
         writer.write(b"Host: a\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_a_server_that_is_replaced_sends_its_clients_elsewhere_and_loses_no_request(serve: Serve) -> None:
+    entered, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/hold":
+            entered.set()
+            await go.wait()
+        await hello(scope, receive, send)
+
+    async with (
+        serve(hold, plain=True) as running,
+        connect(running) as idle,
+        connect(running) as busy,
+        connect(running) as new,
+    ):
+        idle[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await response(idle[0])
+        busy[1].write(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        await entered.wait()
+        while running.server.connection_count < 3:
+            await asyncio.sleep(0.001)
+        leaving = asyncio.create_task(running.server.hand_over())
+        assert await asyncio.wait_for(idle[0].read(), 5) == b""
+        assert not leaving.done()
+        new[1].write(b"GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await response(new[0]))[1][b"Connection"] == b"close"
+        await leaving
+        assert running.server.busy_connection_count == 1
+        go.set()
+        assert (await response(busy[0]))[2] == b"hello /hold"

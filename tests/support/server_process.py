@@ -82,6 +82,10 @@ class ServerProcess:
             )
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def stdout(self) -> str:
         return self._stdout.read_text("utf-8", "replace")
 
