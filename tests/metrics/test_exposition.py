@@ -75,7 +75,7 @@ def test_a_page_survives_the_way_between_processes() -> None:
 
 def test_what_counts_on_after_a_process_is_what_was_counted() -> None:
     page = [*exposition(registry(1)), *gauge("apiserver_current_inflight_requests", 3.0)[0]]
-    assert [family.kind for family in cumulative(page)] == ["counter", "histogram"]
+    assert [family.kind for family in cumulative(page)] == ["histogram", "counter"]
 
 
 def test_processes_that_do_not_agree_on_a_kind_do_not_spoil_the_page() -> None:
