@@ -8,6 +8,7 @@ Source: pkg/server/genericapiserver.go and the second half of config.go of k8s.i
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -254,9 +255,11 @@ class GenericAPIServer:
 
     async def start_serving(self, stack: contextlib.AsyncExitStack) -> "Serving | None":
         """Begin to accept connections; the *stack* ends it. None when there is no secure serving."""
-        if self.config.debug_socket_path:
+        if path := self.config.debug_socket_path:
+            if self.config.worker is not None:  # each has one
+                path += f".{os.getpid()}"
             # It ends last: a server that does not come to its end is one to look into.
-            await stack.enter_async_context(self._debug_socket(self.config.debug_socket_path).serving())
+            await stack.enter_async_context(self._debug_socket(path).serving())
         secure = self.config.secure_serving
         if secure is None:
             return None

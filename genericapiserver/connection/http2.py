@@ -161,7 +161,7 @@ class HTTP2Driver:
         elif not self._streams:
             self._end("idle")
 
-    def begin_shutdown(self) -> None:
+    def begin_shutdown(self, *, patient: bool = False) -> None:
         self._end("shutdown")
 
     # For streams

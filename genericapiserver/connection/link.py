@@ -52,8 +52,11 @@ class Driver(Protocol):
     def timed_out(self) -> None:
         """The time given to `link.set_timeout` is over."""
 
-    def begin_shutdown(self) -> None:
-        """Take no new request; close the link when the running ones are done."""
+    def begin_shutdown(self, *, patient: bool = False) -> None:
+        """Take no new request; close the link when the running ones are done.
+
+        A *patient* one takes the first request of a connection whose client cannot know that it should go elsewhere.
+        """
 
     @property
     def busy(self) -> bool:
@@ -255,11 +258,14 @@ class Link(asyncio.BufferedProtocol):
         self.closing = True
         self._transport.abort()
 
-    def begin_shutdown(self) -> None:
-        if self.driver is None:  # a TLS handshake is under way, and a request will follow
-            self.set_timeout(self.service.limits.first_request_grace)
+    def begin_shutdown(self, *, patient: bool = False) -> None:
+        if self.driver is None:
+            if patient:  # a TLS handshake is under way, and a request will follow
+                self.set_timeout(self.service.limits.first_request_grace)
+            else:
+                self.abort()
         elif not self.closing:
-            self.driver.begin_shutdown()
+            self.driver.begin_shutdown(patient=patient)
 
     # For subclasses
 
@@ -375,7 +381,7 @@ class TLSLink(Link):
         else:
             self.driver = HTTP1Driver(self)
         if self.service.stopping:
-            self.driver.begin_shutdown()
+            self.driver.begin_shutdown(patient=self.service.leaving)
         self._decrypted()  # what came with the last handshake record
 
     def _handshake_failed(self, reason: str) -> None:

@@ -198,9 +198,9 @@ class HTTPServer:
         """
         self.stop_listening()
         service = self._service
-        service.stopping = True
+        service.stopping = service.leaving = True
         for link in list(service.links):
-            link.begin_shutdown()
+            link.begin_shutdown(patient=True)
         looks = int(service.limits.first_request_grace / _LOOK)
         for _ in range(looks):
             if not self._opening and not any(link.driver is None or link.driver.expecting for link in service.links):
@@ -217,7 +217,7 @@ class HTTPServer:
         """
         self.stop_listening()
         service = self._service
-        service.stopping = True
+        service.stopping, service.leaving = True, False
         if self._opening:  # accepted before the listeners were closed: those that get a link are ended like the others
             await asyncio.wait(self._opening)
         for link in list(service.links):

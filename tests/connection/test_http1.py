@@ -333,25 +333,27 @@ async def test_stop_closes_idle_connections_and_lets_running_requests_end(serve:
         assert await stopping
 
 
-async def test_a_stopping_server_answers_the_first_request_of_a_connection(serve: Serve) -> None:
+async def test_a_server_that_is_replaced_answers_the_first_request_of_a_connection(serve: Serve) -> None:
     async with serve(hello, plain=True) as running, connect(running) as new, connect(running) as begun:
         begun[1].write(b"GET /begun HTTP/1.1\r\nHo")
         while running.server.connection_count < 2:
             await asyncio.sleep(0.001)
-        stopping = asyncio.create_task(running.server.stop(30))
+        leaving = asyncio.create_task(running.server.hand_over())
         await asyncio.sleep(0)
         new[1].write(b"GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
         begun[1].write(b"st: a\r\n\r\n")
         for connection, path in ((new, b"/new"), (begun, b"/begun")):
             _, headers, body = await response(connection[0])
             assert (headers[b"Connection"], body) == (b"close", b"hello " + path)
-        assert await stopping
+        await leaving
+        assert await running.server.stop(30)
 
 
-async def test_a_stopping_server_does_not_wait_long_for_a_connection_that_says_nothing(serve: Serve) -> None:
+async def test_a_server_that_is_replaced_does_not_wait_long_for_a_connection_that_says_nothing(serve: Serve) -> None:
     async with serve(hello, plain=True, first_request_grace=0.05) as running, connect(running):
         while running.server.connection_count < 1:
             await asyncio.sleep(0.001)
+        await running.server.hand_over()
         assert await running.server.stop(30)
 
 
