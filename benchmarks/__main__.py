@@ -40,12 +40,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def sample(backend: str, folder: Path) -> Iterator[Target]:
-    """The sample server alone, with its objects in *folder*, until the block ends."""
+def sample(backend: str, folder: Path, *flags: str) -> Iterator[Target]:
+    """The sample server alone, with its objects in *folder* and further *flags*, until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "examples.wardle.standalone", f"--port={port}", f"--data={folder}"]
     process = subprocess.Popen(
-        [*command, f"--storage-backend={backend}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, f"--storage-backend={backend}", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
         assert process.stdout is not None

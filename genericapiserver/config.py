@@ -45,7 +45,13 @@ from genericapiserver.filters.priority_and_fairness import Watermarks
 from genericapiserver.filters.utilization import ReadsAndWrites, ReadWriteUtilization
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.healthz import LOG, PING, HealthChecker
-from genericapiserver.hooks import PostStartHook, PostStartHookEntry, check_post_start_hook, where_registered
+from genericapiserver.hooks import (
+    PostStartHook,
+    PostStartHookEntry,
+    by_the_leader,
+    check_post_start_hook,
+    where_registered,
+)
 from genericapiserver.inspector.notable import NotableRequests
 from genericapiserver.lifecycle import LifecycleSignals
 from genericapiserver.loopback import LoopbackClientConfig
@@ -58,6 +64,7 @@ from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.tracing import RequestTracer
+from genericapiserver.workers import Leader, SoleLeader, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +189,10 @@ class Config:
     enable_metrics: bool = True
     enable_inspector: bool = True
     """Serve the inspector, and remember for it what went wrong and what was slow."""
+    worker: Worker | None = None
+    """This process, when it is one of several that serve as one: its metrics pages then answer for all."""
+    leader: Leader = attrs.field(factory=SoleLeader)
+    """Says which of the processes that share a storage does what only one must do."""
 
     cors_allowed_origins: Sequence[str] = ()
     hsts_directives: Sequence[str] = ()
@@ -271,11 +282,16 @@ class Config:
     def add_readyz_checks(self, *checks: HealthChecker) -> None:
         self.readyz_checks.extend(checks)
 
-    def add_post_start_hook(self, name: str, hook: PostStartHook) -> None:
-        """Have the server run *hook*. Raises HookError; a disabled name is skipped without a word."""
+    def add_post_start_hook(self, name: str, hook: PostStartHook, *, leader_only: bool = False) -> None:
+        """Have the server run *hook*. Raises HookError; a disabled name is skipped without a word.
+
+        With *leader_only* it runs in one of the processes that share a storage.
+        """
         check_post_start_hook(name, hook, self.post_start_hooks)
         if name not in self.disabled_post_start_hooks:
-            self.post_start_hooks[name] = PostStartHookEntry(hook, where_registered())
+            self.post_start_hooks[name] = PostStartHookEntry(
+                by_the_leader(hook) if leader_only else hook, where_registered()
+            )
 
     def complete(self) -> "CompletedConfig":
         """Derive what was left open. Raises ConfigError when it cannot be derived."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import attrs
@@ -17,6 +18,7 @@ import attrs
 from genericapiserver.aio import Signal
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.loopback import LoopbackClientConfig
+from genericapiserver.workers import Leader, SoleLeader
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +41,17 @@ class PostStartHookContext:
 
     `stopped` fires when the HTTP server is told to stop, which is after the shutdown delay and the pre-shutdown hooks:
     until then the loopback client works. `spawn` starts work that outlives the hook; it is cancelled at that moment.
+    `leader` says which of the processes that share a storage does what only one must do.
     """
 
     loopback_client_config: LoopbackClientConfig
     stopped: Signal
     spawn: Callable[[Coroutine[Any, Any, None]], None]
+    leader: Leader = attrs.field(factory=SoleLeader)
+
+    def run_as_leader(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Start *work* as `spawn` does, once this process leads, which may be never."""
+        self.spawn(self.leader.lead(work))
 
 
 PostStartHook: TypeAlias = Callable[[PostStartHookContext], Awaitable[None]]
@@ -76,6 +84,15 @@ class PostStartHookEntry:
 @attrs.define(eq=False)
 class PreShutdownHookEntry:
     hook: PreShutdownHook
+
+
+def by_the_leader(hook: PostStartHook) -> PostStartHook:
+    """*hook* in the process that leads. In the others it counts as done, so that they are ready without it."""
+
+    async def wait_to_lead(context: PostStartHookContext) -> None:
+        context.run_as_leader(partial(hook, context))
+
+    return wait_to_lead
 
 
 def check_post_start_hook(name: str, hook: PostStartHook | None, registered: dict[str, PostStartHookEntry]) -> None:

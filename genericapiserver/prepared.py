@@ -136,12 +136,15 @@ class PreparedAPIServer:
                 loopback_client_config=server.loopback_client_config or LoopbackClientConfig(host=""),
                 stopped=server.http_server_stopping,
                 spawn=partial(background.spawn_work_of, name),
+                leader=server.config.leader,
             )
             background.spawn(run_post_start_hook(name, entry, context))
 
     async def _shut_down(self, serving: "Serving | None", background: "Background") -> None:
         server, signals = self.server, self.server.lifecycle_signals
         logger.info(kv("shutting down", server=server.name))
+        if serving is not None and server.config.worker is not None and server.config.worker.replaced:
+            await serving.server.hand_over()
         signals.shutdown_initiated.set()
         await self._wait_until_stopping(serving)
         signals.not_accepting_new_request.set()

@@ -84,6 +84,8 @@ class SecureServingInfo:
     """What keeps providers current that do not come from files; each runs from the first connection to the last."""
     tls_state: LoadState = attrs.field(factory=LoadState)
     """Whether what the providers hold is what is served."""
+    accept_after: Signal | None = None
+    """Connections are accepted once it has fired: when the server is ready, where other processes serve meanwhile."""
 
     def add_client_ca(self, provider: CAContentProvider) -> None:
         """Name this CA too when clients are asked for a certificate."""
@@ -162,6 +164,7 @@ class SecureServingInfo:
             limits=limits,
             metrics=ConnectionMetrics(metrics),
             on_listener_stopped=stopped.set,
+            accept_after=self.accept_after,
         )
         serving = Serving(server, self.host_port(), stopped, certificates, [listener.address for listener in listeners])
         for provider in certificates.providers():

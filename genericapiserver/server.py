@@ -8,6 +8,7 @@ Source: pkg/server/genericapiserver.go and the second half of config.go of k8s.i
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from genericapiserver.hooks import (
     PostStartHookEntry,
     PreShutdownHook,
     PreShutdownHookEntry,
+    by_the_leader,
     check_post_start_hook,
     where_registered,
 )
@@ -180,8 +182,10 @@ class GenericAPIServer:
         """Add to /livez; for *delay* seconds from now they pass whatever they say."""
         self.health_checks.livez.add(*checks, delay=delay)
 
-    def add_post_start_hook(self, name: str, hook: PostStartHook) -> None:
+    def add_post_start_hook(self, name: str, hook: PostStartHook, *, leader_only: bool = False) -> None:
         """Have *hook* run once the server listens, and every health page wait for it.
+
+        With *leader_only* it runs in one of the processes that share a storage, and no page waits for it.
 
         Raises HookError for a name that is empty or taken, and once the hooks have been started; RuntimeError once the
         server is prepared. A name that the configuration disables is skipped without a word.
@@ -191,7 +195,7 @@ class GenericAPIServer:
         if name and self.post_start_hooks_called:
             raise HookError(f"unable to add {quote(name)} because PostStartHooks have already been called")
         check_post_start_hook(name, hook, self._post_start_hooks)
-        self._register_hook(name, PostStartHookEntry(hook, where_registered()))
+        self._register_hook(name, PostStartHookEntry(by_the_leader(hook) if leader_only else hook, where_registered()))
 
     def add_pre_shutdown_hook(self, name: str, hook: PreShutdownHook | None) -> None:
         """Have *hook* run before the server stops; it may still call the API. None is no hook. Raises HookError."""
@@ -256,9 +260,11 @@ class GenericAPIServer:
 
     async def start_serving(self, stack: contextlib.AsyncExitStack) -> "Serving | None":
         """Begin to accept connections; the *stack* ends it. None when there is no secure serving."""
-        if self.config.debug_socket_path:
+        if path := self.config.debug_socket_path:
+            if self.config.worker is not None:  # each has one
+                path += f".{os.getpid()}"
             # It ends last: a server that does not come to its end is one to look into.
-            await stack.enter_async_context(self._debug_socket(self.config.debug_socket_path).serving())
+            await stack.enter_async_context(self._debug_socket(path).serving())
         secure = self.config.secure_serving
         if secure is None:
             return None
@@ -356,8 +362,8 @@ class GenericAPIServer:
         register_idle_metrics(config.metrics)
         show_features(config.metrics, config.feature_gate)
         if config.enable_metrics:
-            install_metrics(mux, config.metrics, resettable=config.enable_profiling)
-            install_slis(mux, config.sli_metrics, resettable=config.enable_profiling)
+            install_metrics(mux, config.metrics, resettable=config.enable_profiling, worker=config.worker)
+            install_slis(mux, config.sli_metrics, resettable=config.enable_profiling, worker=config.worker)
         if config.secure_serving is not None:
             install_certificates(mux, config.secure_serving.describe_certificates)
         if config.enable_inspector:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import MutableMapping
 from typing import Final
 
@@ -57,6 +58,10 @@ class SystemdNotifier:
     def stopping(self) -> None:
         """The server has been told to stop and is about to drain."""
         self.tell("STOPPING=1\n")
+
+    def reloading(self) -> None:
+        """The service is about to begin anew what it serves with; `ready` says when it has."""
+        self.tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\n")
 
     def status(self, text: str) -> None:
         """One line about the server, for `systemctl status`."""

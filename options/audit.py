@@ -198,7 +198,8 @@ class AuditOptions:
                 raise ConfigError(f"loading audit policy file: {error}") from error
         metrics = AuditMetrics(config.metrics)
         backends = []
-        if self.log_path and (backend := self._log_backend(metrics, unused=policy is None)) is not None:
+        unused, shared = policy is None, config.worker is not None
+        if self.log_path and (backend := self._log_backend(metrics, unused=unused, shared=shared)) is not None:
             backends.append(backend)
         if self.webhook_config_file and (backend := self._webhook_backend(metrics, unused=policy is None)) is not None:
             backends.append(backend)
@@ -206,7 +207,7 @@ class AuditOptions:
             config.audit_policy = PolicyRuleEvaluator(policy)
             config.audit_backend = union(*backends)
 
-    def _log_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+    def _log_backend(self, metrics: AuditMetrics, *, unused: bool, shared: bool) -> AuditBackend | None:
         from genericapiserver.audit.log import LogBackend  # here, and the next: without a log it is not needed
         from genericapiserver.audit.log_file import MEGABYTE, LogFile, StandardOut, ensure_log_file
 
@@ -219,6 +220,7 @@ class AuditOptions:
                 raise ConfigError(f"ensureLogFile: {error.strerror or error}") from error
             target = file = LogFile(
                 self.log_path,
+                shared=shared,
                 max_size=self.log_max_size * MEGABYTE,
                 max_age_days=self.log_max_age,
                 max_backups=self.log_max_backup,

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from genericapiserver.aio import Signal
 from genericapiserver.certificates import CertificateError
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
@@ -22,10 +23,13 @@ from genericapiserver.logs import kv
 from genericapiserver.logs.setup import logging_as
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
 from genericapiserver.options.logs import LoggingOptions
+from genericapiserver.options.recommended import RecommendedOptions
+from genericapiserver.options.supervision import supervise
 from genericapiserver.prepared import AuditBackendError, ShutdownTrigger
 from genericapiserver.secure_serving import SecureServingError
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.signals import setup_signal_handler
+from genericapiserver.workers import Worker, WorkerError
 
 logger = logging.getLogger(__name__)
 
@@ -88,14 +92,17 @@ def run_command(
     log.add_flags(flags)
     options.add_flags(flags)
     try:
+        worker = Worker.from_environment()
         flags.parse(arguments)
-        wait_for_signal = setup_signal_handler()  # before anything is opened or takes time
+        supervised = _supervised(options, worker)
+        if supervised is None:
+            wait_for_signal = setup_signal_handler()  # before anything is opened or takes time
         options.complete()
         problems = [*log.validate(), *options.validate()]
     except HelpRequested:
         sys.stdout.write(flags.usage())
         return 0
-    except (FlagError, ConfigError, FeatureGateError, VersionError) as error:
+    except (FlagError, ConfigError, FeatureGateError, VersionError, WorkerError) as error:
         problems = [str(error)]
     if problems:
         report(flags, aggregate(problems), hint=True)
@@ -103,7 +110,9 @@ def run_command(
     status = 1
     with logging_as(log.config()):
         try:
-            asyncio.run(_serve(options, flags, on_ready, wait_for_signal))
+            if supervised is not None:
+                return asyncio.run(supervise(supervised))
+            asyncio.run(_serve(options, flags, on_ready, wait_for_signal, worker))
         except START_ERRORS as error:
             logger.debug("the server failed", exc_info=True)
             failure = str(error)
@@ -117,16 +126,73 @@ def run_command(
     return status
 
 
+def _supervised(options: ServerOptions, worker: Worker | None) -> RecommendedOptions | None:
+    """The options of the servers that this process is to start; None when it is to be a server itself."""
+    recommended = getattr(options, "recommended", None)
+    if not isinstance(recommended, RecommendedOptions) or recommended.workers is None:
+        return None
+    recommended.workers.worker = worker
+    return recommended if recommended.workers.several and worker is None else None
+
+
 async def _serve(
-    options: ServerOptions, flags: FlagSet, on_ready: OnReady | None, wait_for_signal: ShutdownTrigger
+    options: ServerOptions,
+    flags: FlagSet,
+    on_ready: OnReady | None,
+    wait_for_signal: ShutdownTrigger,
+    worker: Worker | None,
 ) -> None:
-    server = await _made(options, wait_for_signal)
+    if worker is None:
+        await _serve_until(options, flags, on_ready, wait_for_signal)
+        return
+    announcing, serving = worker.announcing, Signal("WorkerServing")
+
+    async def until_told() -> None:
+        await _first(wait_for_signal(), worker.stopping.wait())
+
+    async def serve_with_others(server: GenericAPIServer) -> None:
+        serving.set()
+        worker.ready()
+        tune_interpreter()
+        await announcing.wait()
+        if on_ready is not None:
+            await on_ready(server)
+
+    async with worker.connected():
+        try:
+            await _serve_until(options, flags, serve_with_others, until_told, accept_after=serving)
+        except Exception as error:
+            worker.failed(str(error) or type(error).__name__)
+            raise
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    """Return when one of *waits* does."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _serve_until(
+    options: ServerOptions,
+    flags: FlagSet,
+    on_ready: OnReady | None,
+    stop: ShutdownTrigger,
+    *,
+    accept_after: Signal | None = None,
+) -> None:
+    server = await _made(options, stop)
     if server is None:
         return
     server.install_flagz(flags.shown_values)
+    if server.config.secure_serving is not None:
+        server.config.secure_serving.accept_after = accept_after
     async with server.prepare_run().serving(), asyncio.TaskGroup() as tasks:
         ready = tasks.create_task(_when_ready(server, on_ready))
-        await wait_for_signal()
+        await stop()
         ready.cancel()
 
 

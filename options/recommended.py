@@ -26,6 +26,7 @@ from genericapiserver.options.secure_serving import SecureServingOptions
 from genericapiserver.options.server_run import ServerRunOptions
 from genericapiserver.options.storage import StorageOptions
 from genericapiserver.options.tracing import TracingOptions
+from genericapiserver.options.workers import WorkerOptions
 
 if TYPE_CHECKING:
     from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
@@ -43,6 +44,7 @@ class RecommendedOptions:
         self.watch_itself = False
         """Informers watch the server that is made here: it has no core API server beside it."""
         self.server_run: ServerRunOptions | None = None
+        self.workers: WorkerOptions | None = WorkerOptions()
         self.storage: StorageOptions | None = StorageOptions(
             prefix=prefix, serializer=serializer, storage_versions=storage_versions
         )
@@ -86,9 +88,12 @@ class RecommendedOptions:
     def add_flags(self, flags: FlagSet) -> None:
         for member in self._members():
             member.add_flags(flags)
+        if self.workers is not None:
+            self.workers.add_flags(flags)
 
     def validate(self) -> list[str]:
-        return [problem for member in self._members() for problem in member.validate()]
+        problems = [problem for member in self._members() for problem in member.validate()]
+        return problems + (self.workers.validate(self.storage) if self.workers is not None else [])
 
     async def apply_to(self, config: RecommendedConfig, *, initializers: Sequence[PluginInitializer] = ()) -> None:
         """Fill *config*. The first error stops, closes what was opened, and is raised: ConfigError."""
@@ -106,6 +111,8 @@ class RecommendedOptions:
             self.api_enablement.apply_to(config, self.serializer.scheme)
         if self.tracing is not None:
             self.tracing.apply_to(config)
+        if self.workers is not None:
+            self.workers.apply_to(config, self.storage)
         if self.storage is not None:
             await self.storage.apply_to(config)
         if self.secure_serving is not None:

@@ -26,9 +26,10 @@ from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
-from genericapiserver.storage.factory import StorageConfig, new_backend, open_engine
+from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
+from genericapiserver.workers import FileLockLeader
 
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
@@ -49,6 +50,8 @@ class StorageOptions:
     storage_versions: Sequence[GroupVersion] = ()
     backend: str = SQLITE
     path: str = DEFAULT_PATH
+    shared: bool = False
+    """Several processes have the engine open; `shareable` says whether it can be."""
     initial_revision: int | None = None
     """Where a new store begins to count. None: at the time in microseconds, so that clients of a store that is gone learn
     that their versions are too old; 1 is what tests of wire texts want."""
@@ -162,6 +165,11 @@ class StorageOptions:
         """The name of the engine; an empty `backend` is the default one."""
         return self.backend or SQLITE
 
+    @property
+    def shareable(self) -> bool:
+        """Whether several processes can use the engine at once."""
+        return self.engine in SHAREABLE
+
     def validate(self) -> list[str]:
         problems = []
         if self.backend not in ("", *BACKENDS):
@@ -206,12 +214,17 @@ class StorageOptions:
             compaction_interval=self.compaction_interval,
             watch_cache=self.watch_cache,
             initial_revision=self.initial_revision,
+            shared=self.shared,
         )
         uncached = self._uncached_resources()
         try:
             engine = await open_engine(storage)
         except EngineError as error:
             raise ConfigError(f"--storage-path: {reason(error)}") from error
+        if self.shared:
+            leader = FileLockLeader(leader_lock(storage))
+            config.leader = leader
+            config.add_cleanup(leader.aclose)
         config.add_cleanup(engine.aclose)
         config.storage_engine = engine
         metrics = StorageMetrics(config.metrics)

@@ -8,7 +8,7 @@ import contextlib
 import os
 import time
 import zlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +18,11 @@ from genericapiserver.asgi import Handler, RawHeaders, Receive, Scope, Send, hea
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.metrics.delimited import CONTENT_TYPE as DELIMITED
 from genericapiserver.metrics.delimited import MEDIA_TYPE, MESSAGE, render_delimited
+from genericapiserver.metrics.exposition import Page, exposition
 from genericapiserver.metrics.process import LoopCollector, start_time_collector
-from genericapiserver.metrics.text import CONTENT_TYPE, render
+from genericapiserver.metrics.text import CONTENT_TYPE, Families, render
 from genericapiserver.mux import PathRecorderMux
+from genericapiserver.workers import Worker, WorkerError
 
 __all__ = ["CONTENT_TYPE", "install_metrics", "install_slis", "process_start_time", "render"]
 
@@ -29,21 +31,28 @@ _GZIP_WINDOW: Final = 31  # zlib.MAX_WBITS with a gzip header and trailer
 _ESCAPING: Final = frozenset({"allow-utf-8", "underscores", "dots", "values"})
 
 
-def install_metrics(mux: PathRecorderMux, registry: MetricsRegistry, *, resettable: bool = False) -> None:
-    """Serve *registry* and the figures of the process at /metrics; *resettable* lets DELETE start it over."""
+def install_metrics(
+    mux: PathRecorderMux, registry: MetricsRegistry, *, resettable: bool = False, worker: Worker | None = None
+) -> None:
+    """Serve *registry* and the figures of the process at /metrics; *resettable* lets DELETE start it over.
+
+    With *worker* the page is that of all workers together.
+    """
     registry.describes_itself = True
     with contextlib.suppress(ValueError):  # another server with the same registry has done it
         ProcessCollector(registry=registry.collectors)
         PlatformCollector(registry=registry.collectors)
         GCCollector(registry=registry.collectors)
         registry.add_collector(LoopCollector())
-    mux.handle("/metrics", _page(registry, resettable))
+    mux.handle("/metrics", _page("metrics", registry, resettable, worker))
 
 
-def install_slis(mux: PathRecorderMux, registry: MetricsRegistry, *, resettable: bool = False) -> None:
-    """Serve *registry*, which holds the health checks' metrics, at /metrics/slis."""
+def install_slis(
+    mux: PathRecorderMux, registry: MetricsRegistry, *, resettable: bool = False, worker: Worker | None = None
+) -> None:
+    """Serve *registry*, which holds the health checks' metrics, at /metrics/slis; as `install_metrics` does."""
     registry.add_collector(start_time_collector(process_start_time()))
-    mux.handle("/metrics/slis", _page(registry, resettable))
+    mux.handle("/metrics/slis", _page("slis", registry, resettable, worker))
 
 
 @lru_cache(maxsize=1)
@@ -59,16 +68,28 @@ def process_start_time() -> float:
         return time.time()
 
 
-def _page(registry: MetricsRegistry, resettable: bool) -> Handler:
+def _page(name: str, registry: MetricsRegistry, resettable: bool, worker: Worker | None) -> Handler:
     started = b"%d" % process_start_time()
+    if worker is not None:
+        worker.publish(name, partial(exposition, registry), registry.reset)
 
     async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         if resettable and scope["method"] == "DELETE":
-            registry.reset()
+            if worker is None:
+                registry.reset()
+            else:
+                worker.reset(name)
             await send_text(send, 200, "metrics reset\n", [_NOSNIFF])
             return
         content_type = negotiated(header_value(scope, b"accept") or "")
-        body = (render_delimited if content_type.startswith(MEDIA_TYPE.encode()) else render)(registry)
+        page: Families = registry
+        if worker is not None:
+            try:
+                page = Page(await worker.gather(name))
+            except WorkerError as error:  # a page that lacks workers would look like counters that went back
+                await send_text(send, 503, f"the metrics of the other workers are missing: {error}\n", [_NOSNIFF])
+                return
+        body = (render_delimited if content_type.startswith(MEDIA_TYPE.encode()) else render)(page)
         headers: RawHeaders = [(b"process-start-time-unix", started)]
         if _accepts_gzip(header_value(scope, b"accept-encoding") or ""):
             compressor = zlib.compressobj(level=1, wbits=_GZIP_WINDOW)

@@ -31,6 +31,7 @@ ROWS: dict[str, int] = {
     "client": 3,
     "openapi": 3,
     "storage": 3,
+    "workers": 3,
     "authentication": 4,
     "authorization": 5,
     "request": 5,

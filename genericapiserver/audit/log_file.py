@@ -5,9 +5,13 @@ swallow errors; names, modes and limits here are those that operators of the ref
 (gopkg.in/natefinch/lumberjack.v2, under plugin/pkg/audit/log of k8s.io/apiserver).
 
 Not thread-safe, but for `tidy`, which may run in a thread of its own: it touches only files that are already set aside.
+
+Several processes may write to one file when each is told that it is *shared*: a lock on the file lets one of them write a
+batch of lines, or set the file aside, at a time; the others find that it was, and go on in the new one.
 """
 
 import contextlib
+import fcntl
 import gzip
 import os
 import re
@@ -40,6 +44,7 @@ class LogFile:
         max_age_days: int = 0,
         max_backups: int = 0,
         compress: bool = False,
+        shared: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_rotated: Callable[[], None] = lambda: None,
     ) -> None:
@@ -48,6 +53,7 @@ class LogFile:
         self._max_age_days = max_age_days
         self._max_backups = max_backups
         self._compress = compress
+        self._shared = shared
         self._now = now
         self.on_rotated = on_rotated
         self._descriptor = -1
@@ -77,6 +83,29 @@ class LogFile:
         """Append *data* whole or not at all. Raises OSError."""
         if self._descriptor < 0:
             self._open()
+        if not self._shared or not self._regular:
+            self._write(data)
+            return
+        self._lock()
+        try:
+            self._write(data)
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _lock(self) -> None:
+        """Be the only one who writes to the file that has the name now."""
+        while True:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            status = os.fstat(self._descriptor)
+            with contextlib.suppress(OSError):
+                named = self.path.stat()
+                if (named.st_dev, named.st_ino) == (status.st_dev, status.st_ino):
+                    self._size = status.st_size
+                    return
+            self.close()  # and with it the lock; another process has set the file aside
+            self._open()
+
+    def _write(self, data: bytes) -> None:
         if self._regular and self._size + len(data) > self._rotate_at and self._size:
             self._rotate()
         written = 0
@@ -98,6 +127,19 @@ class LogFile:
 
     def tidy(self) -> None:
         """Remove backups that are too many or too old, compress the others if that is wanted. Raises OSError."""
+        if not self._shared:
+            self._tidy()
+            return
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._tidy()
+        except BlockingIOError:
+            return  # another process is at it
+        finally:
+            os.close(directory)
+
+    def _tidy(self) -> None:
         kept = []
         oldest = self._now() - timedelta(days=self._max_age_days)
         for index, (at, path) in enumerate(self._backups()):
@@ -138,6 +180,9 @@ class LogFile:
                     backup.rename(self.path)
             self._rotate_at = self._size + self._max_size // 10
             return
+        if self._shared:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._size = os.fstat(self._descriptor).st_size  # somebody may have been quicker
         os.close(old)
         os.fchmod(self._descriptor, mode)
         self.on_rotated()

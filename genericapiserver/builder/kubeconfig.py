@@ -38,7 +38,7 @@ def write_kubeconfig(
         "contexts": [{"name": name, "context": {"cluster": name, "user": "admin", "namespace": "default"}}],
         "current-context": name,
     }
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")  # several workers may start at once
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

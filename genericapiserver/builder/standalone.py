@@ -166,6 +166,10 @@ class StandaloneOptions:
         return server
 
     @property
+    def recommended(self) -> RecommendedOptions:
+        return self.inner.recommended
+
+    @property
     def folder(self) -> DataFolder:
         return DataFolder(Path(self.data))
 

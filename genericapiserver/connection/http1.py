@@ -78,6 +78,10 @@ class HTTP1Driver:
     def busy(self) -> bool:
         return self._exchange is not None or self._websocket is not None
 
+    @property
+    def expecting(self) -> bool:
+        return not self.busy and not self._idle and not self._link.closing
+
     def data_received(self, data: bytes) -> None:
         if self._websocket is not None:
             self._websocket.data_received(data)
@@ -134,11 +138,15 @@ class HTTP1Driver:
         LOGGER.info("%s sent nothing more of a body for %s seconds", self._link.client, self._limits.body_idle_timeout)
         self._break(exchange, 408)
 
-    def begin_shutdown(self) -> None:
+    def begin_shutdown(self, *, patient: bool = False) -> None:
         self._closing = True
         if self._websocket is not None:
             self._websocket.begin_shutdown()
-        elif self._exchange is None:
+        elif self._exchange is not None:
+            return
+        elif patient and not self._idle:  # the request that the client has connected for is on its way, or half here
+            self._link.set_timeout(self._limits.first_request_grace)
+        else:
             self._link.close()
 
     # For the exchange

@@ -110,6 +110,10 @@ class HTTP2Driver:
     def busy(self) -> bool:
         return bool(self._streams)
 
+    @property
+    def expecting(self) -> bool:
+        return False  # GOAWAY tells its client which requests it may send elsewhere
+
     def data_received(self, data: bytes) -> None:
         try:
             events = self._codec.receive_data(data)
@@ -157,7 +161,7 @@ class HTTP2Driver:
         elif not self._streams:
             self._end("idle")
 
-    def begin_shutdown(self) -> None:
+    def begin_shutdown(self, *, patient: bool = False) -> None:
         self._end("shutdown")
 
     # For streams

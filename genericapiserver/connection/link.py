@@ -52,12 +52,19 @@ class Driver(Protocol):
     def timed_out(self) -> None:
         """The time given to `link.set_timeout` is over."""
 
-    def begin_shutdown(self) -> None:
-        """Take no new request; close the link when the running ones are done."""
+    def begin_shutdown(self, *, patient: bool = False) -> None:
+        """Take no new request; close the link when the running ones are done.
+
+        A *patient* one takes the first request of a connection whose client cannot know that it should go elsewhere.
+        """
 
     @property
     def busy(self) -> bool:
         """Whether a request is running."""
+
+    @property
+    def expecting(self) -> bool:
+        """Whether the first request, or the rest of a head, is still to come."""
 
 
 class Link(asyncio.BufferedProtocol):
@@ -251,11 +258,14 @@ class Link(asyncio.BufferedProtocol):
         self.closing = True
         self._transport.abort()
 
-    def begin_shutdown(self) -> None:
+    def begin_shutdown(self, *, patient: bool = False) -> None:
         if self.driver is None:
-            self.abort()
+            if patient:  # a TLS handshake is under way, and a request will follow
+                self.set_timeout(self.service.limits.first_request_grace)
+            else:
+                self.abort()
         elif not self.closing:
-            self.driver.begin_shutdown()
+            self.driver.begin_shutdown(patient=patient)
 
     # For subclasses
 
@@ -371,7 +381,7 @@ class TLSLink(Link):
         else:
             self.driver = HTTP1Driver(self)
         if self.service.stopping:
-            self.driver.begin_shutdown()
+            self.driver.begin_shutdown(patient=self.service.leaving)
         self._decrypted()  # what came with the last handshake record
 
     def _handshake_failed(self, reason: str) -> None:

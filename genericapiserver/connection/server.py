@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Handler
 from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.http2 import HTTP2Driver
@@ -25,6 +26,8 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 
 _LAST_BYTES = 2.0
 """Seconds that watches get to end in good order when the time of requests is over: connections linger for one of them."""
+_LOOK = 0.005
+"""Seconds."""
 _LAST_WORDS = 5.0
 """Seconds that cancelled handlers get to clean up."""
 
@@ -34,7 +37,8 @@ class HTTPServer:
 
     A listener that is not `secure` is served in the clear beside others with TLS. `start` begins to accept, `stop` ends
     it; each may be called once. *on_listener_stopped* is called when no new connection is accepted any more, which is
-    before the running requests are done.
+    before the running requests are done. With *accept_after* connections wait in the kernel until it fires, for sockets
+    that others serve, too.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class HTTPServer:
         limits: ConnectionLimits | None = None,
         metrics: ConnectionMetrics | None = None,
         on_listener_stopped: Callable[[], None] | None = None,
+        accept_after: Signal | None = None,
     ) -> None:
         self._listeners = [as_listener(each) for each in listeners]
         self._secure = tls is not None
@@ -56,6 +61,7 @@ class HTTPServer:
         )
         self._on_listener_stopped = on_listener_stopped
         self._admittance = self._new_admittance()
+        self._accept_after = accept_after
         self._started = False
         self._listening = False
         self._failure: asyncio.Future[None] | None = None
@@ -119,18 +125,26 @@ class HTTPServer:
         """Begin to accept connections. Raises OSError when a listener is of no use; none of them listens then."""
         if self._started:
             raise RuntimeError("the server was started already")
-        self._started = True
-        loop = asyncio.get_running_loop()
-        self._failure = loop.create_future()
+        self._started = self._listening = True
+        self._failure = asyncio.get_running_loop().create_future()
         self._failure.add_done_callback(lambda failure: failure.exception())  # not everybody watches
+        if self._accept_after is None:
+            self._accept()
+        else:
+            self._accept_after.on_set(self._accept)
+
+    def _accept(self) -> None:
+        if not self._listening:  # stopped before it began
+            return
+        loop = asyncio.get_running_loop()
         try:
             for listener in self._listeners:
                 kind = TLSLink if self._secure and listener.secure else Link
                 listener.start(loop, partial(self._open, loop, kind), partial(self._listener_failed, listener))
         except BaseException:
+            self._listening = False
             self._close_listeners()
             raise
-        self._listening = True
 
     def _open(self, loop: asyncio.AbstractEventLoop, kind: type[Link], connection: socket.socket) -> None:
         address = ""
@@ -183,6 +197,23 @@ class HTTPServer:
         if self._on_listener_stopped is not None:
             self._on_listener_stopped()
 
+    async def hand_over(self) -> None:
+        """Leave new connections to others that listen on the same sockets, and have clients go there with new requests.
+
+        Returns when whoever has connected has sent its first request, which takes `first_request_grace` at most. Requests
+        go on; call `stop` to end them.
+        """
+        self.stop_listening()
+        service = self._service
+        service.stopping = service.leaving = True
+        for link in list(service.links):
+            link.begin_shutdown(patient=True)
+        looks = int(service.limits.first_request_grace / _LOOK)
+        for _ in range(looks):
+            if not self._opening and not any(link.driver is None or link.driver.expecting for link in service.links):
+                return
+            await asyncio.sleep(_LOOK)
+
     async def stop(self, timeout: float, *, end_watches: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Stop listening, let running requests end, close. True when all ended within *timeout* seconds.
 
@@ -193,7 +224,7 @@ class HTTPServer:
         """
         self.stop_listening()
         service = self._service
-        service.stopping = True
+        service.stopping, service.leaving = True, False
         if self._opening:  # accepted before the listeners were closed: those that get a link are ended like the others
             await asyncio.wait(self._opening)
         for link in list(service.links):

@@ -40,6 +40,8 @@ class Service:
         self.no_links = asyncio.Event()
         self.no_links.set()
         self.stopping = False
+        self.leaving = False
+        """Stopping, but still taking the first requests of connections that have just been made."""
         self.tasks: set[asyncio.Task[None]] = set()
         """Every task of a request or websocket; each takes itself out when it ends."""
         self.read_buffer = memoryview(bytearray(_READ_SIZE))

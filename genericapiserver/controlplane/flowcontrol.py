@@ -5,6 +5,7 @@ somebody changes it. Source: pkg/registry/flowcontrol of k8s.io/kubernetes.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from genericapiserver.api_group import APIGroupInfo
@@ -178,7 +179,7 @@ def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
             await ensure_at_start(transport)
         except BootstrapError as error:
             raise HookError(f"the objects of flow control could not be made: {error}") from error
-        context.spawn(keep_ensured(transport))
+        context.run_as_leader(partial(keep_ensured, transport))
         if consumer is not None:
             consumer.begin.set()
 

@@ -158,7 +158,7 @@ def install(server: GenericAPIServer, serializer: CodecFactory) -> None:
 
     async def aggregate(context: PostStartHookContext) -> None:
         informers.start(context.spawn)
-        context.spawn(aggregation.run())
+        context.run_as_leader(aggregation.run)
 
     server.add_post_start_hook(BOOTSTRAP_HOOK, bootstrap)
     server.add_post_start_hook(AGGREGATION_HOOK, aggregate)

@@ -10,8 +10,7 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from genericapiserver.metrics.registry import MetricsRegistry
-from genericapiserver.metrics.text import served_samples
+from genericapiserver.metrics.text import Families, served_samples
 
 MEDIA_TYPE: Final = "application/vnd.google.protobuf"
 MESSAGE: Final = "io.prometheus.client.MetricFamily"
@@ -25,9 +24,9 @@ _HISTOGRAM_FIELD: Final = 7
 Labels = tuple[tuple[str, str], ...]
 
 
-def render_delimited(registry: MetricsRegistry) -> bytes:
+def render_delimited(page: Families) -> bytes:
     """Every family with samples, each with its length in front."""
-    messages = [_family(family) for family in registry.families() if served_samples(family)]
+    messages = [_family(family) for family in page.families() if served_samples(family)]
     return b"".join(_varint(len(message)) + message for message in messages)
 
 

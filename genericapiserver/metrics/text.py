@@ -4,24 +4,29 @@ It is written here and not by prometheus-client: that renames counters without `
 each, and clients look for the reference's names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from genericapiserver.metrics.registry import MetricsRegistry
-
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 
-def render(registry: MetricsRegistry) -> bytes:
+class Families(Protocol):
+    """What a page shows: a registry, or what several come to together."""
+
+    def families(self) -> Iterable[Metric]:
+        """Sorted by the names they are served under; a family's `name` is that name."""
+
+
+def render(page: Families) -> bytes:
     """The whole page: families by name, labels by name, values as Go prints them."""
     lines: list[str] = []
-    for family in registry.families():
+    for family in page.families():
         lines += _family_lines(family)
     return "".join(lines).encode()
 

@@ -2,8 +2,9 @@
 
 It holds every object of the resource with its encodings, in key order, and the newest changes. It hears of each committed
 write from the engine before the writer is answered (see `engine`), so what it says is never older than what anybody was
-told: a read needs no question to the engine, "most recent" included. Writes go to the store, with the object in memory
-as the hint that saves reading.
+told: a read needs no question to the engine, "most recent" included. Where several processes share the engine, a read
+first compares a few bytes to see whether another one has written, and waits for the news if so; "any version" does not.
+Writes go to the store, with the object in memory as the hint that saves reading.
 
 It is filled at the first request (or by `start`). What it no longer knows is asked elsewhere: lists at revisions before
 its changes from the store, older changes for a watch from the engine's history.
@@ -88,6 +89,7 @@ class Cacher(Generic[T]):
         self.store = store
         self._engine = store.engine
         self._metrics = store.access.metrics
+        self._has_peers = store.engine.shared
         self._keys = store.keys
         self._root = store.keys.resource_prefix
         self._history_window = history_window
@@ -125,15 +127,20 @@ class Cacher(Generic[T]):
                 self._loading = None
 
     async def _load(self) -> CacheState[T]:
-        self._early = []
-        self._subscription = self._engine.subscribe(self._keys.engine_prefix, self._hear, closed=self._stop)
-        try:
-            objects, revision = await self._read_all()
-        except BaseException as error:
-            self._subscription.close()
-            if isinstance(error, EngineError):
-                raise self.store.access.translated(error, self._root) from error
-            raise
+        while True:
+            self._early = []
+            subscription = self._subscription = self._engine.subscribe(
+                self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
+            )
+            try:
+                objects, revision = await self._read_all()
+            except BaseException as error:
+                subscription.close()
+                if isinstance(error, EngineError):
+                    raise self.store.access.translated(error, self._root) from error
+                raise
+            if self._closed or self._subscription is subscription:
+                break
         state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
         self._state = state
         self._metrics.listed(fetched=len(objects), evaluated=len(objects), returned=len(objects))
@@ -227,9 +234,11 @@ class Cacher(Generic[T]):
     ) -> StoredObject[T] | None:
         """See StorageBackend. A resource version that is no number raises InvalidResourceVersionError."""
         key = self._keys.prepare(key)
-        state = self._state or await self._loaded()
+        if self._has_peers and not resource_version and not self._engine.is_current():
+            await self._catch_up()
         if resource_version:
             await self._fresh(parse_resource_version(resource_version))
+        state = self._state or await self._loaded()
         stored = state.by_key.get(key)
         if stored is None:
             if ignore_not_found:
@@ -238,6 +247,13 @@ class Cacher(Generic[T]):
         if state.unreadable and isinstance(stored, UnreadableObject):
             raise StorageInternalError(str(stored.error)) from stored.error
         return stored
+
+    async def _catch_up(self) -> None:
+        """Hear of everything that other processes have told anybody."""
+        try:
+            await self._engine.catch_up()
+        except EngineError as error:
+            raise self.store.access.translated(error, self._root) from error
 
     async def _fresh(self, revision: int) -> None:
         """Wait until *revision* is known. Raises TooLargeResourceVersionError when that takes too long."""
@@ -263,6 +279,8 @@ class Cacher(Generic[T]):
             return await self._list(key, options)
 
     async def _list(self, key: str, options: ListOptions) -> StoredList[T]:
+        if self._has_peers and options.resource_version != "0" and not self._engine.is_current():
+            await self._catch_up()
         state = self._state or await self._loaded()
         full = self._keys.full(key)
         plan = plan_list(full, options)
@@ -274,6 +292,7 @@ class Cacher(Generic[T]):
         if exact and (not options.recursive or exact < max(state.start_rev, self._engine.floor_rev())):
             return await self.store.get_list(key, options)
         await self._fresh(max(plan.not_older_than, revision))
+        state = self._state or await self._loaded()
         current = self._engine.current_rev()
         if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
             return await self.store.get_list(key, options)
@@ -306,6 +325,8 @@ class Cacher(Generic[T]):
         """See StorageBackend. Waits for a revision of the future only when the initial events are to include it."""
         key = self._keys.prepare(key, recursive=options.recursive)
         wanted = parse_resource_version(options.resource_version)
+        if self._has_peers and options.resource_version != "0" and not self._engine.is_current():
+            await self._catch_up()
         state = self._state or await self._loaded()
         with_state = options.send_initial_events
         if with_state is None:
@@ -319,6 +340,7 @@ class Cacher(Generic[T]):
                 await self._fresh(wanted)
             except TooLargeResourceVersionError as error:
                 return FailedWatchStream([error_event(error)])
+            state = self._state or await self._loaded()
             current = after = self._engine.current_rev()
             if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
                 return await self.store.watch(key, options)  # ends with the error that the store has for it

@@ -13,7 +13,8 @@ rests on exactly these. Rules that every engine keeps:
 5. Values are opaque. An expired key is deleted by an ordinary write that watches see, never before its time.
 
 Engines that live in this process tell their subscribers of every committed write, in order, before the writer is
-answered: a cache that subscribes is never behind what a client was told.
+answered: a cache that subscribes is never behind what a client was told. Where other processes write, too (`shared`), a
+cache asks `is_current` before it answers with what is newest, and otherwise waits for `catch_up`.
 
 Source of the shape: k8s.io/apiserver pkg/storage/etcd3/{store,watcher,compact}.go and etcd's API.
 """
@@ -179,6 +180,16 @@ Subscriber: TypeAlias = Callable[[Sequence[EngineEvent]], None]
 class StorageEngine(Protocol):
     """See the module for the rules. All methods belong to the loop the engine was started on."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write, so that somebody may have been told of more than `current_rev`."""
+
+    def is_current(self) -> bool:
+        """Whether everything that anybody was told of before is known here. Costs next to nothing."""
+
+    async def catch_up(self) -> None:
+        """Return once everything is known that anybody was told of before this was called. Raises EngineError."""
+
     def current_rev(self) -> int:
         """The revision of the newest write, at least 1. Known without asking anybody."""
 
@@ -219,11 +230,17 @@ class StorageEngine(Protocol):
         """
 
     def subscribe(
-        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+        self,
+        prefix: bytes,
+        subscriber: Subscriber,
+        *,
+        closed: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> Subscription:
         """Tell *subscriber* of every write under *prefix* (which ends in `/`) from now on.
 
-        *closed* is called when the engine is closed before the subscription.
+        *closed* is called when the engine is closed before the subscription, *lost* when the engine has missed writes
+        that nobody can tell any more: what the subscriber knows must be read anew.
         """
 
     async def reached(self, rev: int) -> None:

@@ -68,12 +68,16 @@ class EventLog:
             self._tell_subscribers(events)
         for cursor in self._cursors:
             cursor.offer(events)
+        if self._waiters:
+            self._tell_waiters()
+        if self._capacity is not None and len(self._events) > self._capacity + self._capacity // 4:
+            self._drop(len(self._events) - self._capacity)
+
+    def _tell_waiters(self) -> None:
         while self._waiters and self._waiters[0][0] <= self.current_rev:
             future = heappop(self._waiters)[2]
             if not future.done():
                 future.set_result(None)
-        if self._capacity is not None and len(self._events) > self._capacity + self._capacity // 4:
-            self._drop(len(self._events) - self._capacity)
 
     def _tell_subscribers(self, events: Sequence[EngineEvent]) -> None:
         if len(events) == 1:
@@ -100,12 +104,29 @@ class EventLog:
             end = key.find(b"/", end + 1)
         return found
 
+    def restart(self, current_rev: int, floor_rev: int) -> None:
+        """Go on at *current_rev* without the events before it, which nobody knows; subscribers are told that they lost
+        them, and cursors that are before *floor_rev* will be."""
+        self._events.clear()
+        self.current_rev = self.start_rev = current_rev
+        self.floor_rev = floor_rev
+        for subscription in [subscription for group in self._subscribers.values() for subscription in group]:
+            if subscription.lost is not None:
+                subscription.lost()
+        for cursor in self._cursors:
+            cursor.look()
+        self._tell_waiters()
+
     def subscribe(
-        self, prefix: bytes, subscriber: Subscriber, closed: Callable[[], None] | None = None
+        self,
+        prefix: bytes,
+        subscriber: Subscriber,
+        closed: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> "LogSubscription":
         if not prefix.endswith(b"/"):
             raise ValueError(f"a subscription needs a prefix that ends in a slash, not {prefix!r}")
-        subscription = LogSubscription(self, prefix, subscriber, closed)
+        subscription = LogSubscription(self, prefix, subscriber, closed, lost)
         # Lists are replaced, not changed: one may be iterated over right now.
         self._subscribers[prefix] = [*self._subscribers.get(prefix, ()), subscription]
         return subscription
@@ -202,13 +223,21 @@ def _revision(event: EngineEvent) -> int:
 class LogSubscription:
     """One subscriber's place in a log."""
 
-    __slots__ = ("_log", "closed", "prefix", "subscriber")
+    __slots__ = ("_log", "closed", "lost", "prefix", "subscriber")
 
-    def __init__(self, log: EventLog, prefix: bytes, subscriber: Subscriber, closed: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        prefix: bytes,
+        subscriber: Subscriber,
+        closed: Callable[[], None] | None,
+        lost: Callable[[], None] | None,
+    ) -> None:
         self._log = log
         self.prefix = prefix
         self.subscriber = subscriber
         self.closed = closed
+        self.lost = lost
 
     def close(self) -> None:
         self._log.unsubscribe(self)
@@ -241,6 +270,11 @@ class LogCursor:
                 self._pending = True
                 self._wake()
                 return
+
+    def look(self) -> None:
+        """Called by the log: there may be something of ours."""
+        self._pending = True
+        self._wake()
 
     def request_progress(self) -> None:
         self._progress = True

@@ -1,6 +1,7 @@
 """From configuration to engines and backends (k8s.io/apiserver pkg/storage/storagebackend and its factory)."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import attrs
@@ -15,6 +16,7 @@ from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.observed_engine import ObservedEngine
 from genericapiserver.storage.retention import DEFAULT_INTERVAL, DEFAULT_MAX_EVENTS, Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.sqlite_sharing import shared_folder
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.stored import ObjectAttributes, ObjectForm, StorageCodec, metadata_attributes
 from genericapiserver.storage.transformer import Transformer
@@ -24,6 +26,8 @@ T = TypeVar("T")
 SQLITE = "sqlite"
 MEMORY = "memory"
 TYPES = (SQLITE, MEMORY)
+SHAREABLE = (SQLITE,)
+"""Engines that several processes may have open at once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +49,13 @@ class StorageConfig:
     history_window: float = HISTORY_WINDOW
     max_object_bytes: int = MAX_OBJECT_BYTES
     watch_cache: bool = True
+    shared: bool = False
+    """Other processes have the store open, too."""
+
+
+def leader_lock(config: StorageConfig) -> Path:
+    """The file on which the processes that share the store agree who leads. Raises EngineOpenError."""
+    return shared_folder(Path(config.path).absolute()) / "leader"
 
 
 async def open_engine(config: StorageConfig) -> StorageEngine:
@@ -52,6 +63,8 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
 
     Raises ValueError for an unknown type or a missing path, EngineOpenError when the store cannot be opened.
     """
+    if config.shared and (config.type or SQLITE) not in SHAREABLE:
+        raise ValueError(f"the {config.type} engine cannot be shared by several processes")
     retention = Retention(interval=config.compaction_interval, max_events=config.max_history)
     match config.type:
         case "memory":
@@ -60,7 +73,11 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
             if not config.path:
                 raise ValueError("the sqlite engine needs a path")
             return await SQLiteEngine.open(
-                config.path, synchronous=config.synchronous, retention=retention, initial_rev=config.initial_revision
+                config.path,
+                synchronous=config.synchronous,
+                retention=retention,
+                initial_rev=config.initial_revision,
+                shared=config.shared,
             )
         case other:
             raise ValueError(f"unknown storage type: {other}")

@@ -67,6 +67,16 @@ class MemoryEngine:
         self._schedule: CompactionSchedule | None = None
         self._compaction_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def is_current(self) -> bool:
+        return True
+
+    async def catch_up(self) -> None:
+        self._readable(0)
+
     def current_rev(self) -> int:
         return self._log.current_rev
 
@@ -144,10 +154,15 @@ class MemoryEngine:
         return self._log.read(start, end, after_rev, upto)
 
     def subscribe(
-        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+        self,
+        prefix: bytes,
+        subscriber: Subscriber,
+        *,
+        closed: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> Subscription:
         self._readable(0)
-        return self._log.subscribe(prefix, subscriber, closed)
+        return self._log.subscribe(prefix, subscriber, closed, lost)
 
     async def reached(self, rev: int) -> None:
         await self._log.reached(rev)

@@ -30,6 +30,9 @@ class ObservedEngine:
         self._engine = engine
         self._observer = observer
         # Not methods that call on: a read from the cache asks for the revision, and nothing is to come between.
+        self.shared = engine.shared
+        self.is_current = engine.is_current
+        self.catch_up = engine.catch_up
         self.current_rev = engine.current_rev
         self.compact_rev = engine.compact_rev
         self.floor_rev = engine.floor_rev

@@ -1,9 +1,13 @@
-"""The engine in one SQLite file, the default: durable, one machine, one process.
+"""The engine in one SQLite file, the default: durable, one machine, one process or several that are told to share it.
 
 The loop never waits for the disk: writes go to one writer thread (`sqlite_writer`), reads to a few threads with a
 connection each (`sqlite_reader`). Committed writes come back to the loop in the order of their revisions and are published
 there, to subscribers first, before their writers are answered. So what a reader saw is never newer than what a cache
 knows: a read that overtook the news waits for it.
+
+Several processes on one machine may share the file (`shared`): each has this engine, `sqlite_sharing` lets them write in
+turns and wakes them, `sqlite_tail` tells each of the others' writes. What is said above holds for all of them together:
+`is_current` says whether a write of another process is still to be read, which takes some bytes of shared memory.
 
 With `synchronous` FULL a write that was acknowledged survives a crash of the process and of the machine.
 """
@@ -12,6 +16,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,7 +28,9 @@ from genericapiserver.storage import sqlite_file, sqlite_reader
 from genericapiserver.storage.engine import (
     CompactedError,
     EngineClosedError,
+    EngineError,
     EngineFaultError,
+    EngineTimeoutError,
     EngineWatch,
     FutureRevisionError,
     GetResult,
@@ -36,7 +43,9 @@ from genericapiserver.storage.engine import (
 )
 from genericapiserver.storage.event_log import BATCH_EVENTS, EventLog
 from genericapiserver.storage.retention import Retention
-from genericapiserver.storage.sqlite_file import FileLock, FileState, Synchronous
+from genericapiserver.storage.sqlite_file import BUSY_TIMEOUT, DatabaseLock, FileState, Synchronous
+from genericapiserver.storage.sqlite_sharing import Sharing
+from genericapiserver.storage.sqlite_tail import Tail
 from genericapiserver.storage.sqlite_writer import Compaction, Job, Probe, SQLiteWriter, Write
 
 R = TypeVar("R")
@@ -44,6 +53,8 @@ R = TypeVar("R")
 TAIL_EVENTS = 4096
 """Events kept in memory in front of the log table, for watches that are nearly up to date."""
 READERS = 2
+COMPACTION_PATIENCE = 1.0
+"""Seconds that other processes get to come to the revision that history is to begin at; who is later reads all anew."""
 
 
 class SQLiteEngine:
@@ -58,13 +69,14 @@ class SQLiteEngine:
         initial_rev: int | None = None,
         retention: Retention | None = None,
         clock: Clock | None = None,
+        shared: bool = False,
     ) -> Self:
         """Open or create the file. Raises EngineOpenError, whose text says what is wrong and what to do.
 
         *initial_rev* counts for a new file only; by default it begins at the time in microseconds, far above what a
-        file that was deleted before may have given out.
+        file that was deleted before may have given out. A file that is *shared* can be opened by others that share it.
         """
-        return await asyncio.to_thread(
+        engine = await asyncio.to_thread(
             cls._open,
             asyncio.get_running_loop(),
             Path(path),
@@ -72,7 +84,10 @@ class SQLiteEngine:
             initial_rev,
             retention or Retention(),
             clock or SystemClock(),
+            shared,
         )
+        engine._start()
+        return engine
 
     @classmethod
     def _open(
@@ -83,22 +98,32 @@ class SQLiteEngine:
         initial_rev: int | None,
         retention: Retention,
         clock: Clock,
+        shared: bool,
     ) -> Self:
         path = path.absolute()
         sqlite_file.prepare_path(path)
-        lock = FileLock(path)
+        lock = DatabaseLock(path, shared=shared)
+        sharing = None
         try:
-            connection, state = sqlite_file.open_database(path, synchronous=synchronous, initial_rev=initial_rev)
+            if shared:
+                sharing = Sharing(path)
+            connection, state = sqlite_file.open_database(
+                path, synchronous=synchronous, initial_rev=initial_rev, alone=lock.alone
+            )
+            lock.opened()
         except BaseException:
+            if sharing is not None:
+                sharing.close()
             lock.release()
             raise
-        return cls(loop, path, lock, connection, state, retention, clock)
+        return cls(loop, path, lock, sharing, connection, state, retention, clock)
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         path: Path,
-        lock: FileLock,
+        lock: DatabaseLock,
+        sharing: Sharing | None,
         connection: sqlite3.Connection,
         state: FileState,
         retention: Retention,
@@ -109,12 +134,16 @@ class SQLiteEngine:
         self._lock = lock
         self._log = EventLog(state.current_rev, floor_rev=state.floor_rev, capacity=TAIL_EVENTS, history=self._history)
         self._compact_rev = state.compact_rev
+        self._sharing = sharing
+        self._tail: Tail | None = None
         self._writer = SQLiteWriter(
             connection,
             path=path,
             state=state,
             retention=retention,
             clock=clock,
+            sharing=sharing,
+            leave=lock.leave,
             deliver=partial(self._post, self._committed),
             floor_raised=partial(self._post, self._floor_raised),
             settled=partial(self._post, self._settle),
@@ -125,9 +154,34 @@ class SQLiteEngine:
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._closing: asyncio.Future[None] | None = None
+
+    def _start(self) -> None:
+        """Begin to work; on the loop, where `__init__` is not."""
+        if self._sharing is not None:
+            self._tail = Tail(
+                self._loop,
+                self._path,
+                self._log,
+                self._sharing,
+                settle=self._answer,
+                moved=self._moved,
+                lost=self._lost,
+            )
         self._writer.start()
 
     # ---- where the store is
+
+    @property
+    def shared(self) -> bool:
+        return self._sharing is not None
+
+    def is_current(self) -> bool:
+        return self._tail is None or self._tail.is_current()
+
+    async def catch_up(self) -> None:
+        self._open_or_raise()
+        if self._tail is not None:
+            await self._tail.catch_up()
 
     def current_rev(self) -> int:
         return self._log.current_rev
@@ -148,12 +202,14 @@ class SQLiteEngine:
         return size
 
     async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
+        await self._read_up_to(rev)
         self._readable(rev)
         result = await self._read(sqlite_reader.get, key, rev)
         await self._news_until(result.rev)
         return result
 
     async def range(self, start: bytes, end: bytes, *, limit: int = 0, rev: int = 0) -> RangeResult:
+        await self._read_up_to(rev)
         self._readable(rev)
         result = await self._read(sqlite_reader.get_range, start, end, limit, rev)
         await self._news_until(result.rev)
@@ -179,7 +235,12 @@ class SQLiteEngine:
 
     async def _news_until(self, rev: int) -> None:
         if rev > self._log.current_rev:
-            await self._log.reached(rev)
+            await self.reached(rev)
+
+    async def _read_up_to(self, rev: int) -> None:
+        """Before *rev* is called a revision of the future: another process may have written it."""
+        if self._tail is not None and rev > self._log.current_rev and self._closing is None:
+            await self._tail.catch_up()
 
     async def _read(self, function: Callable[..., R], *args: object) -> R:
         try:
@@ -203,6 +264,11 @@ class SQLiteEngine:
         return await self._write(Write(key, None, expect_rev))
 
     async def compact(self, rev: int) -> None:
+        if self._tail is not None:
+            self._open_or_raise()
+            await self._tail.catch_up()
+            if rev <= self._log.current_rev:
+                await self._tail.others_at(rev, patience=COMPACTION_PATIENCE)
         future: asyncio.Future[None] = self._loop.create_future()
 
         def settle(compaction: Compaction) -> None:
@@ -215,6 +281,10 @@ class SQLiteEngine:
         self._readable(0)
         if not self._writer.is_alive():
             raise EngineFaultError("the storage writer has ended", str(self._path))
+        if self._sharing is not None and (since := self._sharing.waits_since):
+            waited = time.monotonic() - since
+            if waited > BUSY_TIMEOUT:
+                raise EngineTimeoutError(f"another process has been writing to the database for {waited:.0f} seconds")
         await self._read(sqlite_reader.check)
         if self._write_failed:
             await self._probe()
@@ -260,8 +330,14 @@ class SQLiteEngine:
         except RuntimeError:  # the loop was closed before the engine: nobody is left to tell
             return
 
-    def _committed(self, writes: Sequence[Write]) -> None:
+    def _committed(self, base: int, writes: Sequence[Write]) -> None:
+        if self._tail is not None:
+            self._tail.committed(base, writes)
+            return
         self._log.publish([write.event for write in writes if write.event is not None])
+        self._answer(writes)
+
+    def _answer(self, writes: Sequence[Write]) -> None:
         for write in writes:
             if write.error is not None or write.event is not None:
                 self._write_failed = write.error is not None
@@ -270,9 +346,19 @@ class SQLiteEngine:
 
     def _floor_raised(self, rev: int, compaction: Compaction | None) -> None:
         self._compact_rev = max(self._compact_rev, rev)
-        self._log.raise_floor(rev, forget=True)
+        if rev <= self._log.current_rev:  # else the tail comes to it, or finds that it is too late
+            self._log.raise_floor(rev, forget=True)
         if compaction is not None:
             compaction.settle(compaction)
+
+    def _moved(self, state: FileState) -> None:
+        """Another process may have compacted."""
+        self._compact_rev = max(self._compact_rev, state.compact_rev)
+        if self._log.floor_rev < state.floor_rev <= self._log.current_rev:
+            self._log.raise_floor(state.floor_rev, forget=True)
+
+    def _lost(self, state: FileState) -> None:
+        self._log.restart(state.current_rev, state.floor_rev)
 
     def _settle(self, job: Job) -> None:
         match job:
@@ -297,15 +383,24 @@ class SQLiteEngine:
         return await self._history(start, end, after_rev, upto)
 
     def subscribe(
-        self, prefix: bytes, subscriber: Subscriber, *, closed: Callable[[], None] | None = None
+        self,
+        prefix: bytes,
+        subscriber: Subscriber,
+        *,
+        closed: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> Subscription:
         self._readable(0)
-        return self._log.subscribe(prefix, subscriber, closed)
+        return self._log.subscribe(prefix, subscriber, closed, lost)
 
     async def reached(self, rev: int) -> None:
+        if self._tail is not None and rev > self._log.current_rev:
+            self._tail.soon()
         await self._log.reached(rev)
 
     async def request_progress(self) -> None:
+        if self._tail is not None:
+            await self.catch_up()
         self._log.report_progress()
 
     # ---- the end
@@ -316,11 +411,24 @@ class SQLiteEngine:
             self._submit()
             self._writer.stop()
             await self._loop.run_in_executor(None, self._end_threads)
-            # The writer's last news was posted before it ended, so it is handled before this goes on.
+            # The writer's last news was posted before it ended, so it is handled before this goes on. What follows the
+            # writes of others has been waiting for a look at the file.
+            if self._tail is not None:
+                await self._end_tail(self._tail)
             self._log.close()
+            if self._sharing is not None:
+                self._sharing.close()
             self._lock.release()
             self._closing.set_result(None)
         await self._closing
+
+    async def _end_tail(self, tail: Tail) -> None:
+        try:
+            await tail.catch_up()
+        except EngineError as error:
+            tail.give_up(error)
+        tail.close()
+        await self._loop.run_in_executor(None, tail.end_thread)
 
     def _end_threads(self) -> None:
         self._readers.shutdown(wait=True)

@@ -9,10 +9,10 @@
 for; `pruned_rev`, up to which the rows that compaction makes superfluous are gone.
 
 Nobody but SQLite opens the file while it is in use: closing any descriptor of it in this process would drop SQLite's locks.
-A lock of our own, on `<path>.lock`, keeps a second process out; it goes when the process does, however that ends.
+A lock of our own, on `<path>.lock`, keeps a second process out, unless both are told to share the file (`sqlite_sharing`);
+it goes when the process does, however that ends.
 """
 
-import fcntl
 import os
 import sqlite3
 import stat
@@ -23,6 +23,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage.engine import (
     EPOCH_JUMP,
     CorruptFileError,
@@ -33,6 +34,7 @@ from genericapiserver.storage.engine import (
     EngineTimeoutError,
     TooLargeError,
 )
+from genericapiserver.storage.sqlite_sharing import shared_folder
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL", "EXTRA"]
 """SQLite's `synchronous`. FULL loses nothing that was acknowledged. NORMAL may lose the last writes when power fails;
@@ -42,6 +44,8 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x67617073
 """Marks the file as ours, for `file` and for refusing to write into somebody else's database."""
 BUSY_TIMEOUT = 5.0
+LEAVING = 2.0
+"""Seconds that the last of several processes gets to close the file before one that wants to join is refused."""
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
 """After an unclean stop, a file up to this size is checked as a whole (about 0.1 s); a larger one only where it is read."""
 
@@ -67,6 +71,10 @@ CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
 CREATE TABLE leader (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 """
 
+_WHERE = """
+SELECT seq, f.v, c.v, p.v FROM sqlite_sequence, meta f, meta c, meta p
+WHERE name = 'log' AND f.k = 'floor_rev' AND c.k = 'compact_rev' AND p.k = 'pruned_rev'
+"""
 _RESTORE = "Restore it from a backup, or move it away to start with an empty store"
 
 
@@ -80,29 +88,54 @@ class FileState:
     pruned_rev: int
 
 
-class FileLock:
-    """Keeps other processes off the database; released by the kernel at the latest when this process ends."""
+class DatabaseLock:
+    """This process's hold on the database: alone, or with others when *shared*. Goes with the process at the latest.
 
-    def __init__(self, path: Path) -> None:
-        lock_path = f"{path}.lock"
+    `alone` says whether nobody else has it open now. Raises EngineOpenError.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self._shared = shared
+        self._opening: FileLock | None = None
+        lock_path = Path(f"{path}.lock")
         try:
-            self._descriptor: int | None = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if shared:
+                self._opening = FileLock(shared_folder(path) / "opening")
+                self._opening.acquire()  # until this process has read the file, or made it
+            self._lock = FileLock(lock_path)
         except OSError as error:
             raise EngineOpenError(
                 str(path), f"its lock file cannot be opened: {error.strerror}", "Check the permissions of the directory"
             ) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        self.alone = self._lock.try_acquire()
+        if not self.alone and not (shared and self._join()):
             self.release()
-            raise EngineOpenError(
-                str(path), "another process has it open", "Stop that process, or choose another path"
-            ) from error
+            how = "another process has it open" + (" and does not share it" if shared else "")
+            raise EngineOpenError(str(path), how, "Stop that process, or choose another path")
+
+    def _join(self) -> bool:
+        """Share it; the last one to leave may hold it alone for a moment longer."""
+        deadline = time.monotonic() + LEAVING
+        while not self._lock.try_acquire(shared=True):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def opened(self) -> None:
+        """The file has been read or made: let others share it."""
+        if self._opening is not None:
+            self._lock.try_acquire(shared=True)
+            self._opening.release()
+
+    def leave(self) -> bool:
+        """Whether nobody else has it open, in which case nobody can open it until `release`."""
+        return not self._shared or self._lock.try_acquire()
 
     def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.close()
+        if self._opening is not None:
+            self._opening.close()
 
 
 def prepare_path(path: Path) -> None:
@@ -141,15 +174,18 @@ def connect(path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = 
 
 
 def open_database(
-    path: Path, *, synchronous: Synchronous, initial_rev: int | None
+    path: Path, *, synchronous: Synchronous, initial_rev: int | None, alone: bool = True
 ) -> tuple[sqlite3.Connection, FileState]:
-    """The writing connection and where the store is. Raises EngineOpenError, which says what to do."""
+    """The writing connection and where the store is. Raises EngineOpenError, which says what to do.
+
+    Who is not *alone* trusts the file that others work with, and changes nothing about it.
+    """
     try:
         connection = connect(path, synchronous=synchronous)
     except sqlite3.Error as error:
         raise _not_opened(path, error) from error
     try:
-        return connection, _adopt(connection, path, synchronous, initial_rev)
+        return connection, _adopt(connection, path, synchronous, initial_rev, alone)
     except sqlite3.Error as error:
         connection.close()
         raise _not_opened(path, error) from error
@@ -158,7 +194,9 @@ def open_database(
         raise
 
 
-def _adopt(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
+def _adopt(
+    connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None, alone: bool
+) -> FileState:
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     if mode != "wal":
         raise EngineOpenError(str(path), f"it has no write-ahead log ({mode})", "Put it on a local disk")
@@ -173,6 +211,10 @@ def _adopt(connection: sqlite3.Connection, path: Path, synchronous: Synchronous,
             f"it was written by a newer version (schema {meta['schema']}, this one knows {SCHEMA_VERSION})",
             "Start that version",
         )
+    if not alone:
+        if synchronous == "NORMAL":
+            set_meta(connection, synchronous=synchronous)  # what one of them may lose, all may have told
+        return where(connection)
     if not meta["clean"] and path.stat().st_size <= QUICK_CHECK_BYTES:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
@@ -222,6 +264,12 @@ def _continue(
     set_meta(connection, floor_rev=floor, clean=0, synchronous=synchronous, inode=inode)
     connection.execute("COMMIT")
     return FileState(current, floor, _number(meta["compact_rev"]), _number(meta["pruned_rev"]))
+
+
+def where(connection: sqlite3.Connection) -> FileState:
+    """Where the store is now, in whatever transaction is open."""
+    row = connection.execute(_WHERE).fetchone()
+    return FileState(*map(_number, row))
 
 
 def set_meta(connection: sqlite3.Connection, **values: object) -> None:

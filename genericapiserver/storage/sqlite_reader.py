@@ -6,6 +6,7 @@ No transaction lives longer than its function: an open one would keep the write-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -17,6 +18,7 @@ from genericapiserver.storage.engine import (
     RangeStats,
     WatchBatch,
 )
+from genericapiserver.storage.sqlite_file import FileState, where
 
 _CURRENT_REV = "SELECT seq FROM sqlite_sequence WHERE name = 'log'"
 
@@ -62,6 +64,19 @@ SELECT l.rev, l.key, l.value, p.value, l.create_rev, l.prev_rev
 FROM log l INDEXED BY log_by_key LEFT JOIN log p ON p.rev = l.prev_rev
 WHERE l.rev > ? AND l.rev <= ? AND l.key = ? ORDER BY l.rev LIMIT ?
 """
+
+_NEWS = """
+SELECT l.rev, l.key, l.value, p.value, l.create_rev, l.prev_rev
+FROM log l NOT INDEXED LEFT JOIN log p ON p.rev = l.prev_rev WHERE l.rev > ? ORDER BY l.rev LIMIT ?
+"""
+
+
+class News(NamedTuple):
+    """The next events, and where the file was when they were read. When `state.floor_rev` is above the revision that was
+    asked for, some may be gone."""
+
+    events: list[EngineEvent]
+    state: FileState
 
 
 @contextmanager
@@ -127,6 +142,14 @@ def history(
             rows = connection.execute(_HISTORY, (after, upto, start, end, limit)).fetchall()
     events = [EngineEvent(*row) for row in rows]
     return WatchBatch(events, events[-1].rev if len(events) == limit else upto)
+
+
+def news(connection: sqlite3.Connection, after: int, limit: int) -> News:
+    """What has been committed after *after*, by whomever."""
+    with _snapshot(connection):
+        state = where(connection)
+        rows = () if after >= state.current_rev else connection.execute(_NEWS, (after, limit)).fetchall()
+    return News([EngineEvent(*row) for row in rows], state)
 
 
 def check(connection: sqlite3.Connection) -> None:

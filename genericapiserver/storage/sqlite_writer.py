@@ -6,6 +6,9 @@ the order of arrival. Nothing is answered before the COMMIT has succeeded; then 
 call. A transaction that fails is rolled back and tried again in halves, so that only the writes that cannot be done fail.
 
 Between transactions the thread deletes what has expired and compacts history in small steps.
+
+Where processes share the file, each transaction waits for its turn and begins where the file is, which others may have
+moved; one process at a time does the maintenance.
 """
 
 import logging
@@ -13,7 +16,8 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,7 +35,8 @@ from genericapiserver.storage.engine import (
     WriteResult,
 )
 from genericapiserver.storage.retention import CompactionSchedule, Retention
-from genericapiserver.storage.sqlite_file import FileState, set_meta, translated
+from genericapiserver.storage.sqlite_file import FileState, set_meta, translated, where
+from genericapiserver.storage.sqlite_sharing import Sharing
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +48,8 @@ EXPIRE_AT_ONCE = 500
 VACUUM_PAGES = 500
 REST = 5.0
 """Seconds until maintenance is tried again after a failure."""
+TAKEOVER = 1.0
+"""Seconds until a process that shares the file looks whether the maintenance, or anything to maintain, is its own."""
 SPARE_PAGES = 2000
 """So many free pages are kept for growth before the file is made smaller."""
 
@@ -96,7 +103,11 @@ class Stop:
 
 
 class SQLiteWriter(threading.Thread):
-    """Owns *connection* from its start on. *deliver* and *floor_raised* are called in this thread, in order."""
+    """Owns *connection* from its start on. *deliver* and *floor_raised* are called in this thread, in order.
+
+    *deliver* is told the revision that the writes follow. *sharing* is None while nobody else writes to the file; *leave*
+    says at the end whether nobody else has it open any more.
+    """
 
     def __init__(
         self,
@@ -106,7 +117,9 @@ class SQLiteWriter(threading.Thread):
         state: FileState,
         retention: Retention,
         clock: Clock,
-        deliver: Callable[[Sequence[Write]], None],
+        sharing: Sharing | None,
+        leave: Callable[[], bool],
+        deliver: Callable[[int, Sequence[Write]], None],
         floor_raised: Callable[[int, Compaction | None], None],
         settled: Callable[[Job], None],
     ) -> None:
@@ -115,6 +128,8 @@ class SQLiteWriter(threading.Thread):
         self._connection = connection
         self._path = path
         self._clock = clock
+        self._sharing = sharing
+        self._leave = leave
         self._deliver = deliver
         self._floor_raised = floor_raised
         self._settled = settled
@@ -177,6 +192,8 @@ class SQLiteWriter(threading.Thread):
             waits.append(self._schedule.next_time - time.monotonic())
         if self._next_expiry != float("inf"):
             waits.append(self._next_expiry - self._clock.now().timestamp() + 0.001)
+        if self._sharing is not None:
+            waits.append(TAKEOVER)
         # Long waits are cut, since the wall clock may be set.
         return max(0.0, min([*waits, 60.0])) if waits else None
 
@@ -211,14 +228,13 @@ class SQLiteWriter(threading.Thread):
         """Do *writes* in one transaction and deliver them; in halves when that fails."""
         if not writes:
             return
-        rev = self._rev
+        base = 0
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for write in writes:
-                rev = self._apply(write, rev)
-            self._connection.execute("COMMIT")
+            with self._transaction() as base:
+                rev = base
+                for write in writes:
+                    rev = self._apply(write, rev)
         except sqlite3.Error as error:
-            self._rollback()
             for write in writes:
                 write.result = write.event = None
             if len(writes) > 1:
@@ -231,7 +247,37 @@ class SQLiteWriter(threading.Thread):
             self._rev = rev
             if any(write.ttl for write in writes):
                 self._next_expiry = 0.0
-        self._deliver(writes)
+        self._deliver(base, writes)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[int]:
+        """A write transaction, rolled back when the block raises. Gives the newest revision."""
+        sharing = self._sharing
+        if sharing is None:
+            yield from self._begun()
+            return
+        sharing.begin()
+        try:
+            yield from self._begun()
+        finally:
+            sharing.end()
+        sharing.announce()
+
+    def _begun(self) -> Iterator[int]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            if self._sharing is not None:
+                self._look()
+            yield self._rev
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _look(self) -> None:
+        """Learn where others have brought the file."""
+        state = where(self._connection)
+        self._rev, self._floor, self._pruned = state.current_rev, state.floor_rev, state.pruned_rev
 
     def _apply(self, write: Write, rev: int) -> int:
         """Decide *write* inside the open transaction; the revision after it."""
@@ -267,9 +313,9 @@ class SQLiteWriter(threading.Thread):
 
     def _probe(self, probe: Probe) -> None:
         try:
-            set_meta(self._connection, probed=self._clock.now().timestamp())
+            with self._transaction():
+                set_meta(self._connection, probed=self._clock.now().timestamp())
         except sqlite3.Error as error:
-            self._rollback()
             probe.error = translated(error, self._path)
         self._settled(probe)
 
@@ -280,11 +326,14 @@ class SQLiteWriter(threading.Thread):
         if now < self._resume:
             return
         try:
+            if self._sharing is not None:
+                self._look()
+            scheduled = self._schedule.due(now=now, current_rev=self._rev)
+            if self._sharing is not None and not self._sharing.try_maintain():
+                self._resume = now + TAKEOVER
+                return
             self._expire()
-            target = max(
-                self._schedule.due(now=now, current_rev=self._rev),
-                self._schedule.overflow(events=self._rev - self._pruned, current_rev=self._rev),
-            )
+            target = max(scheduled, self._schedule.overflow(events=self._rev - self._pruned, current_rev=self._rev))
             if target > self._floor:
                 self._raise_floor(target, None)
             elif self._pruned < self._floor:
@@ -313,39 +362,40 @@ class SQLiteWriter(threading.Thread):
                 break
         (earliest,) = execute("SELECT min(expires_at) FROM current WHERE expires_at > 0").fetchone()
         self._next_expiry = float("inf") if earliest is None else max(earliest, now + 0.01)
+        if self._sharing is not None:  # others write what expires without telling this thread
+            self._next_expiry = min(self._next_expiry, now + TAKEOVER)
 
     def _compact(self, compaction: Compaction) -> None:
-        if compaction.rev > self._rev:
-            compaction.error = FutureRevisionError(compaction.rev, self._rev)
-        elif compaction.rev < self._floor or compaction.rev == self._compacted():
-            compaction.error = CompactedError(compaction.rev, self._floor)
-        else:
-            try:
-                self._raise_floor(compaction.rev, compaction)
-            except sqlite3.Error as error:
-                self._rollback()
-                compaction.error = translated(error, self._path)
+        try:
+            self._raise_floor(compaction.rev, compaction)
+        except EngineError as error:
+            compaction.error = error
+        except sqlite3.Error as error:
+            compaction.error = translated(error, self._path)
         if compaction.error is not None:
             self._settled(compaction)
 
-    def _compacted(self) -> int:
-        (rev,) = self._connection.execute("SELECT v FROM meta WHERE k = 'compact_rev'").fetchone()
-        return int(rev)
-
     def _raise_floor(self, rev: int, compaction: Compaction | None) -> None:
-        """From here on nothing before *rev* is read; the first step of clearing up is in the same transaction."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        set_meta(self._connection, floor_rev=rev, compact_rev=rev)
-        pruned = self._prune_rows(rev)
-        self._connection.execute("COMMIT")
+        """From here on nothing before *rev* is read; the first step of clearing up is in the same transaction.
+
+        Raises FutureRevisionError and CompactedError; history that is gone already is no error of maintenance.
+        """
+        with self._transaction() as current:
+            if rev > current:
+                raise FutureRevisionError(rev, current)
+            if rev < self._floor or rev == where(self._connection).compact_rev:
+                if compaction is None:
+                    return
+                raise CompactedError(rev, self._floor)
+            set_meta(self._connection, floor_rev=rev, compact_rev=rev)
+            pruned = self._prune_rows(rev)
         self._floor, self._pruned = rev, pruned
         self._vacuum = pruned >= rev
         self._floor_raised(rev, compaction)
 
     def _prune(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        pruned = self._prune_rows(self._floor)
-        self._connection.execute("COMMIT")
+        with self._transaction():
+            pruned = self._prune_rows(self._floor)
         self._pruned = pruned
         self._vacuum = pruned >= self._floor
 
@@ -372,12 +422,14 @@ class SQLiteWriter(threading.Thread):
         if free <= SPARE_PAGES:
             self._vacuum = False
             return
-        self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        with self._transaction():
+            self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
 
     def _close(self) -> None:
         try:
-            set_meta(self._connection, clean=1)
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if self._leave():
+                set_meta(self._connection, clean=1)
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
             _log.error(kv("Closing the database has failed", err=translated(error, self._path)))
         finally:

@@ -169,7 +169,7 @@ class Store(Generic[T]):
         if with_state is None:
             with_state = wanted == 0
         if not with_state:
-            return self._open(key, options, wanted or self.engine.current_rev(), [])
+            return self._open(key, options, wanted or await self.get_current_resource_version(), [])
         state = await self.get_list(key, ListOptions(recursive=options.recursive, predicate=_unpaged(options)))
         if wanted > state.resource_version:
             retry = random.randint(1, 3)  # noqa: S311 - spreads clients, hides nothing
@@ -207,6 +207,11 @@ class Store(Generic[T]):
 
     async def get_current_resource_version(self) -> int:
         """See StorageBackend."""
+        if self.engine.shared and not self.engine.is_current():
+            try:
+                await self.engine.catch_up()
+            except EngineError as error:
+                raise self.access.translated(error, self.keys.resource_prefix) from error
         return self.engine.current_rev()
 
     def compact_revision(self) -> int:

@@ -1,8 +1,11 @@
 """The file that is set aside when it is full, and what becomes of those that were."""
 
+import fcntl
 import gzip
 import os
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -166,3 +169,41 @@ def test_backups_are_compressed(tmp_path: Path) -> None:
     assert stat.S_IMODE(packed.stat().st_mode) == 0o600
     file.tidy()
     assert names(tmp_path) == [f"{name}.gz", "audit.log"]
+
+
+WRITER = """
+import sys
+from genericapiserver.audit.log_file import LogFile
+file = LogFile(sys.argv[1], max_size=2000, shared=True)
+file.open()
+for number in range(200):
+    file.write(f"{sys.argv[2]}-{number} {'x' * (number % 60)}.\\n".encode() * 3)
+"""
+
+
+def test_processes_that_share_a_file_write_whole_lines_and_set_it_aside_once(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, name]) for name in "abc"]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    lines = [line for file in tmp_path.iterdir() for line in file.read_text().splitlines()]
+    assert all(line.endswith(".") for line in lines)
+    expected = {f"{name}-{number}" for name in "abc" for number in range(200)}
+    assert {line.split()[0] for line in lines} == expected
+    assert len(lines) == 3 * len(expected)
+    # Each line was written with two others at once, and no file has more than it may, or less than a batch below that.
+    sizes = sorted(file.stat().st_size for file in tmp_path.iterdir() if file != path)
+    assert sizes[-1] <= 2000
+    assert sizes[0] > 2000 - 3 * 70
+
+
+def test_only_one_of_the_processes_tidies(tmp_path: Path) -> None:
+    file = log_file(tmp_path / "audit.log", max_backups=1, shared=True)
+    for day in (1, 2, 3):
+        (tmp_path / f"audit-2026-01-0{day}T00-00-00.000.log").touch()
+    directory = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    file.tidy()
+    assert len(names(tmp_path)) == 4
+    os.close(directory)
+    file.tidy()
+    assert names(tmp_path) == ["audit-2026-01-03T00-00-00.000.log", "audit.log"]

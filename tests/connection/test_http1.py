@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Message, Receive, Scope, Send, read_body, send_response
+from genericapiserver.connection import HTTPServer, create_listener
 from tests.connection.conftest import Running, Serve
 
 Contexts = Callable[..., ssl.SSLContext]
@@ -331,6 +333,53 @@ async def test_stop_closes_idle_connections_and_lets_running_requests_end(serve:
         assert await stopping
 
 
+async def test_a_server_that_is_replaced_answers_the_first_request_of_a_connection(serve: Serve) -> None:
+    async with serve(hello, plain=True) as running, connect(running) as new, connect(running) as begun:
+        begun[1].write(b"GET /begun HTTP/1.1\r\nHo")
+        while running.server.connection_count < 2:
+            await asyncio.sleep(0.001)
+        leaving = asyncio.create_task(running.server.hand_over())
+        await asyncio.sleep(0)
+        new[1].write(b"GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+        begun[1].write(b"st: a\r\n\r\n")
+        for connection, path in ((new, b"/new"), (begun, b"/begun")):
+            _, headers, body = await response(connection[0])
+            assert (headers[b"Connection"], body) == (b"close", b"hello " + path)
+        await leaving
+        assert await running.server.stop(30)
+
+
+async def test_a_server_that_is_replaced_does_not_wait_long_for_a_connection_that_says_nothing(serve: Serve) -> None:
+    async with serve(hello, plain=True, first_request_grace=0.05) as running, connect(running):
+        while running.server.connection_count < 1:
+            await asyncio.sleep(0.001)
+        await running.server.hand_over()
+        assert await running.server.stop(30)
+
+
+async def test_connections_wait_until_they_are_to_be_accepted() -> None:
+    listener, ready = create_listener("127.0.0.1", 0), Signal("Ready")
+    server = HTTPServer(hello, listener, tls=None, accept_after=ready)
+    await server.start()
+    running = Running(port=listener.getsockname()[1], server=server)
+    async with connect(running) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.02)
+        assert server.connection_count == 0
+        ready.set()
+        assert (await response(reader))[2] == b"hello /"
+    assert await server.stop(5)
+
+
+async def test_a_server_may_stop_before_it_has_accepted() -> None:
+    listener, ready = create_listener("127.0.0.1", 0), Signal("Ready")
+    server = HTTPServer(hello, listener, tls=None, accept_after=ready)
+    await server.start()
+    assert await server.stop(5)
+    ready.set()
+    assert listener.fileno() == -1
+
+
 async def test_idle_connections_time_out(serve: Serve) -> None:
     async with serve(hello, plain=True, idle_timeout=0.1) as running, connect(running) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -346,3 +395,35 @@ async def test_a_head_that_never_ends_times_out(serve: Serve) -> None:
         writer.write(b"Host: a\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_a_server_that_is_replaced_sends_its_clients_elsewhere_and_loses_no_request(serve: Serve) -> None:
+    entered, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/hold":
+            entered.set()
+            await go.wait()
+        await hello(scope, receive, send)
+
+    async with (
+        serve(hold, plain=True) as running,
+        connect(running) as idle,
+        connect(running) as busy,
+        connect(running) as new,
+    ):
+        idle[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await response(idle[0])
+        busy[1].write(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        await entered.wait()
+        while running.server.connection_count < 3:
+            await asyncio.sleep(0.001)
+        leaving = asyncio.create_task(running.server.hand_over())
+        assert await asyncio.wait_for(idle[0].read(), 5) == b""
+        assert not leaving.done()
+        new[1].write(b"GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await response(new[0]))[1][b"Connection"] == b"close"
+        await leaving
+        assert running.server.busy_connection_count == 1
+        go.set()
+        assert (await response(busy[0]))[2] == b"hello /hold"

@@ -111,7 +111,7 @@ async def test_members_take_their_turns_in_the_order_of_the_reference() -> None:
 
 async def test_every_member_may_be_none() -> None:
     options = RecommendedOptions(prefix="/registry", serializer=CodecFactory(Scheme("test")))
-    for name in MEMBERS:
+    for name in (*MEMBERS, "workers"):
         setattr(options, name, None)
     flags = FlagSet("server")
     options.add_flags(flags)

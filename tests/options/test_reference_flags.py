@@ -150,6 +150,7 @@ OWN = {
     "max-connections": "0",
     "max-connections-per-address": "0",
     "storage-path": "apiserver.local.config/objects.db",
+    "workers": "1",
 }
 """Flags that the reference does not have."""
 

@@ -15,13 +15,15 @@ NO_COMPACTION = Retention(interval=0, max_events=0)
 OpenEngine: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "shared"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageEngine]:
     """An empty engine at revision 1."""
     made: StorageEngine
     if request.param == "memory":
         made = MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
     else:
-        made = await SQLiteEngine.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
+        made = await SQLiteEngine.open(
+            tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION, shared=request.param == "shared"
+        )
     yield made
     await made.aclose()

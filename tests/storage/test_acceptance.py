@@ -1,4 +1,7 @@
-"""The acceptance suite of storage on every engine of the library, without and with a watch cache in front."""
+"""The acceptance suite of storage on every engine of the library, without and with a watch cache in front.
+
+`two` are two engines on one file: writes go through one of them, the cache and its watches are on the other.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +25,7 @@ from tests.conformance.storage_lists import *  # noqa: E402, F403
 from tests.conformance.storage_objects import *  # noqa: E402, F403
 from tests.conformance.storage_scoped_watches import *  # noqa: E402, F403
 from tests.conformance.storage_watches import *  # noqa: E402, F403
+from tests.conformance.two_engines import TwoEngines  # noqa: E402
 
 NO_COMPACTION = Retention(interval=0, max_events=0)
 
@@ -29,10 +33,12 @@ NO_COMPACTION = Retention(interval=0, max_events=0)
 async def open_engine(name: str, tmp_path: Path) -> StorageEngine:
     if name == "memory":
         return MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
+    if name == "two":
+        return await TwoEngines.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
     return await SQLiteEngine.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
 
 
-@pytest.fixture(params=["memory", "sqlite", "memory-cacher", "sqlite-cacher"])
+@pytest.fixture(params=["memory", "sqlite", "memory-cacher", "sqlite-cacher", "two-cacher"])
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     engine, _, cacher = request.param.partition("-")
     async for ready in made(await open_engine(engine, tmp_path), cached=bool(cacher)):
@@ -46,7 +52,7 @@ async def bare_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
         yield ready
 
 
-@pytest.fixture(params=["memory-cacher", "sqlite-cacher"])
+@pytest.fixture(params=["memory-cacher", "sqlite-cacher", "two-cacher"])
 async def cached_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """For the cases that only a cache has."""
     async for ready in made(await open_engine(request.param.partition("-")[0], tmp_path), cached=True):

@@ -1,4 +1,7 @@
-"""Both engines against a model of a few lines: the same calls give the same answers, now and at every past revision."""
+"""The engines against a model of a few lines: the same calls give the same answers, now and at every past revision.
+
+One of them are two on one file: what is written through the first is read from the second.
+"""
 
 import asyncio
 import tempfile
@@ -13,6 +16,7 @@ from genericapiserver.storage.engine import CompactedError, EngineEvent, Storage
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
+from tests.conformance.two_engines import TwoEngines
 
 KEYS = [b"/r/a", b"/r/a/b", b"/r/a0", b"/r/b", b"/s/a"]
 RANGES = [(b"/r/", b"/r0"), (b"/", b"0"), (b"/r/a\x00", b"/r/b")]
@@ -29,6 +33,9 @@ class Engines(RuleBasedStateMachine):
         self.path = Path(self.directory.name) / "store.db"
         self.memory: StorageEngine = MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
         self.sqlite: StorageEngine = self.run(SQLiteEngine.open(self.path, initial_rev=1, retention=NO_COMPACTION))
+        self.two: StorageEngine = self.run(
+            TwoEngines.open(Path(self.directory.name) / "shared.db", initial_rev=1, retention=NO_COMPACTION)
+        )
         self.states: dict[int, dict[bytes, tuple[bytes, int, int]]] = {1: {}}
         self.events: list[EngineEvent] = []
         self.rev = self.floor = 1
@@ -38,8 +45,8 @@ class Engines(RuleBasedStateMachine):
         return self.loop.run_until_complete(call)
 
     @property
-    def engines(self) -> tuple[StorageEngine, StorageEngine]:
-        return self.memory, self.sqlite
+    def engines(self) -> tuple[StorageEngine, ...]:
+        return self.memory, self.sqlite, self.two
 
     @initialize()
     def listen(self) -> None:
@@ -152,6 +159,7 @@ class Engines(RuleBasedStateMachine):
                 assert refused
             else:
                 assert not refused
+                self.run(engine.catch_up())
                 assert engine.compact_rev() == rev
         self.floor = max(self.floor, rev)
 
@@ -167,6 +175,7 @@ class Engines(RuleBasedStateMachine):
     @invariant()
     def everybody_is_at_the_same_revision(self) -> None:
         for engine in self.engines:
+            self.run(engine.catch_up())
             assert (engine.current_rev(), engine.floor_rev()) == (self.rev, self.floor)
         for heard in self.heard.values():
             assert heard == self.events
