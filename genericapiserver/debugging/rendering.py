@@ -59,7 +59,7 @@ def page_headers(*, style: str = "", script: str = "") -> RawHeaders:
 @cache
 def asset(name: str) -> str:
     """A file that is part of the page; read once."""
-    return (resources.files(__package__) / "assets" / name).read_text("utf-8")
+    return (resources.files(__package__) / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

@@ -76,4 +76,4 @@ def _reading(handler: Handler) -> Handler:
 @cache
 def asset(name: str) -> bytes:
     """A file of the page; read once."""
-    return (resources.files(__package__) / "assets" / name).read_bytes()
+    return (resources.files(__package__) / name).read_bytes()
