@@ -44,7 +44,7 @@ def serve(
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         request = APIRequest(scope, receive, send)
         context = request.context
-        name = _TRACED.get(context.request_info.verb)
+        name = None if context.long_running else _TRACED.get(context.request_info.verb)
         with Trace(name, partial(_fields, request)) if name is not None else _UNTRACED:
             if warning:
                 context.add_warning(warning)

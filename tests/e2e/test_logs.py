@@ -2,12 +2,19 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.support.reference_server import ReferenceServer, reference_server
+from tests.support.server_process import CHECKOUT, ServerProcess, free_port
+from tests.support.standalone import FLUNDERS as FLUNDERS_PATH
+from tests.support.standalone import WARDLE, Standalone
 
 pytestmark = pytest.mark.e2e
 
@@ -109,3 +116,20 @@ def test_lines_in_json(in_json: ReferenceServer) -> None:
 
 def test_errors_go_to_stderr_where_streams_are_split(in_json: ReferenceServer) -> None:
     assert all("err" in json.loads(line) for line in in_json.process.stderr.splitlines())
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:
+    data, port = tmp_path / "data", free_port()
+    command = [sys.executable, "-m", WARDLE, f"--data={data}", f"--port={port}", "-v=5"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            while b"try:" not in process.stdout.readline():
+                assert process.poll() is None, "it ended"
+            admin = Standalone(cast("ServerProcess", None), data, port).admin
+            for _ in range(80):  # a pipe holds 64 KiB
+                assert admin.request("GET", FLUNDERS_PATH, headers={"User-Agent": "x" * 2000}).status == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from genericapiserver.aio import EndingRate, InFlightRequests, InFlightWatches, Signal
-from genericapiserver.asgi import Handler, Receive, Scope, Send, send_response
+from genericapiserver.asgi import Handler, Receive, Scope, Send, send_response, send_text
 from genericapiserver.filters.cache_control import with_cache_control
 from genericapiserver.filters.cors import with_cors
 from genericapiserver.filters.goaway import with_probabilistic_goaway
@@ -18,6 +18,7 @@ from genericapiserver.filters.request_deadline import with_request_deadline
 from genericapiserver.filters.retry_after import with_retry_after
 from genericapiserver.filters.warning import with_warning_recorder
 from genericapiserver.filters.watch_termination import with_watch_termination
+from genericapiserver.logs import V3, kv
 from genericapiserver.request import MissingRequestContextError, RequestContext, request_context
 from tests.support.asgi_client import ASGIClient, ClientResponse
 from tests.support.clock import HandClock
@@ -353,6 +354,25 @@ class TestLogging:
             '"HTTP" verb="LIST" URI="/api/v1/pods?x=\\"\\n" latency="250ms" userAgent="kubectl" '
             f'audit-ID="{"a" * 64}" srcIP="192.0.2.1:40000" resp=200'
         ]
+
+    @pytest.mark.parametrize(
+        ("status", "stack"), [(200, False), (404, False), (429, False), (500, True), (503, True), (504, False)]
+    )
+    async def test_failures_of_the_server_say_where_they_come_from(
+        self, status: int, stack: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+            request_context(scope).add_log_pair("fl_audit", "1.5s")
+            await send_text(send, status, "x")
+
+        with caplog.at_level(V3):
+            await ASGIClient(in_context(with_http_logging(answering))).get("/")
+        (message,) = [record.msg for record in caplog.records]
+        assert isinstance(message, kv)
+        assert (message.pairs["resp"], message.pairs["fl_audit"]) == (status, "1.5s")
+        assert ("statusStack" in message.pairs) is stack
+        if stack:
+            assert "in answering" in message.pairs["statusStack"]
 
     async def test_a_quiet_log_stays_quiet(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.DEBUG):

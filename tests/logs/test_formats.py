@@ -121,6 +121,8 @@ def test_a_client_cannot_fill_the_log_with_one_line() -> None:
     [
         "Bearer s3cr3t-value",
         "authorization: bearer s3cr3t-value",
+        "bEaReR s3cr3t-value",
+        "/x?ACCESS_TOKEN=s3cr3t-value",
         "base64url.bearer.authorization.k8s.io.s3cr3t-value",
         "/x?access_token=s3cr3t-value&y=1",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.s3cr3t-value",
@@ -130,6 +132,11 @@ def test_tokens_are_taken_out(secret: str) -> None:
     for line in (text(logging.INFO, kv("m", header=secret)), JSONFormatter().format(record(logging.INFO, secret))):
         assert "s3cr3t" not in line
         assert "REDACTED" in line
+
+
+@pytest.mark.parametrize("words", ["the bearer token, and is ignored", "no bearer token", "Bearer REDACTED"])
+def test_what_only_speaks_of_tokens_stays(words: str) -> None:
+    assert words in text(logging.INFO, words)
 
 
 async def test_every_line_of_a_request_has_its_audit_id() -> None:
