@@ -26,8 +26,15 @@ Labels = tuple[tuple[str, str], ...]
 
 def render_delimited(page: Families) -> bytes:
     """Every family with samples, each with its length in front."""
-    messages = [_family(family) for family in page.families() if served_samples(family)]
-    return b"".join(_varint(len(message)) + message for message in messages)
+    return b"".join(delimited_pieces(page))
+
+
+def delimited_pieces(page: Families) -> Iterator[bytes]:
+    """The same, family by family."""
+    for family in page.families():
+        if served_samples(family):
+            message = _family(family)
+            yield _varint(len(message)) + message
 
 
 def _family(family: Metric) -> bytes:

@@ -10,7 +10,7 @@ switched off is still counted, for nobody; and what an allow-list folds together
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -23,6 +23,9 @@ REGISTERED: Final = "registered_metrics_total"
 DISABLED: Final = "disabled_metrics_total"
 HIDDEN: Final = "hidden_metrics_total"
 FOLDED: Final = "cardinality_enforcement_unexpected_categorizations_total"
+
+Entry = tuple[str, str, Callable[[], Metric]]
+"""The name a family is served under, its help text, and what makes it with its samples."""
 
 _STABILITY: Final = re.compile(r"(?:EXPERIMENTAL: )?\[(ALPHA|BETA|STABLE|INTERNAL)\] ")
 _MINORS_SHOWN: Final = {"ALPHA": 0, "INTERNAL": 0, "BETA": 1, "STABLE": 3}
@@ -68,41 +71,48 @@ class MetricsPolicy:
             return False
         return self.version >= Release.parse(deprecated).later(_MINORS_SHOWN.get(stability, 0))
 
-    def apply(
-        self, families: Iterable[tuple[str, Metric]], deprecated: Mapping[str, str], *, about: bool
-    ) -> Iterator[Metric]:
-        """What of *families* (each with the name it is served under) is shown; *about* adds what is said of them all."""
+    def apply(self, families: Iterable[Entry], deprecated: Mapping[str, str], *, about: bool) -> Iterator[Metric]:
+        """What of *families* is shown, by name; *about* adds what is said of them all.
+
+        Each family is made when it is its turn, so that whoever writes a long page can stop in between.
+        """
         registered: dict[tuple[str, str], int] = {}
+        shown: list[Entry] = []
         hidden = disabled = 0
-        for name, family in families:
-            match = _STABILITY.match(family.documentation)
+        for name, text, make in families:
+            match = _STABILITY.match(text)
             stability = match[1] if match else ""
             since = deprecated.get(name, "")
             if name in self.disabled:
                 disabled += 1
-                continue
-            if self.is_hidden(stability, since):
+            elif self.is_hidden(stability, since):
                 hidden += 1
-                continue
-            if match:
-                marked = since if self._is_deprecated(since) else ""
-                registered[stability, marked] = registered.get((stability, marked), 0) + 1
-                if marked:
-                    family.documentation = (
-                        f"{match[0]}(Deprecated since {marked}) {family.documentation.removeprefix(match[0])}"
-                    )
-            yield self._folded_family(name, family)
+            else:
+                if match:
+                    marked = since if self._is_deprecated(since) else ""
+                    registered[stability, marked] = registered.get((stability, marked), 0) + 1
+                    if marked:
+                        text = f"{match[0]}(Deprecated since {marked}) {text.removeprefix(match[0])}"
+                shown.append((name, text, self._folding(name, make)))
         if about:
-            yield from self._about(registered, hidden, disabled)
+            shown += [
+                (family.name, family.documentation, _gives(family))
+                for family in self._about(registered, hidden, disabled)
+            ]
+        for name, text, make in sorted(shown, key=lambda entry: entry[0]):
+            family = make()
+            family.name, family.documentation = name, text
+            yield family
 
     def _is_deprecated(self, since: str) -> bool:
         return bool(since) and self.version is not None and self.version >= Release.parse(since)
 
-    def _folded_family(self, name: str, family: Metric) -> Metric:
-        """*family* with the values that are not allowed put together."""
+    def _folding(self, name: str, make: Callable[[], Metric]) -> Callable[[], Metric]:
+        """*make*, with the values that are not allowed put together; such a family is made at once."""
         rules = {label: values for (metric, label), values in self.allowed.items() if metric == name}
-        if not rules:
-            return family
+        return _gives(self._folded_family(name, make(), rules)) if rules else make
+
+    def _folded_family(self, name: str, family: Metric, rules: Mapping[str, frozenset[str]]) -> Metric:
         sums: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         for sample in family.samples:
             labels = dict(sample.labels)
@@ -123,11 +133,22 @@ class MetricsPolicy:
         )
         for (stability, since), count in sorted(registered.items()):
             total.add_metric((stability, since), count)
-        yield total
-        yield CounterMetricFamily(DISABLED, "[BETA] The count of disabled metrics.", value=disabled)
-        yield CounterMetricFamily(HIDDEN, "[BETA] The count of hidden metrics.", value=hidden)
-        yield CounterMetricFamily(
-            FOLDED,
-            "[ALPHA] The count of unexpected categorizations during cardinality enforcement.",
-            value=len(self._folded),
-        )
+        for name, family in (
+            (REGISTERED, total),
+            (DISABLED, CounterMetricFamily(DISABLED, "[BETA] The count of disabled metrics.", value=disabled)),
+            (HIDDEN, CounterMetricFamily(HIDDEN, "[BETA] The count of hidden metrics.", value=hidden)),
+            (
+                FOLDED,
+                CounterMetricFamily(
+                    FOLDED,
+                    "[ALPHA] The count of unexpected categorizations during cardinality enforcement.",
+                    value=len(self._folded),
+                ),
+            ),
+        ):
+            family.name = name  # the library has cut the `_total` off
+            yield family
+
+
+def _gives(family: Metric) -> Callable[[], Metric]:
+    return lambda: family

@@ -4,6 +4,7 @@ Asking twice for one name gives the same metric, so that two servers may share a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from prometheus_client import CollectorRegistry
@@ -12,7 +13,7 @@ from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from genericapiserver.metrics.plain import PlainCounter, PlainGauge, PlainHistogram
-from genericapiserver.metrics.policy import MetricsPolicy
+from genericapiserver.metrics.policy import Entry, MetricsPolicy
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -100,16 +101,19 @@ class MetricsRegistry:
         return name in self._metrics
 
     def families(self) -> Iterator[Metric]:
-        """What a page shows, sorted by the names it is served under; a family's `name` is that name."""
-        named = []
-        for family in self.collectors.collect():
-            family.name = self._served_name(family)
-            named.append((family.name, family))
-        shown = self.policy.apply(named, self._deprecated, about=self.describes_itself)
-        for family in sorted(shown, key=lambda family: family.name):
-            if family.type == "counter" and not (self.has(family.name) or family.name.endswith("_total")):
-                family.name += "_total"
-            yield family
+        """What a page shows, by the names it is served under, made one after the other; `name` of a family is that name."""
+        entries: list[Entry] = [
+            (name, metric._documentation, partial(_only_family, metric)) for name, metric in self._metrics.items()
+        ]
+        own = set(self._metrics.values())
+        # There is no public way to ask for single collectors, and asking for all makes the whole page at once.
+        for collector in list(self.collectors._collector_to_names):
+            if collector not in own:
+                entries += [
+                    (self._served_name(family), family.documentation, partial(_itself, family))
+                    for family in collector.collect()
+                ]
+        yield from self.policy.apply(entries, self._deprecated, about=self.describes_itself)
 
     def _served_name(self, family: Metric) -> str:
         """The name a counter was made with: prometheus-client cuts `_total` off and puts it on whether it was there."""
@@ -162,6 +166,14 @@ class _HistogramTwin:
 
     def reset(self) -> None:
         """The original is reset."""
+
+
+def _only_family(metric: MetricWrapperBase) -> Metric:
+    return next(iter(metric.collect()))
+
+
+def _itself(family: Metric) -> Metric:
+    return family
 
 
 def _as_collector(collector: ResettableCollector) -> Collector:

@@ -25,10 +25,13 @@ class Families(Protocol):
 
 def render(page: Families) -> bytes:
     """The whole page: families by name, labels by name, values as Go prints them."""
-    lines: list[str] = []
+    return b"".join(pieces(page))
+
+
+def pieces(page: Families) -> Iterator[bytes]:
+    """The page family by family: thousands of series are no work for one turn of the event loop."""
     for family in page.families():
-        lines += _family_lines(family)
-    return "".join(lines).encode()
+        yield "".join(_family_lines(family)).encode()
 
 
 def served_samples(family: Metric) -> list[Sample]:
@@ -55,14 +58,18 @@ def _put_sums_before_counts(samples: list[Sample]) -> None:
 
 
 def _sample_line(sample: Sample, name: str) -> str:
-    if not sample.labels:
-        return f"{name} {_number(sample.value)}\n"
+    return f"{_series(name, tuple(sample.labels.items()))} {_number(sample.value)}\n"
+
+
+@lru_cache(maxsize=1 << 16)
+def _series(name: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Name and labels as they are written: the same on every page."""
+    if not pairs:
+        return name
     # Sorted, but the bucket's bound comes last.
-    labels = sorted((key, value) for key, value in sample.labels.items() if key != "le")
-    pairs = [f'{key}="{_escape(value)}"' for key, value in labels]
-    if "le" in sample.labels:
-        pairs.append(f'le="{_number(float(sample.labels["le"]))}"')
-    return f"{name}{{{','.join(pairs)}}} {_number(sample.value)}\n"
+    texts = [f'{key}="{_escape(value)}"' for key, value in sorted(pairs) if key != "le"]
+    texts += [f'le="{_number(float(value))}"' for key, value in pairs if key == "le"]
+    return f"{name}{{{','.join(texts)}}}"
 
 
 def _escape(value: str) -> str:

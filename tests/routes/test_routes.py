@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import json
 
@@ -197,6 +198,22 @@ class TestMetrics:
         after = (await ASGIClient(mux).get("/metrics/slis")).text.splitlines()
         [began] = [line for line in before if line.startswith("process_start_time_seconds ")]
         assert began in after
+
+    async def test_a_long_page_leaves_turns_to_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("genericapiserver.routes.metrics.TURN", 0.0)
+        mux, turns = PathRecorderMux("test"), 0
+        install_metrics(mux, self.registry())
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(others())
+        response = await ASGIClient(mux).get("/metrics")
+        task.cancel()
+        assert turns >= response.text.count("# TYPE ")
 
     async def test_protobuf_for_those_who_prefer_it(self) -> None:
         mux = PathRecorderMux("test")
