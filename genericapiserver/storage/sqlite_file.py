@@ -153,9 +153,11 @@ def prepare_path(path: Path) -> None:
         ) from error
 
 
-def connect(path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False) -> sqlite3.Connection:
+def connect(
+    path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False, patience: float = BUSY_TIMEOUT
+) -> sqlite3.Connection:
     """A connection that begins no transactions by itself. The caller keeps it to one thread at a time."""
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA trusted_schema = OFF")

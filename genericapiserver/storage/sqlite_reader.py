@@ -146,9 +146,13 @@ def history(
 
 def news(connection: sqlite3.Connection, after: int, limit: int) -> News:
     """What has been committed after *after*, by whomever."""
-    with _snapshot(connection):
+    connection.execute("BEGIN")
+    try:
         state = where(connection)
         rows = () if after >= state.current_rev else connection.execute(_NEWS, (after, limit)).fetchall()
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     return News([EngineEvent(*row) for row in rows], state)
 
 

@@ -7,6 +7,10 @@ order, whichever way it came first.
 
 Reads begin with `is_current`, which compares some bytes of shared memory. Only when another process has committed since
 is the file looked at.
+
+The loop looks by itself: what was just written is in the memory of the machine, so a few rows take tens of microseconds,
+where handing them from thread to thread takes milliseconds in a process that is busy. When there are many rows, or the file
+cannot be read at this moment, a thread does it.
 """
 
 import asyncio
@@ -30,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds after which the file is looked at although no bell has rung."""
+AT_ONCE = 100
+"""Events that the loop reads by itself."""
 STEP = 0.005
 """Seconds between two looks at where the other processes are."""
 
@@ -64,6 +70,8 @@ class Tail:
         self._own: deque[tuple[int, Sequence[Write]]] = deque()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-tail {path.name}")
         self._connection: sqlite3.Connection | None = None
+        """The reader thread's."""
+        self._own_connection: sqlite3.Connection | None = None
         self._seen: bytes | None = None
         self._reading = False
         self._begun_with = b""
@@ -138,7 +146,18 @@ class Tail:
         self._reading, self._again = True, False
         self._served, self._waiting = [*self._served, *self._waiting], []
         self._begun_with = self._sharing.others()
-        self._reader.submit(self._read, self._log.current_rev)
+        after = self._log.current_rev
+        try:
+            news = self._read_here(after)
+        except sqlite3.Error:  # in the way of others, or worse, which the thread finds out
+            self._reader.submit(self._read, after)
+        else:
+            self._end(after, news)
+
+    def _read_here(self, after: int) -> News:
+        if self._own_connection is None:
+            self._own_connection = sqlite_file.connect(self._path, read_only=True, patience=0.0)
+        return sqlite_reader.news(self._own_connection, after, AT_ONCE)
 
     def _read(self, after: int) -> None:
         """In the reader's thread."""
@@ -165,7 +184,8 @@ class Tail:
             return
         self._publish(after, result)
         if self._log.current_rev < result.state.current_rev:
-            self._begin()
+            self._reading = True
+            self._reader.submit(self._read, self._log.current_rev)
             return
         self._seen = self._begun_with
         self._answer(None)
@@ -225,6 +245,7 @@ class Tail:
     def end_thread(self) -> None:
         """After `close`; blocks."""
         self._reader.shutdown(wait=True)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for connection in (self._connection, self._own_connection):
+            if connection is not None:
+                connection.close()
+        self._connection = self._own_connection = None
