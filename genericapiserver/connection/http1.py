@@ -11,19 +11,24 @@ text as body.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import re
 from collections.abc import Iterable
-from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
 
-from genericapiserver.asgi import RawHeaders, Receive, Scope, Send
+from genericapiserver.asgi import RawHeaders, Scope
 from genericapiserver.connection.http1_exchange import Exchange
+from genericapiserver.connection.http1_heads import (
+    answer_options,
+    authority_of,
+    canonical,
+    plain_answer,
+    reason_of,
+    status_line,
+    wants_websocket,
+)
 from genericapiserver.connection.request_head import HeadScanner, has_controls
 from genericapiserver.connection.target import BadTargetError, parse_target
 
@@ -188,7 +193,7 @@ class HTTP1Driver:
         if self._closing or closes or (not body_ended and not self._can_drain()):
             self._closing = True
             raw.append((b"Connection", b"close"))
-        return self._h11.send(h11.Response(status_code=status, headers=raw, reason=_reason(status))) or b""
+        return self._h11.send(h11.Response(status_code=status, headers=raw, reason=reason_of(status))) or b""
 
     def body(self, data: bytes, end: bool) -> bytes:
         if self._exchange is not None and self._exchange.scope.get("method") == "HEAD":
@@ -339,7 +344,7 @@ class HTTP1Driver:
             self._refuse(400)  # Go lets the first win; whoever stands in front may have let the second
             return
         host = fields.get(b"host", b"")
-        if request.target[0] != _SLASH and (authority := _authority(request.target)) is not None:
+        if request.target[0] != _SLASH and (authority := authority_of(request.target)) is not None:
             host = authority
             headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         if not _HOST.fullmatch(host):
@@ -365,12 +370,12 @@ class HTTP1Driver:
             "server": self._link.server,
             "extensions": self._extensions.copy(),
         }
-        if request.method == b"GET" and _wants_websocket(fields):
+        if request.method == b"GET" and wants_websocket(fields):
             self._upgrade(scope)
             return
         handler = self.handler
         if request.method == b"OPTIONS" and request.target == b"*":
-            handler = _answer_options
+            handler = answer_options
         length = fields.get(b"content-length")
         self._body_left = int(length) if length is not None else None if b"transfer-encoding" in fields else 0
         self._drain_left = self._limits.early_answer_bytes
@@ -417,6 +422,8 @@ class HTTP1Driver:
             # A whole request, then more after it had said that it would be the last: it is answered, the rest is not.
             self._closing = True
             self._pause_reading()
+        elif exchange.complete:
+            self._link.close()
         elif exchange.started:
             self._link.abort()
         else:
@@ -429,62 +436,10 @@ class HTTP1Driver:
         self._refuse(status)
 
     def _refuse(self, status: int, detail: str = "") -> None:
-        line = f"{status} {HTTPStatus(status).phrase if status != 431 else 'Request Header Fields Too Large'}"
-        self._answer(status, (f"{line}: {detail}" if detail else line).encode(), line)
+        line = status_line(status)
+        self._answer(status, (f"{line}: {detail}" if detail else line).encode())
 
-    def _answer(self, status: int, body: bytes, line: str = "") -> None:
+    def _answer(self, status: int, body: bytes) -> None:
         """Answer below the handler, without h11 (which is past talking to after an error), and close."""
-        line = line or f"{status} {HTTPStatus(status).phrase}"
-        head = f"HTTP/1.1 {line}\r\n"
-        if body:
-            head += "Content-Type: text/plain; charset=utf-8\r\n"
-        else:
-            head += "Content-Length: 0\r\n"
-        self._link.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        self._link.write(plain_answer(status, body))
         self._link.close()
-
-
-async def _answer_options(scope: Scope, receive: Receive, send: Send) -> None:
-    """`OPTIONS *` asks about the server as a whole (Go's globalOptionsHandler)."""
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _authority(target: bytes) -> bytes | None:
-    """The host of an absolute *target*, which counts instead of Host (RFC 9112 section 3.2.2); None without one."""
-    _, separator, rest = target.partition(b"://")
-    return re.split(rb"[/?#]", rest, maxsplit=1)[0] if separator else None
-
-
-@lru_cache(maxsize=1024)
-def canonical(name: bytes) -> bytes:
-    """`audit-id` -> `Audit-Id`: how Go writes header names."""
-    return b"-".join(part.capitalize() for part in name.split(b"-"))
-
-
-@lru_cache(maxsize=256)
-def _reason(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode("ascii")
-    except ValueError:
-        return b"status code %d" % status
-
-
-def _wants_websocket(fields: dict[bytes, bytes]) -> bool:
-    """Whether a request asks for a websocket as RFC 6455 has it.
-
-    An Upgrade that Connection does not name is no wish of the client's. One without a key, or of another version, is
-    left to the handler as the plain request that it is as well: most of what is served ignores it, as in Go.
-    """
-    if fields.get(b"upgrade", b"").lower() != b"websocket":
-        return False
-    if not any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b",")):
-        return False
-    return fields.get(b"sec-websocket-version", b"").strip() == b"13" and _is_key(fields.get(b"sec-websocket-key", b""))
-
-
-def _is_key(text: bytes) -> bool:
-    try:
-        return len(base64.b64decode(text.strip(), validate=True)) == 16
-    except binascii.Error:
-        return False
