@@ -454,6 +454,7 @@ class HTTP2Driver:
 
     def _end_all_streams(self) -> None:
         streams = [stream for stream in self._streams.values() if not stream.disconnected]
+        self._codec.frames.release()
         self._draining.clear()
         self._lost = True
         for stream in streams:

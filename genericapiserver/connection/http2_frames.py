@@ -136,6 +136,12 @@ class FrameReader:
         if len(self._reset) > _MAX_RESET:
             del self._reset[next(iter(self._reset))]
 
+    def release(self) -> None:
+        """Let go of what has come in part: the connection is over, but its objects live until they are collected."""
+        self._block = []
+        self._data = bytearray()
+        self._at = 0
+
     # For h2
 
     def add_data(self, data: bytes) -> None:
