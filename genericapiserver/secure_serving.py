@@ -40,7 +40,7 @@ from genericapiserver.certificates.reloading import REFRESH_INTERVAL
 from genericapiserver.certificates.report import page, report
 from genericapiserver.certificates.serving import all_providers
 from genericapiserver.connection import ConnectionLimits, HTTPServer, Listener, TLSContexts
-from genericapiserver.connection.listener import SocketListener, as_listener, ip_address, joined
+from genericapiserver.connection.listener import AT_ONCE, SocketListener, as_listener, ip_address, joined
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE, LoopbackClientConfig
 from genericapiserver.metrics import MetricsRegistry
@@ -136,7 +136,8 @@ class SecureServingInfo:
 
         Raises SecureServingError for settings that do not work together, CertificateError for certificates that do not.
         """
-        listeners = [as_listener(each) for each in self.listeners]
+        shared = self.accept_after is not None
+        listeners = [as_listener(each, at_once=1 if shared else AT_ONCE) for each in self.listeners]
         if not listeners:
             raise SecureServingError("listener must not be nil")
         self._check_http2_ciphers()

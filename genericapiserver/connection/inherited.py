@@ -69,7 +69,7 @@ def _listener(descriptor: int, name: str) -> SocketListener:
         raise ListenerError(f"LISTEN_FDS: {what} {problem}")
     os.set_inheritable(descriptor, False)
     listening.setblocking(False)
-    return SocketListener(listening, secure=name != PLAIN)
+    return SocketListener(listening, secure=name != PLAIN, at_once=1)
 
 
 def _problem(listening: socket.socket, name: str) -> str:

@@ -22,7 +22,7 @@ BACKLOG: Final = 1024
 RETRY_DELAY: Final = 0.25
 """Seconds until the next try when the process or the system has no descriptor or memory left for a connection."""
 
-_AT_ONCE: Final = 32
+AT_ONCE: Final = 32
 """Connections accepted in one turn of the loop; the others wait in the backlog, where another process may take them."""
 _NO_IPV6: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 _ANY: Final = frozenset(["", "::", "0.0.0.0"])  # noqa: S104  what users write for "every address"
@@ -62,14 +62,21 @@ class Listener(Protocol):
 
 
 class SocketListener:
-    """A socket that listens. *on_close* is called once, after it is closed."""
+    """A socket that listens. *on_close* is called once, after it is closed. *at_once* connections are accepted in one turn
+    of the loop; 1 is for a socket that other processes serve, too, who would go without in a burst."""
 
     def __init__(
-        self, listening: socket.socket, *, secure: bool = True, on_close: Callable[[], None] | None = None
+        self,
+        listening: socket.socket,
+        *,
+        secure: bool = True,
+        on_close: Callable[[], None] | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.socket = listening
         self.secure = secure
         self._on_close = on_close
+        self._at_once = at_once
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepted: Accepted
         self._failed: Failed
@@ -105,7 +112,7 @@ class SocketListener:
             self._on_close = None
 
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 connection, _ = self.socket.accept()
             except (BlockingIOError, InterruptedError):
@@ -148,9 +155,9 @@ class SocketListener:
             self._accept()
 
 
-def as_listener(listening: socket.socket | Listener) -> Listener:
-    """*listening* itself, or a listener with TLS for a plain socket."""
-    return SocketListener(listening) if isinstance(listening, socket.socket) else listening
+def as_listener(listening: socket.socket | Listener, *, at_once: int = AT_ONCE) -> Listener:
+    """*listening* itself, or a listener with TLS for a plain socket, which accepts *at_once* connections in a turn."""
+    return SocketListener(listening, at_once=at_once) if isinstance(listening, socket.socket) else listening
 
 
 def create_listener(
