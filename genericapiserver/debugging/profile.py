@@ -1,8 +1,8 @@
 """A profile: stacks, and what was measured at each of them. What took it and how it is shown do not matter here."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
@@ -62,15 +62,16 @@ def frame_of(code: CodeType, line: int) -> Frame:
 
 @lru_cache(maxsize=4096)
 def module_name(file: str) -> str:
-    """The module that *file* is, as its importers call it; the bare file name for what is on no path.
+    """The module that *file* is, as its importers call it: its name after those of the packages that it lies in.
 
     Code that comes from no file has a name like `<frozen abc>`, of which pprof would show nothing.
     """
     if file.startswith("<"):
         return file.strip("<>").removeprefix("frozen ").replace(" ", "_")
-    best = ""
-    for entry in sys.path:
-        if entry and file.startswith(entry.rstrip("/") + "/") and len(entry) > len(best):
-            best = entry
-    path = file[len(best.rstrip("/")) + 1 :] if best else file.rpartition("/")[2]
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    path = Path(file)
+    names = [] if path.stem == "__init__" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").exists():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names)
