@@ -370,7 +370,7 @@ class HTTP1Driver:
             "server": self._link.server,
             "extensions": self._extensions.copy(),
         }
-        if request.method == b"GET" and wants_websocket(fields):
+        if request.method == b"GET" and request.http_version == b"1.1" and wants_websocket(fields):
             self._upgrade(scope)
             return
         handler = self.handler

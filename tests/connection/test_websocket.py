@@ -186,6 +186,8 @@ UPGRADE = b"Connection: close, Upgrade\r\nUpgrade: websocket\r\n"
         UPGRADE + KEY + b"Sec-WebSocket-Version: 8\r\n",
         UPGRADE + b"Sec-WebSocket-Key: c2hvcnQ=\r\n" + VERSION,
         UPGRADE + b"Sec-WebSocket-Key: ?\r\n" + VERSION,
+        UPGRADE + KEY + VERSION + b"Sec-WebSocket-Protocol: \xff\r\n",
+        b"Connection: close, Upgrade, \xff\r\nUpgrade: websocket\r\n" + KEY + VERSION,
     ],
 )
 async def test_what_is_no_whole_handshake_is_a_plain_request(
@@ -199,5 +201,16 @@ async def test_what_is_no_whole_handshake_is_a_plain_request(
             "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
         )
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\nhttp")
+        writer.transport.abort()
+
+
+async def test_http_1_0_has_no_websockets(serve: Serve) -> None:
+    async def say_what_it_is(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 200, scope["type"].encode(), b"text/plain")
+
+    async with serve(say_what_it_is, plain=True) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET / HTTP/1.0\r\nHost: a\r\n" + UPGRADE + KEY + VERSION + b"\r\n")
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\nhttp")
         writer.transport.abort()
