@@ -1,5 +1,6 @@
 """pyproject.toml lists every package by name, because the sibling rooms cannot be found by a search."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -21,6 +22,29 @@ def on_disk() -> set[str]:
 def test_the_list_of_packages_is_what_lies_on_disk() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == on_disk()
+
+
+BUILT_ON = {
+    "attrs": "attrs",
+    "cryptography": "cryptography",
+    "h2": "h2",
+    "hypercorn": "hypercorn",
+    "prometheus-client": "prometheus_client",
+    "pyjwt": "jwt",
+}
+"""The libraries that the project is built on, and what each is imported as."""
+
+
+@pytest.mark.parametrize("library", BUILT_ON)
+def test_what_the_library_is_built_on_comes_with_it_and_is_used(library: str) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    named = [each for each in lists if any(re.split(r"[\[><=~!;]", line)[0] == library for line in each)]
+    assert named == [project["dependencies"]], "a dependency of the library itself, and named once"
+    imports = re.compile(rf"^\s*(from|import) {BUILT_ON[library]}\b", re.MULTILINE)
+    folders = [CHECKOUT / top for top in ("genericapiserver", *SIBLINGS)]
+    modules = (path for folder in folders for path in folder.rglob("*.py"))
+    assert any(imports.search(path.read_text(encoding="utf-8")) for path in modules)
 
 
 @pytest.mark.parametrize("room", SIBLINGS)

@@ -1,9 +1,9 @@
 """HTTP/1.1 on one connection: one request after the other, keep-alive without a limit of requests.
 
-On `h11`, which reads and writes the messages, and for websockets on `wsproto` (see `websocket`). hypercorn's own HTTP/1.1
-class was tried first and costs more than it gives here: it invites the body (`100 Continue`) before the handler has decided
-whether it wants one, answers `h2c` upgrades, writes errors without a body, and waits in tasks and queues where this driver
-makes plain calls.
+On `h11`, which reads and writes the messages, and for websockets on hypercorn's `WSStream` (see `websocket`). hypercorn's
+HTTP/1.1 class was tried first and costs more than it gives here: it invites the body (`100 Continue`) before the handler
+has decided whether it wants one, answers `h2c` upgrades, writes errors without a body, and waits in tasks and queues where
+this driver makes plain calls.
 
 Requests that never reach the handler are answered as Go's net/http does: text/plain, `Connection: close`, the status
 text as body.
@@ -370,7 +370,7 @@ class HTTP1Driver:
             "server": self._link.server,
             "extensions": self._extensions.copy(),
         }
-        if request.method == b"GET" and wants_websocket(fields):
+        if request.method == b"GET" and request.http_version == b"1.1" and wants_websocket(fields):
             self._upgrade(scope)
             return
         handler = self.handler
@@ -384,7 +384,7 @@ class HTTP1Driver:
         exchange.task = self._service.start_task(exchange.run())
 
     def _upgrade(self, scope: Scope) -> None:
-        # Most servers never meet a websocket.
+        # Most servers never meet a websocket, and hypercorn takes a while to load.
         from genericapiserver.connection.websocket import WebSocket
 
         self._websocket = WebSocket(self, self._link, self._h11, scope)

@@ -49,12 +49,16 @@ def reason_of(status: int) -> bytes:
 def wants_websocket(fields: dict[bytes, bytes]) -> bool:
     """Whether a request asks for a websocket as RFC 6455 has it.
 
-    An Upgrade that Connection does not name is no wish of the client's. One without a key, or of another version, is
-    left to the handler as the plain request that it is as well: most of what is served ignores it, as in Go.
+    An Upgrade that Connection does not name is no wish of the client's. One without a key, of another version, or with
+    words that are no ASCII is left to the handler as the plain request that it is as well: most of what is served ignores
+    it, as in Go.
     """
     if fields.get(b"upgrade", b"").lower() != b"websocket":
         return False
-    if not any(token.strip() == b"upgrade" for token in fields.get(b"connection", b"").lower().split(b",")):
+    connection = fields.get(b"connection", b"")
+    if not connection.isascii() or not fields.get(b"sec-websocket-protocol", b"").isascii():
+        return False
+    if not any(token.strip() == b"upgrade" for token in connection.lower().split(b",")):
         return False
     return fields.get(b"sec-websocket-version", b"").strip() == b"13" and _is_key(fields.get(b"sec-websocket-key", b""))
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from hypercorn.protocol.ws_stream import WSStream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -186,6 +189,8 @@ UPGRADE = b"Connection: close, Upgrade\r\nUpgrade: websocket\r\n"
         UPGRADE + KEY + b"Sec-WebSocket-Version: 8\r\n",
         UPGRADE + b"Sec-WebSocket-Key: c2hvcnQ=\r\n" + VERSION,
         UPGRADE + b"Sec-WebSocket-Key: ?\r\n" + VERSION,
+        UPGRADE + KEY + VERSION + b"Sec-WebSocket-Protocol: \xff\r\n",
+        b"Connection: close, Upgrade, \xff\r\nUpgrade: websocket\r\n" + KEY + VERSION,
     ],
 )
 async def test_what_is_no_whole_handshake_is_a_plain_request(
@@ -201,3 +206,68 @@ async def test_what_is_no_whole_handshake_is_a_plain_request(
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\nhttp")
         writer.transport.abort()
+
+
+async def test_http_1_0_has_no_websockets(serve: Serve) -> None:
+    async def say_what_it_is(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 200, scope["type"].encode(), b"text/plain")
+
+    async with serve(say_what_it_is, plain=True) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET / HTTP/1.0\r\nHost: a\r\n" + UPGRADE + KEY + VERSION + b"\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\nhttp")
+        writer.transport.abort()
+
+
+async def test_a_subprotocol_that_nobody_offered_is_the_handlers_failure(
+    serve: Serve, client_context: Contexts
+) -> None:
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept", "subprotocol": "mine"})
+
+    async with serve(choose) as running, websocket(running, client_context()) as client:
+        rejected = await client.next()
+        assert isinstance(rejected, RejectConnection)
+        assert rejected.status_code == 500
+
+
+async def test_a_close_instead_of_an_acceptance_is_a_403(serve: Serve, client_context: Contexts) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close", "code": 1000})
+
+    async with serve(refuse) as running, websocket(running, client_context()) as client:
+        rejected = await client.next()
+        assert isinstance(rejected, RejectConnection)
+        assert rejected.status_code == 403
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_an_answer_that_is_not_whole_does_not_look_so(closes: bool, serve: Serve) -> None:
+    async def begin(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 403})
+        await send({"type": "http.response.body", "body": b"n", "more_body": True})
+        if closes:
+            await send({"type": "websocket.close"})
+
+    async with serve(begin, plain=True) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + KEY + VERSION + b"\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"\r\n\r\n1\r\nn\r\n")
+        writer.transport.abort()
+
+
+async def test_hypercorn_is_loaded_with_the_first_websocket_and_leaves_logging_alone(serve: Serve) -> None:
+    code = "import sys, genericapiserver.connection.link; sys.exit('hypercorn' in sys.modules)"
+    loading = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await loading.wait() == 0
+    loggers = [logging.getLogger(name) for name in ("hypercorn.access", "hypercorn.error")]
+    before = [list(logger.handlers) for logger in loggers]
+    async with serve(echo, plain=True) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        line = b"Sec-WebSocket-Protocol: a\r\n"
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + KEY + VERSION + line + b"\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 101 ")
+        (link,) = running.server._service.links
+        assert isinstance(link.driver._websocket._stream, WSStream)  # type: ignore[union-attr]
+        writer.transport.abort()
+    assert [logger.handlers for logger in loggers] == before

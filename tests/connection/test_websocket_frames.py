@@ -178,6 +178,29 @@ async def _received(handler: Handler, count: int) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_a_handler_that_does_not_end_with_its_websocket_is_cancelled(serve: Serve) -> None:
+    read, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def stay(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await read.wait()
+        await receive()  # makes room, so that the close behind it is seen in the handler's own task
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with serve(stay, plain=True, stream_window=1000) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(HANDSHAKE + frame(BINARY, b"x" * 1000) + frame(CLOSE, b"\x03\xe8"))
+        assert await asyncio.wait_for(reader.readexactly(len(ACCEPTED)), 10) == ACCEPTED
+        read.set()
+        assert await rest(reader) == closed(1000)
+        await asyncio.wait_for(cancelled.wait(), 10)
+        writer.transport.abort()
+
+
 async def test_pings_whose_answers_nobody_reads_stop_the_reading(serve: Serve) -> None:
     handler = Handler()
     limits = {"write_high_water": 20_000}
