@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
@@ -119,6 +120,57 @@ async def test_floods_end_the_connection_with_one_word_in_the_log(
         assert await sent(running.port, client_context("h2"), data, seconds=10)
         assert (await other.request("/")).status == 200
         assert len(caplog.records) <= 2
+
+
+async def test_a_client_that_reads_no_answers_is_not_answered_without_end(
+    serve: Serve, client_context: Contexts
+) -> None:
+    """Answers to HEAD need no window, so only the socket can hold them back."""
+    answered = 0
+
+    async def large_head(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal answered
+        await send_response(send, 200, b"", b"text/plain", [(b"x", b"y" * 2**14)])
+        answered += 1
+
+    count = 2000  # 32 MB of answers; the kernel takes some
+    flood = b"".join(frame(HEADERS, END_HEADERS | END_STREAM, 1 + 2 * i, head(method="HEAD")) for i in range(count))
+    async with serve(large_head, abuse_budget=10 * count, write_high_water=2**16) as running:
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+        await asyncio.to_thread(plain.connect, ("127.0.0.1", running.port))
+        _, writer = await asyncio.open_connection(
+            sock=plain, ssl=client_context("h2"), server_hostname="localhost", limit=2**10
+        )
+        transport = writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        writer.write(PREFACE + frame(SETTINGS, 0, 0) + flood)
+        refused = running.server.metrics.http2.streams_refused
+        async with asyncio.timeout(20):
+            while refused.value == 0:
+                await asyncio.sleep(0.01)
+            before = answered
+            while refused.value + answered < count - 200:
+                await asyncio.sleep(0.01)
+        assert answered == before
+        transport.abort()
+
+
+async def test_a_reset_that_comes_with_its_request_costs_no_handler(serve: Serve, client_context: Contexts) -> None:
+    handled = []
+
+    async def handler(scope: Scope, receive: Receive, send: Send) -> None:
+        handled.append(scope["path"])
+        await send_response(send, 200, b"", None)
+
+    async with serve(handler) as running, h2_client(running.port, client_context()) as client:
+        for number in range(3):
+            stream = client.send_request(f"/{number}")
+            client.h2.reset_stream(stream)
+        await client.flush()
+        assert (await client.request("/last")).status == 200
+    assert handled == ["/last"]
 
 
 async def test_targets_that_are_none_use_up_patience(serve: Serve, client_context: Contexts) -> None:
