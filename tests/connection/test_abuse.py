@@ -157,6 +157,30 @@ async def test_a_client_that_reads_no_answers_is_not_answered_without_end(
         transport.abort()
 
 
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "TLS"])
+async def test_a_connection_that_is_reset_amid_its_answers_is_no_news(
+    serve: Serve, client_context: Contexts, caplog: pytest.LogCaptureFixture, plain: bool
+) -> None:
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        link = next(iter(running.server._service.links))
+        link._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # what comes with the peer's reset
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+
+    async with serve(answers, plain=plain) as running:
+        context = None if plain else client_context("http/1.1")
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=context, server_hostname=None if plain else "localhost"
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            while running.server.connection_count:
+                await asyncio.sleep(0.01)
+        writer.transport.abort()
+    assert "socket.send()" not in caplog.text
+
+
 async def test_a_reset_that_comes_with_its_request_costs_no_handler(serve: Serve, client_context: Contexts) -> None:
     handled = []
 
