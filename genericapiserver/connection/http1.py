@@ -42,6 +42,11 @@ _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 """What Go allows in a Host header (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _MAX_TRAILER = 16 * 1024
 """Bytes of a chunk's first line, or of what comes after the last chunk, which nobody reads but which is parsed."""
+_CHUNK_ALLOWANCE = 16
+"""Bytes beside its data that a chunk may have, and two more for each byte of data."""
+_MAX_EXCESS = 16 * 1024
+"""Bytes that the chunks of a body may have beyond that: extensions, which nobody reads (Go net/http/internal/chunked.go,
+CVE-2023-39326)."""
 _SLASH = ord("/")
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
 
@@ -68,6 +73,8 @@ class HTTP1Driver:
         self._reading_paused = False
         self._body_left: int | None = 0
         """Bytes of the body that are still to come; None when only its end will tell."""
+        self._excess = 0
+        """Bytes of a chunked body that are neither its data nor what chunks may have beside, those not parsed yet too."""
         self._draining = False
         """The request is answered, and what is left of its body is read and dropped."""
         self._drain_left = 0
@@ -91,6 +98,8 @@ class HTTP1Driver:
         if self._websocket is not None:
             self._websocket.data_received(data)
             return
+        if self._body_left is None:
+            self._excess += len(data)
         self._h11.receive_data(data)
         if self._idle:
             self._idle = False
@@ -275,6 +284,8 @@ class HTTP1Driver:
             elif isinstance(event, h11.ConnectionClosed):
                 break
             elif isinstance(event, h11.Data):
+                if self._body_left is None:
+                    self._excess -= 3 * len(event.data) + (_CHUNK_ALLOWANCE if event.chunk_start else 0)
                 self._body_received(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self._body_left = 0
@@ -286,8 +297,10 @@ class HTTP1Driver:
                     return
         if self._body_left != 0:
             self._wait_for_body()
-            if self._body_left is None and len(connection.trailing_data[0]) > _MAX_TRAILER:
-                self._malformed_body()
+            if self._body_left is None:
+                waiting = len(connection.trailing_data[0])
+                if waiting > _MAX_TRAILER or self._excess - waiting > _MAX_EXCESS:
+                    self._malformed_body()
 
     def _body_received(self, data: bytes) -> None:
         if self._body_left is not None:
@@ -378,6 +391,8 @@ class HTTP1Driver:
             handler = answer_options
         length = fields.get(b"content-length")
         self._body_left = int(length) if length is not None else None if b"transfer-encoding" in fields else 0
+        if self._body_left is None:
+            self._excess = len(self._h11.trailing_data[0])
         self._drain_left = self._limits.early_answer_bytes
         exchange = Exchange(self, scope, handler)
         self._exchange = exchange

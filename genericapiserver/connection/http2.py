@@ -90,6 +90,8 @@ class HTTP2Driver:
         self._metrics = service.metrics.http2
         self._ended_by = ""
         self._block_timer: asyncio.TimerHandle | None = None
+        self._blocks = 0
+        """How many blocks had come when the timer was set."""
         self._last_answers: set[int] = set()
         """Streams whose answer is the last thing but GOAWAY."""
         self._fixed = fixed_scope(link)
@@ -134,7 +136,7 @@ class HTTP2Driver:
         noise = self._codec.take_noise()
         if noise:
             self._spend(noise)
-        if self._codec.frames.within_block is not (self._block_timer is not None):
+        if self._block_timer is None and self._codec.frames.within_block:
             self._time_block()
         if not self._greeted:
             self._greeted = True
@@ -184,20 +186,26 @@ class HTTP2Driver:
             self._schedule_flush()
 
     def write_now(self, stream: Stream, body: bytes, end: bool) -> bool:
-        """Send *body* if it fits as a whole; false says that it does not and nothing was sent."""
-        if body:
-            if self._link.write_paused or len(body) > self._codec.body_room(stream.id):
-                return False
-        elif not end:
+        """Send *body* if it fits as a whole; false says that it does not and nothing was sent.
+
+        A bare end needs no window, but it waits for the socket too: nothing else holds back answers without a body to a
+        client that reads none of them.
+        """
+        if not body and not end:
             return True
+        if self._link.write_paused or (body and len(body) > self._codec.body_room(stream.id)):
+            return False
         self.write_data(stream, body, end)
         return True
 
-    def room(self, stream: Stream, size: int) -> int:
-        """How much of *size* bytes may be sent now; 0 means that the stream has to wait."""
+    def room(self, stream: Stream, size: int) -> int | None:
+        """How much of *size* bytes may be sent now; None means that the stream has to wait."""
         if self._link.write_paused:
+            return None
+        if not size:
             return 0
-        return max(min(size, self._codec.body_room(stream.id)), 0)
+        room = min(size, self._codec.body_room(stream.id))
+        return room if room > 0 else None
 
     def write_data(self, stream: Stream, data: bytes | memoryview, end: bool) -> None:
         self._codec.send_body(stream.id, data, end)
@@ -368,18 +376,19 @@ class HTTP2Driver:
 
     def _time_block(self) -> None:
         """A header block holds up every stream: it has the time that a request head has, as long as streams run too."""
-        if self._block_timer is None:
-            self._block_timer = self.loop.call_later(self._limits.header_read_timeout, self._block_timed_out)
-        else:
-            self._block_timer.cancel()
-            self._block_timer = None
+        self._blocks = self._codec.frames.blocks
+        self._block_timer = self.loop.call_later(self._limits.header_read_timeout, self._block_timed_out)
 
     def _block_timed_out(self) -> None:
         self._block_timer = None
-        if not self._lost and not self._link.closing:
-            LOGGER.debug("closing the connection of %s: a header block does not end", self._link.client)
-            self._ends_by("stalled")
-            self._link.abort()
+        if self._lost or self._link.closing or not self._codec.frames.within_block:
+            return
+        if self._codec.frames.blocks != self._blocks:  # it is another one, as on every busy connection
+            self._time_block()
+            return
+        LOGGER.debug("closing the connection of %s: a header block does not end", self._link.client)
+        self._ends_by("stalled")
+        self._link.abort()
 
     def _spend(self, amount: int) -> None:
         left = self._budget.spend(self.loop.time(), amount)

@@ -56,6 +56,7 @@ _PADDED: Final = 0x8
 _PRIORITY: Final = 0x20
 _FIELDS_A_FRAME: Final = 32
 """How many fields of a head that is too large cost as much as a frame that makes nothing happen."""
+_OF_HEADS: Final = frozenset([HeadersFrame.type, ContinuationFrame.type])
 _MAX_RESET: Final = 1024
 _MAX_SETTINGS: Final = 64
 """Settings in one frame; there are seven."""
@@ -92,6 +93,8 @@ class FrameReader:
     def __init__(self, codec: ServerCodec, decoder: HeaderDecoder, limits: ConnectionLimits) -> None:
         self.max_frame_size = limits.max_frame_size
         self.noise = 0
+        self.blocks = 0
+        """Header blocks that came to their end."""
         self._codec = codec
         self._decoder = decoder
         self._max_block = limits.max_header_bytes + limits.max_frame_size
@@ -103,6 +106,8 @@ class FrameReader:
         """The peer's first SETTINGS frame has come."""
         self._block: list[bytes] = []
         """The pieces of a header block that is not complete."""
+        self._within_frame = False
+        """A frame of a header block has begun that is not complete."""
         self._block_size = 0
         self._block_flags = 0
         self._block_stream = 0
@@ -127,7 +132,7 @@ class FrameReader:
     @property
     def within_block(self) -> bool:
         """Whether a header block has begun that is not complete."""
-        return bool(self._block)
+        return self._within_frame or bool(self._block)
 
     def drop(self, stream_id: int) -> None:
         """We have reset this stream: ignore what the peer sent before it knew (RFC 9113 section 5.1)."""
@@ -157,6 +162,7 @@ class FrameReader:
         while True:
             at = self._at
             if len(data) - at < _HEAD_SIZE:
+                self._within_frame = False
                 break
             high, low, kind, flags, stream_id = _HEAD(data, at)
             size = high << 8 | low
@@ -165,6 +171,7 @@ class FrameReader:
             start = at + _HEAD_SIZE
             end = start + size
             if len(data) < end:
+                self._within_frame = kind in _OF_HEADS
                 break
             self._at = end
             frame = self._taken(kind, flags, stream_id & _ID, bytes(data[start:end]))
@@ -227,6 +234,7 @@ class FrameReader:
 
     def _block_complete(self, flags: int, stream_id: int, block: bytes) -> Frame | None:
         """Decode in any case: the compression state is the connection's, whatever becomes of the stream."""
+        self.blocks += 1
         fields, too_large = self._decoder.decode_block(block)
         ended = bool(flags & _END_STREAM)
         if stream_id in self._reset:

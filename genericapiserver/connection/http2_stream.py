@@ -79,7 +79,8 @@ class Stream(ServedRequest):
         """The task of this request."""
         driver = self._driver
         try:
-            await driver.handler(self.scope, self.receive, self.send)
+            if not self.disconnected:  # one that is reset in the same read costs no handler
+                await driver.handler(self.scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001 the last place that can log it; the connection carries other requests
             driver.handler_failed(self, error)
         finally:
@@ -136,7 +137,7 @@ class Stream(ServedRequest):
         try:
             while not self.disconnected:
                 size = driver.room(self, len(view))
-                if size == 0 and len(view):
+                if size is None:
                     if stall is None:
                         stall = StallTimer(driver, self)
                     driver.waiting_to_write[self.id] = self

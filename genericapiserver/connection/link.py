@@ -214,7 +214,8 @@ class Link(asyncio.BufferedProtocol):
     # For the driver
 
     def write(self, data: bytes) -> None:
-        if not self.closing:
+        # asyncio warns of each write to a connection that the peer has reset, until it tells of the loss in the next turn.
+        if not self.closing and not self._transport.is_closing():
             self._transport.write(data)
 
     def pause_reading(self) -> None:
@@ -346,7 +347,7 @@ class TLSLink(Link):
             self._end()
 
     def write(self, data: bytes) -> None:
-        if self.closing:
+        if self.closing or self._transport.is_closing():
             return
         try:
             self._transport.write(self._session.write(data))

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
+import resource
 import socket
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
@@ -24,6 +26,10 @@ RETRY_DELAY: Final = 0.25
 
 AT_ONCE: Final = 32
 """Connections accepted in one turn of the loop; the others wait in the backlog, where another process may take them."""
+_RESERVE: Final = 8
+"""One of so many descriptors is kept from connections: whoever opens connections and leaves them must not keep the server
+from its files, storage first."""
+_MOST_RESERVED: Final = 64
 _NO_IPV6: Final = frozenset([errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 _ANY: Final = frozenset(["", "::", "0.0.0.0"])  # noqa: S104  what users write for "every address"
 _MAPPED: Final = "::ffff:"
@@ -112,6 +118,7 @@ class SocketListener:
             self._on_close = None
 
     def _accept(self) -> None:
+        last = _last_for_connections()
         for _ in range(self._at_once):
             try:
                 connection, _ = self.socket.accept()
@@ -125,6 +132,9 @@ class SocketListener:
                 return
             connection.setblocking(False)
             self._accepted(connection)
+            if connection.fileno() >= last:  # the system gives out the lowest that is free
+                self._could_not_accept(OSError(errno.EMFILE, "Too many open files"))
+                return
 
     def _all_accepted(self) -> None:
         """Nobody waits, or another process that shares the socket was quicker."""
@@ -150,9 +160,29 @@ class SocketListener:
 
     def _try_again(self) -> None:
         self._retry = None
-        if self._loop is not None:
+        if self._loop is None:
+            return
+        if _is_descriptor_left(self.socket):
             self._loop.add_reader(self.socket.fileno(), self._accept)
             self._accept()
+        else:
+            self._retry = self._loop.call_later(RETRY_DELAY, self._try_again)
+
+
+def _last_for_connections() -> float:
+    """The descriptor from which on the rest is kept for files."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return float("inf") if limit == resource.RLIM_INFINITY else limit - 1 - min(limit // _RESERVE, _MOST_RESERVED)
+
+
+def _is_descriptor_left(listening: socket.socket) -> bool:
+    """Whether the next connection would not take one of those kept for files."""
+    try:
+        descriptor = os.dup(listening.fileno())
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)  # another one is for accept to tell
+    os.close(descriptor)
+    return descriptor < _last_for_connections()
 
 
 def as_listener(listening: socket.socket | Listener, *, at_once: int = AT_ONCE) -> Listener:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
@@ -119,6 +120,81 @@ async def test_floods_end_the_connection_with_one_word_in_the_log(
         assert await sent(running.port, client_context("h2"), data, seconds=10)
         assert (await other.request("/")).status == 200
         assert len(caplog.records) <= 2
+
+
+async def test_a_client_that_reads_no_answers_is_not_answered_without_end(
+    serve: Serve, client_context: Contexts
+) -> None:
+    """Answers to HEAD need no window, so only the socket can hold them back."""
+    answered = 0
+
+    async def large_head(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal answered
+        await send_response(send, 200, b"", b"text/plain", [(b"x", b"y" * 2**14)])
+        answered += 1
+
+    count = 2000  # 32 MB of answers; the kernel takes some
+    flood = b"".join(frame(HEADERS, END_HEADERS | END_STREAM, 1 + 2 * i, head(method="HEAD")) for i in range(count))
+    async with serve(large_head, abuse_budget=10 * count, write_high_water=2**16) as running:
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+        await asyncio.to_thread(plain.connect, ("127.0.0.1", running.port))
+        _, writer = await asyncio.open_connection(
+            sock=plain, ssl=client_context("h2"), server_hostname="localhost", limit=2**10
+        )
+        transport = writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        writer.write(PREFACE + frame(SETTINGS, 0, 0) + flood)
+        refused = running.server.metrics.http2.streams_refused
+        async with asyncio.timeout(20):
+            while refused.value == 0:
+                await asyncio.sleep(0.01)
+            before = answered
+            while refused.value + answered < count - 200:
+                await asyncio.sleep(0.01)
+        assert answered == before
+        transport.abort()
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "TLS"])
+async def test_a_connection_that_is_reset_amid_its_answers_is_no_news(
+    serve: Serve, client_context: Contexts, caplog: pytest.LogCaptureFixture, plain: bool
+) -> None:
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        link = next(iter(running.server._service.links))
+        link._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # what comes with the peer's reset
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+
+    async with serve(answers, plain=plain) as running:
+        context = None if plain else client_context("http/1.1")
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=context, server_hostname=None if plain else "localhost"
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            while running.server.connection_count:
+                await asyncio.sleep(0.01)
+        writer.transport.abort()
+    assert "socket.send()" not in caplog.text
+
+
+async def test_a_reset_that_comes_with_its_request_costs_no_handler(serve: Serve, client_context: Contexts) -> None:
+    handled = []
+
+    async def handler(scope: Scope, receive: Receive, send: Send) -> None:
+        handled.append(scope["path"])
+        await send_response(send, 200, b"", None)
+
+    async with serve(handler) as running, h2_client(running.port, client_context()) as client:
+        for number in range(3):
+            stream = client.send_request(f"/{number}")
+            client.h2.reset_stream(stream)
+        await client.flush()
+        assert (await client.request("/last")).status == 200
+    assert handled == ["/last"]
 
 
 async def test_targets_that_are_none_use_up_patience(serve: Serve, client_context: Contexts) -> None:

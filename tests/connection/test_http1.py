@@ -99,6 +99,24 @@ async def test_a_body_is_read_chunked_or_sized(serve: Serve) -> None:
         assert (await response(reader))[2] == body
 
 
+@pytest.mark.parametrize(
+    ("chunk", "status"),
+    [
+        (b"1\r\nx\r\n", b"200 OK"),
+        (b"1;a=" + b"b" * 8 + b"\r\nx\r\n", b"200 OK"),
+        (b"1;a=" + b"b" * 80 + b"\r\nx\r\n", b"400 Bad Request"),
+        (b"64;a=" + b"b" * 180 + b"\r\n" + b"x" * 100 + b"\r\n", b"200 OK"),
+        (b"0" * 19 + b"1\r\nx\r\n", b"400 Bad Request"),
+    ],
+    ids=["small", "what fits", "more than fits", "in proportion", "zeros"],
+)
+async def test_chunks_may_have_little_beside_their_data(serve: Serve, chunk: bytes, status: bytes) -> None:
+    async with serve(echo, plain=True) as running, connect(running) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 5000)
+        writer.write(b"0\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 5)).rstrip() == b"HTTP/1.1 " + status
+
+
 async def test_a_stream_is_chunked_and_every_message_arrives_at_once(serve: Serve) -> None:
     steps: asyncio.Queue[bytes] = asyncio.Queue()
 

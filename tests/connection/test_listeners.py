@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import socket
 import ssl
 import stat
@@ -389,3 +390,32 @@ async def test_a_process_without_descriptors_goes_on_when_there_are_some_again(
         f"cannot accept connections on {where}, they wait: Too many open files: raise the limit of open files",
         f"accepting connections on {where} again",
     ]
+
+
+async def test_connections_leave_descriptors_for_files(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listener_module, "RETRY_DELAY", 0.01)
+    caplog.set_level(logging.INFO)
+    count = 40
+    with create_listener("127.0.0.1", 0) as bound:
+        async with served(bound) as server:
+            clients = [await asyncio.open_connection(*bound.getsockname()) for _ in range(5)]
+            free = os.dup(bound.fileno())
+            os.close(free)
+            limit = free + count
+            monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+            clients += [await asyncio.open_connection(*bound.getsockname()) for _ in range(count)]
+            async with asyncio.timeout(10):
+                while "raise the limit of open files" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # some retries
+            assert 5 < server.connection_count < count
+            # What waits is served, as soon as others have gone.
+            for _, writer in clients[:-1]:
+                writer.close()
+                await writer.wait_closed()
+            async with asyncio.timeout(10):
+                assert await asked(*clients[-1]) == "http 127.0.0.1"
+    assert caplog.text.count("raise the limit of open files") == 1
+    assert caplog.text.count("again") == 1

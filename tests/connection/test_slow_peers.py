@@ -10,7 +10,9 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from hpack import Encoder
 
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Message, Receive, Scope, Send, read_body, send_response
 from genericapiserver.connection.admittance import Admittance
 from genericapiserver.connection.metrics import ConnectionMetrics
@@ -85,6 +87,57 @@ async def test_after_a_handshake_the_first_head_has_what_is_left_of_the_time(
             "127.0.0.1", running.port, ssl=client_context(), server_hostname="localhost"
         )
         assert await end_of(reader) == b""
+        writer.transport.abort()
+
+
+def h2_frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+H2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2_frame(4, 0, 0, b"")
+H2_HEAD = Encoder().encode([(":method", "GET"), (":scheme", "https"), (":authority", "x"), (":path", "/")])
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [h2_frame(1, 5, 3, H2_HEAD)[:-1], h2_frame(1, 1, 3, H2_HEAD), h2_frame(1, 1, 3, H2_HEAD) + h2_frame(9, 0, 3, b"")],
+    ids=["within a frame", "before CONTINUATION", "before another"],
+)
+async def test_a_head_that_does_not_end_has_a_time_while_streams_run(
+    serve: Serve, client_context: Contexts, piece: bytes
+) -> None:
+    running_forever = Signal("Entered")
+
+    async def hold(scope: Scope, receive: Receive, send: Send) -> None:
+        running_forever.set()
+        await asyncio.Event().wait()
+
+    async with serve(hold, header_read_timeout=0.5, idle_timeout=60.0) as running:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=client_context("h2"), server_hostname="localhost"
+        )
+        writer.write(H2_HELLO + h2_frame(1, 5, 1, H2_HEAD))
+        await running_forever.wait()
+        writer.write(piece)
+        await end_of(reader)
+        assert running.server.metrics.http2.connections_ended["stalled"].value == 1
+        writer.transport.abort()
+
+
+async def test_heads_that_end_are_not_timed_together(serve: Serve, client_context: Contexts) -> None:
+    """A busy connection always has half a head in what was read last; it is not always the same one."""
+    async with serve(hello, header_read_timeout=0.3, idle_timeout=60.0) as running:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=client_context("h2"), server_hostname="localhost"
+        )
+        writer.write(H2_HELLO)
+        rest = b""
+        for number in range(20):
+            head = h2_frame(1, 5, 1 + 2 * number, H2_HEAD)
+            writer.write(rest + head[:-1])
+            rest = head[-1:]
+            await asyncio.sleep(0.05)
+        assert running.server.connection_count == 1
         writer.transport.abort()
 
 
