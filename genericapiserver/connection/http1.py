@@ -92,7 +92,7 @@ class HTTP1Driver:
 
     @property
     def expecting(self) -> bool:
-        return not self.busy and not self._idle and not self._link.closing
+        return not self.busy and (self._closing or not self._idle) and not self._link.closing
 
     def data_received(self, data: bytes) -> None:
         if self._websocket is not None:
@@ -158,8 +158,9 @@ class HTTP1Driver:
             self._websocket.begin_shutdown()
         elif self._exchange is not None:
             return
-        elif patient and not self._idle:  # the request that the client has connected for is on its way, or half here
-            self._link.set_timeout(self._limits.first_request_grace)
+        elif patient:  # a request may be on its way or half here; when it is answered the client is told to go elsewhere
+            if not self._idle:
+                self._link.set_timeout(self._limits.first_request_grace)
         else:
             self._link.close()
 

@@ -17,8 +17,9 @@ class ConnectionLimits:
     """How long a connection without a request stays open."""
 
     first_request_grace: float = 5 * SECONDS
-    """How long a server that is replaced waits for the first request of an HTTP/1.1 connection, or the rest of a head that
-    it has begun to read: nobody told its client to go elsewhere."""
+    """How long a server that is replaced waits for one more request of an HTTP/1.1 connection, or the rest of a head that
+    it has begun to read: nobody has told its client to go elsewhere, which the answer then does. Closing an idle connection
+    at once would lose what its client writes at that moment, and a POST is not sent again."""
 
     goaway_linger: float = 1 * SECONDS
     """How long a closed connection waits for its peer to close too, so that what was sent last is not lost in a TCP

@@ -200,8 +200,8 @@ class HTTPServer:
     async def hand_over(self) -> None:
         """Leave new connections to others that listen on the same sockets, and have clients go there with new requests.
 
-        Returns when whoever has connected has sent its first request, which takes `first_request_grace` at most. Requests
-        go on; call `stop` to end them.
+        Returns when every HTTP/1.1 client has sent one more request, whose answer says that the connection closes, or after
+        `first_request_grace`. Requests go on; call `stop` to end them.
         """
         self.stop_listening()
         service = self._service

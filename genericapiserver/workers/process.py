@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -59,6 +60,10 @@ class WorkerProcess:
         self.ready = Signal("WorkerReady")
         self.ended = Signal("WorkerEnded")
         self.told_to_stop = False
+        self.hung = False
+        """It did not answer any more, and was killed."""
+        self.heard = 0
+        """How often it has said something."""
         self.cause = ""
         """What it said of why it ended."""
         self.pages: dict[str, list[Family]] = {}
@@ -127,6 +132,7 @@ class WorkerProcess:
         self.ended.set()
 
     def _hear(self, message: Message, hear: Hear) -> None:
+        self.heard += 1
         match message["is"]:
             case "ready":
                 self.ready.set()
@@ -158,8 +164,11 @@ class WorkerProcess:
         self.say({"is": "stop", "replaced": replaced})
 
     def send_signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        # Not with the method of the process: that asks for the status first, and where it is the first to see the end,
+        # the loop hears of 255, whatever the status was.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def collect(self, page: str) -> list[Family]:
         """Its part of *page*; what it said last when it does not answer."""

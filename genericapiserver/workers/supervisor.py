@@ -3,6 +3,7 @@
     start       the first worker alone: what is made at the first start (certificates, the store, roles) is made once, and
                 a configuration that does not work is reported once; then the others together; then everybody is ready
     a death     a new worker in its place, at once, and later and later while it does not live (BACK_OFF)
+    a silence   a worker that does not answer any more (`watchdog`) is killed, which is a death
     SIGHUP      for one worker after another: a new one is started; when it serves, the old one is told to stop; when that
                 has ended, it is the next one's turn. If the new one does not come up, the old ones stay
     SIGTERM     all are told to stop in good order; the status is 0 if all of them do. SIGINT is the same
@@ -27,6 +28,7 @@ from genericapiserver.aio import Signal
 from genericapiserver.metrics.exposition import Family, cumulative, merged, to_json
 from genericapiserver.workers.channel import Message
 from genericapiserver.workers.process import SharedListener, WorkerProcess
+from genericapiserver.workers.watchdog import Patience, watch_over
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Supervisor:
         on_ready: Callable[[], None] = lambda: None,
         on_reload: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
+        patience: Patience = Patience(),  # noqa: B008  frozen
     ) -> None:
         self._places = [Place(number) for number in range(1, workers + 1)]
         self._listeners = listeners
@@ -72,6 +75,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._on_reload = on_reload
         self._on_stop = on_stop
+        self._patience = patience
         self._stopping = Signal("SupervisorStopping")
         self._living: set[WorkerProcess] = set()
         self._ended_pages: dict[str, list[Family]] = {}
@@ -157,7 +161,11 @@ class Supervisor:
 
     async def _follow(self, place: Place, worker: WorkerProcess) -> None:
         logger.info("worker %d is process %d", worker.number, worker.pid)
-        await worker.follow(self._hear)
+        watching = self._tasks.create_task(watch_over(worker, self._patience))
+        try:
+            await worker.follow(self._hear)
+        finally:
+            watching.cancel()
         self._living.discard(worker)
         for page, families in worker.pages.items():
             self._ended_pages[page] = merged([self._ended_pages.get(page, []), cumulative(families)])
@@ -166,7 +174,7 @@ class Supervisor:
             logger.info("worker %d, process %d, has ended", worker.number, worker.pid)
         else:
             logger.error("worker %d, process %d, %s", worker.number, worker.pid, worker.description())
-        if told and worker.status not in (0, -signal.SIGKILL) and worker.ready.is_set():
+        if told and worker.ready.is_set() and (worker.hung or worker.status not in (0, -signal.SIGKILL)):
             self._failed = True
         if place.worker is worker and not self._stopping.is_set():
             self._tasks.create_task(self._replace(place))

@@ -135,6 +135,8 @@ class Worker:
                 self.stopping.set()
             case "announce":
                 self.announcing.set()
+            case "ping":
+                channel.send({"is": "alive"})
             case "collect":
                 channel.send({"is": "page", "id": message["id"], "families": self._page(message["page"])})
             case "gathered":

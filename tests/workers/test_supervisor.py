@@ -14,6 +14,7 @@ import pytest
 from genericapiserver.connection import create_listener
 from genericapiserver.workers import Supervisor, Worker, WorkerError
 from genericapiserver.workers.process import SharedListener
+from genericapiserver.workers.watchdog import Patience
 
 SMALL = Path(__file__).with_name("small_worker.py")
 FOREVER = 60.0
@@ -22,7 +23,9 @@ FOREVER = 60.0
 class Running:
     """A supervisor that runs, and its address."""
 
-    def __init__(self, workers: int, behaviour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, workers: int, behaviour: str, monkeypatch: pytest.MonkeyPatch, patience: Patience | None = None
+    ) -> None:
         # The signals are the test runner's: the supervisor's methods are called instead.
         monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", lambda *_: None)
         self.listener = create_listener("127.0.0.1", 0)
@@ -36,6 +39,7 @@ class Running:
             on_ready=self._on_ready,
             on_reload=lambda: self.events.append("reloading"),
             on_stop=lambda: self.events.append("stopping"),
+            patience=patience or Patience(),
         )
         self.task = asyncio.create_task(self.supervisor.run())
 
@@ -62,8 +66,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(workers: int, behaviour: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    made = Running(workers, behaviour, monkeypatch)
+async def running(
+    workers: int, behaviour: str, monkeypatch: pytest.MonkeyPatch, patience: Patience | None = None
+) -> AsyncIterator[Running]:
+    made = Running(workers, behaviour, monkeypatch, patience)
     try:
         async with asyncio.timeout(FOREVER):
             await asyncio.wait(
@@ -104,6 +110,48 @@ async def test_a_worker_that_is_killed_is_replaced(
         after = await server.processes(2, lambda living: victim not in living)
         assert len(after & before) == 1
         assert f"process {victim}, was ended by SIGKILL" in caplog.text
+
+
+SHORT = Patience(every=0.2, questions=10)
+"""Two seconds: longer than a worker is silent that has to wait for its turn on a busy machine."""
+
+
+async def test_a_worker_that_has_been_stopped_is_killed_and_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(2, "good", monkeypatch, SHORT) as server:
+        victim = min(await server.processes(2))
+        os.kill(victim, signal.SIGSTOP)
+        await server.processes(2, lambda living: victim not in living)
+        assert f"process {victim}, has said nothing for 2 seconds: killing it" in caplog.text
+        assert f"process {victim}, was ended by SIGKILL" in caplog.text
+
+
+async def test_a_worker_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(2, "good", monkeypatch, SHORT) as server:
+        before = await server.processes(2)
+        workers = list(server.supervisor._living)
+        said = [worker.heard for worker in workers]
+        while not all(worker.heard > since + 2 * SHORT.questions for worker, since in zip(workers, said, strict=True)):
+            await asyncio.sleep(0.01)
+        assert await server.processes(2) == before
+
+
+async def test_a_worker_that_is_stopped_does_not_keep_the_others_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(2, "good", monkeypatch, SHORT) as server:
+        os.kill(min(await server.processes(2)), signal.SIGSTOP)
+        server.supervisor.stop()
+        assert await server.task == 1
+
+
+async def test_a_signal_leaves_the_status_to_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(1, "good", monkeypatch) as server:
+        (worker,) = server.supervisor._living
+        worker.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+        worker.send_signal(signal.SIGKILL)
+        await worker.ended.wait()
+        assert worker.status == -signal.SIGKILL
 
 
 async def test_a_worker_that_does_not_come_back_is_tried_again_and_the_others_serve(
