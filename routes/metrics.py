@@ -95,15 +95,22 @@ def _page(name: str, registry: MetricsRegistry, resettable: bool, worker: Worker
                 await send_text(send, 503, f"the metrics of the other workers are missing: {error}\n", [_NOSNIFF])
                 return
         make = delimited_pieces if content_type.startswith(MEDIA_TYPE.encode()) else pieces
-        body = await _in_turns(make(page))
+        made = make(page)
         headers: RawHeaders = [(b"process-start-time-unix", started)]
         if _accepts_gzip(header_value(scope, b"accept-encoding") or ""):
-            compressor = zlib.compressobj(level=1, wbits=_GZIP_WINDOW)
-            body = compressor.compress(body) + compressor.flush()
+            made = _compressed(made)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
+        body = await _in_turns(made)
         await send_response(send, 200, body, content_type, headers)
 
     return metrics
+
+
+def _compressed(made: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(level=1, wbits=_GZIP_WINDOW)
+    for piece in made:
+        yield compressor.compress(piece)
+    yield compressor.flush()
 
 
 async def _in_turns(made: Iterator[bytes]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
+from genericapiserver.metrics.plain import PlainFamily
 from genericapiserver.metrics.text import Families, served_samples
 
 MEDIA_TYPE: Final = "application/vnd.google.protobuf"
@@ -30,21 +31,22 @@ def render_delimited(page: Families) -> bytes:
 
 
 def delimited_pieces(page: Families) -> Iterator[bytes]:
-    """The same, family by family."""
+    """The same, family by family; nothing after each series, so that whoever writes a long page can stop in between."""
     for family in page.families():
-        if served_samples(family):
-            message = _family(family)
+        message = bytearray()
+        for series in _metrics(family):
+            if not message:
+                message += _text(1, family.name) + _text(2, family.documentation)
+                message += _number(3, _TYPES.get(family.type, 3))
+            message += _message(4, series)
+            yield b""
+        if message:
             yield _varint(len(message)) + message
-
-
-def _family(family: Metric) -> bytes:
-    head = _text(1, family.name) + _text(2, family.documentation) + _number(3, _TYPES.get(family.type, 3))
-    return head + b"".join(_message(4, metric) for metric in _metrics(family))
 
 
 def _metrics(family: Metric) -> Iterator[bytes]:
     """The message of each series."""
-    for labels, samples in _by_labels(served_samples(family)).items():
+    for labels, samples in _series(family):
         pairs = b"".join(_message(1, _text(1, name) + _text(2, value)) for name, value in labels)
         if family.type == "histogram":
             yield pairs + _message(_HISTOGRAM_FIELD, _distribution(samples))
@@ -53,6 +55,12 @@ def _metrics(family: Metric) -> Iterator[bytes]:
         else:
             field = _VALUE_FIELDS.get(family.type, _VALUE_FIELDS["unknown"])
             yield pairs + _message(field, _double(1, samples[-1].value))
+
+
+def _series(family: Metric) -> Iterator[tuple[Labels, list[Sample]]]:
+    if isinstance(family, PlainFamily):
+        return ((tuple(sorted(labels.items())), samples) for labels, samples in family.series())
+    return iter(_by_labels(served_samples(family)).items())
 
 
 def _by_labels(samples: Iterable[Sample]) -> dict[Labels, list[Sample]]:

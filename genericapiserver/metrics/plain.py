@@ -9,12 +9,19 @@ may be written between the two halves of one observation, which the next page ha
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Final, cast
 
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
+
+from genericapiserver.metrics.values import label_text, number
+
+_EXACT: Final = 1_000_000
+"""Whole numbers below this are written as they are."""
 
 
 class PlainCounter(Counter):
@@ -39,6 +46,10 @@ class PlainCounter(Counter):
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("_total", {}, self._count),)
 
+    def text(self, name: str, labels: str) -> str:
+        """The line of this series on the page; *labels* as they stand between the braces."""
+        return _line(name, labels, self._count)
+
 
 class PlainGauge(Gauge):
     """A Gauge without locks."""
@@ -57,6 +68,10 @@ class PlainGauge(Gauge):
 
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("", {}, self._level),)
+
+    def text(self, name: str, labels: str) -> str:
+        """The line of this series on the page; *labels* as they stand between the braces."""
+        return _line(name, labels, self._level)
 
 
 class PlainHistogram(Histogram):
@@ -78,6 +93,74 @@ class PlainHistogram(Histogram):
             samples.append(Sample("_bucket", {"le": bound_text(bound)}, reached))
         samples += (Sample("_sum", {}, self._total), Sample("_count", {}, reached))
         return samples
+
+    def text(self, name: str, labels: str) -> str:
+        """The lines of this series on the page; *labels* as they stand between the braces."""
+        head = f"{name}_bucket{{{labels}{',' if labels else ''}"
+        lines: list[str] = []
+        reached = 0
+        for bound, count in zip(_bounds(tuple(self._upper_bounds)), self._counts, strict=True):
+            reached += count
+            lines.append(f"{head}{bound}{reached if reached < _EXACT else number(reached)}\n")
+        lines += (_line(f"{name}_sum", labels, self._total), _line(f"{name}_count", labels, reached))
+        return "".join(lines)
+
+
+PlainMetric = PlainCounter | PlainGauge | PlainHistogram
+
+
+class PlainFamily(Metric):
+    """What one metric shows, read from it while the page is written: no object is made for a line.
+
+    A page of a hundred resources has fifty thousand lines. `samples` is there for who needs them as objects.
+    """
+
+    def __init__(self, metric: PlainMetric, name: str, help: str) -> None:
+        self._metric = metric
+        super().__init__(name, help, metric._type)
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [
+            Sample(self.name if suffix == "_total" else self.name + suffix, {**labels, **more}, value)
+            for labels, child in self._children()
+            for suffix, more, value, *_ in child._child_samples()
+        ]
+
+    @samples.setter
+    def samples(self, samples: list[Sample]) -> None:
+        """The library's class begins with an empty list."""
+        if samples:
+            raise AttributeError("the samples of a plain family are those of its metric")
+
+    def series(self) -> Iterator[tuple[dict[str, str], list[Sample]]]:
+        """The labels and the samples of one series after the other."""
+        for labels, child in self._children():
+            yield labels, list(child._child_samples())
+
+    def texts(self) -> Iterator[str]:
+        """The lines of one series after the other."""
+        name = self.name
+        for labels, child in self._children():
+            yield child.text(name, label_text(labels.items()))
+
+    def _children(self) -> Iterator[tuple[dict[str, str], PlainMetric]]:
+        metric = self._metric
+        if not metric._labelnames:
+            yield {}, cast("PlainMetric", metric)
+            return
+        for values, child in list(metric._metrics.items()):
+            yield dict(zip(metric._labelnames, values, strict=True)), child
+
+
+def _line(name: str, labels: str, value: float) -> str:
+    return f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n"
+
+
+@lru_cache(maxsize=256)
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """The ends of the lines of buckets, up to the number."""
+    return tuple(f'le="{number(bound)}"}} ' for bound in bounds)
 
 
 @lru_cache(maxsize=1024)

@@ -122,8 +122,9 @@ class MetricsPolicy:
                     labels[label] = UNEXPECTED
             key = sample.name, tuple(labels.items())
             sums[key] = sums.get(key, 0) + sample.value
-        family.samples = [Sample(each, dict(labels), value) for (each, labels), value in sums.items()]
-        return family
+        folded = Metric(family.name, family.documentation, family.type)
+        folded.samples = [Sample(each, dict(labels), value) for (each, labels), value in sums.items()]
+        return folded
 
     def _about(self, registered: Mapping[tuple[str, str], int], hidden: int, disabled: int) -> Iterator[Metric]:
         total = CounterMetricFamily(

@@ -8,14 +8,13 @@ from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from genericapiserver.metrics.plain import PlainCounter, PlainGauge, PlainHistogram
+from genericapiserver.metrics.plain import PlainCounter, PlainFamily, PlainGauge, PlainHistogram, PlainMetric
 from genericapiserver.metrics.policy import Entry, MetricsPolicy
 
-M = TypeVar("M", bound=MetricWrapperBase)
+M = TypeVar("M", PlainCounter, PlainGauge, PlainHistogram)
 
 
 class ResettableCollector(Protocol):
@@ -42,10 +41,11 @@ class MetricsRegistry:
     def __init__(self, *, policy: MetricsPolicy | None = None) -> None:
         self.policy = policy or MetricsPolicy()
         self.collectors = CollectorRegistry(auto_describe=True)
-        self._metrics: dict[str, MetricWrapperBase] = {}
+        self._metrics: dict[str, PlainMetric] = {}
         self._collectors: list[ResettableCollector] = []
         self._deprecated: dict[str, str] = {}
         self._shared: dict[str, ResettableCollector] = {}
+        self._twins: dict[str, PlainFamily] = {}
         self.targets: set[tuple[str, str, str, str]] = set()
         """Group, version, resource and subresource of everything that requests are served for.
 
@@ -74,7 +74,7 @@ class MetricsRegistry:
     def histogram_twin(self, name: str, help: str, source: PlainHistogram, *, deprecated: str = "") -> None:
         """Show what *source* has counted under a second *name*, too, which costs nothing until a page is written."""
         self._deprecated[name] = deprecated
-        self.shared_collector(name, lambda: _HistogramTwin(name, help, source))
+        self._twins[name] = PlainFamily(source, name, help)
 
     def deprecate(self, name: str, since: str) -> None:
         """Say that the family *name* of a collector is deprecated since the release *since*."""
@@ -103,8 +103,10 @@ class MetricsRegistry:
     def families(self) -> Iterator[Metric]:
         """What a page shows, by the names it is served under, made one after the other; `name` of a family is that name."""
         entries: list[Entry] = [
-            (name, metric._documentation, partial(_only_family, metric)) for name, metric in self._metrics.items()
+            (name, metric._documentation, partial(PlainFamily, metric, name, metric._documentation))
+            for name, metric in self._metrics.items()
         ]
+        entries += [(name, twin.documentation, partial(_itself, twin)) for name, twin in self._twins.items()]
         own = set(self._metrics.values())
         # There is no public way to ask for single collectors, and asking for all makes the whole page at once.
         for collector in list(self.collectors._collector_to_names):
@@ -126,7 +128,7 @@ class MetricsRegistry:
         """Start every series from zero again. Series stay, so that whoever observes may keep its labelled children."""
         for metric in self._metrics.values():
             for child in metric._metrics.values() if metric._labelnames else (metric,):
-                child._metric_init()  # type: ignore[no-untyped-call]
+                child._metric_init()
         for collector in self._collectors:
             collector.reset()
 
@@ -143,33 +145,6 @@ class MetricsRegistry:
         if deprecated:
             self._deprecated[name] = deprecated
         return metric
-
-
-class _HistogramTwin:
-    """A histogram under a second name."""
-
-    def __init__(self, name: str, help: str, source: PlainHistogram) -> None:
-        self._name = name
-        self._help = help
-        self._source = source
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(self._name, self._help)
-        original = next(iter(self._source.collect()))
-        for sample in original.samples:
-            suffix = sample.name.removeprefix(original.name)
-            family.add_sample(self._name + suffix, sample.labels, sample.value)
-        yield family
-
-    def reset(self) -> None:
-        """The original is reset."""
-
-
-def _only_family(metric: MetricWrapperBase) -> Metric:
-    return next(iter(metric.collect()))
 
 
 def _itself(family: Metric) -> Metric:

@@ -5,13 +5,15 @@ each, and clients look for the reference's names.
 """
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
+
+from genericapiserver.metrics.plain import PlainFamily
+from genericapiserver.metrics.values import label_text, number
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
@@ -29,9 +31,26 @@ def render(page: Families) -> bytes:
 
 
 def pieces(page: Families) -> Iterator[bytes]:
-    """The page family by family: thousands of series are no work for one turn of the event loop."""
+    """The page bit by bit: thousands of series are no work for one turn of the event loop."""
     for family in page.families():
-        yield "".join(_family_lines(family)).encode()
+        if isinstance(family, PlainFamily):
+            yield from _plain_pieces(family)
+        else:
+            yield "".join(_family_lines(family)).encode()
+
+
+def _plain_pieces(family: PlainFamily) -> Iterator[bytes]:
+    """A family that can be told a series at a time."""
+    head = _head(family)
+    for text in family.texts():
+        yield (head + text).encode()
+        head = ""
+
+
+def _head(family: Metric) -> str:
+    documentation = family.documentation.replace("\\", "\\\\").replace("\n", "\\n")
+    kind = "untyped" if family.type == "unknown" else family.type
+    return f"# HELP {family.name} {documentation}\n# TYPE {family.name} {kind}\n"
 
 
 def served_samples(family: Metric) -> list[Sample]:
@@ -43,8 +62,7 @@ def _family_lines(family: Metric) -> Iterator[str]:
     name, samples = family.name, served_samples(family)
     if not samples:
         return
-    documentation = family.documentation.replace("\\", "\\\\").replace("\n", "\\n")
-    yield f"# HELP {name} {documentation}\n# TYPE {name} {'untyped' if family.type == 'unknown' else family.type}\n"
+    yield _head(family)
     # A histogram's count comes after its sum, where prometheus-client puts it before.
     _put_sums_before_counts(samples)
     for sample in samples:
@@ -58,7 +76,7 @@ def _put_sums_before_counts(samples: list[Sample]) -> None:
 
 
 def _sample_line(sample: Sample, name: str) -> str:
-    return f"{_series(name, tuple(sample.labels.items()))} {_number(sample.value)}\n"
+    return f"{_series(name, tuple(sample.labels.items()))} {number(sample.value)}\n"
 
 
 @lru_cache(maxsize=1 << 16)
@@ -67,28 +85,6 @@ def _series(name: str, pairs: tuple[tuple[str, str], ...]) -> str:
     if not pairs:
         return name
     # Sorted, but the bucket's bound comes last.
-    texts = [f'{key}="{_escape(value)}"' for key, value in sorted(pairs) if key != "le"]
-    texts += [f'le="{_number(float(value))}"' for key, value in pairs if key == "le"]
+    texts = [label_text(pair for pair in pairs if pair[0] != "le")] if len(pairs) > 1 or pairs[0][0] != "le" else []
+    texts += [f'le="{number(float(value))}"' for key, value in pairs if key == "le"]
     return f"{name}{{{','.join(texts)}}}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-@lru_cache(maxsize=4096)
-def _number(value: float) -> str:
-    """A float as strconv.FormatFloat(value, 'g', -1, 64) writes it."""
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "+Inf" if value > 0 else "-Inf"
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    decimal = Decimal(repr(value)).normalize()
-    sign, digits, _ = decimal.as_tuple()
-    power = decimal.adjusted()
-    if -4 <= power < 6:
-        return f"{decimal:f}"
-    mantissa = str(digits[0]) + ("." + "".join(map(str, digits[1:])) if len(digits) > 1 else "")
-    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
