@@ -11,9 +11,9 @@ Mirrors pkg/endpoints/filters/impersonation/impersonation.go.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -34,12 +34,15 @@ from genericapiserver.request.redact import without_secrets
 
 logger = logging.getLogger(__name__)
 
-IMPERSONATION_PREFIX: Final = b"impersonate-"
+_PREFIX: Final = b"impersonate-"
 _USER: Final = b"impersonate-user"
 _GROUP: Final = b"impersonate-group"
 _UID: Final = b"impersonate-uid"
 _EXTRA: Final = b"impersonate-extra-"
 _AUTHENTICATION_GROUP: Final = "authentication.k8s.io"
+
+Impersonate: TypeAlias = Callable[[RequestContext, Scope, Send], Awaitable[bool]]
+"""Decides, and tells whether the request may go on; it has answered if not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +91,7 @@ class RequestedIdentity:
         requested = cls()
         seen_user = seen_uid = False
         for name, raw in headers:
-            if not name.startswith(IMPERSONATION_PREFIX):
+            if not name.startswith(_PREFIX):
                 continue
             value = raw.decode("utf-8", "surrogateescape")
             # Of the single ones only the first line counts, even an empty one.
@@ -156,17 +159,6 @@ def with_impersonation(
     if authorizer is None:
         return handler
 
-    async def impersonation(scope: Scope, receive: Receive, send: Send) -> None:
-        start = perf_counter()
-        for name, _ in scope["headers"]:
-            if name.startswith(IMPERSONATION_PREFIX):
-                if not await impersonate(request_context(scope), scope, send):
-                    return
-                break
-        if observe_latency is not None:
-            observe_latency(perf_counter() - start)
-        await handler(scope, receive, send)
-
     async def impersonate(context: RequestContext, scope: Scope, send: Send) -> bool:
         """Whether the request may go on."""
         requested = RequestedIdentity.from_headers(scope["headers"])
@@ -192,17 +184,41 @@ def with_impersonation(
                 context.response_headers.append(NOSNIFF)
                 await send_error(scope, send, forbidden_error(attributes, result.reason))
                 return False
-        user = requested.identity()
-        logger.debug("%s is impersonating %s", caller, user)
-        context.user = user
-        if context.audit is not None:
-            context.audit.record_impersonated_user(user)
-        scope["headers"] = [pair for pair in scope["headers"] if not is_impersonation_header(pair[0])]
+        go_on_as(requested.identity(), context, scope)
         return True
+
+    return when_impersonating(handler, impersonate, observe_latency)
+
+
+def when_impersonating(
+    handler: Handler, impersonate: Impersonate, observe_latency: Callable[[float], None] | None
+) -> Handler:
+    """Call *impersonate* before *handler* for requests that bring any header of this kind."""
+
+    async def impersonation(scope: Scope, receive: Receive, send: Send) -> None:
+        start = perf_counter()
+        for name, _ in scope["headers"]:
+            if name.startswith(_PREFIX):
+                if not await impersonate(request_context(scope), scope, send):
+                    return
+                break
+        if observe_latency is not None:
+            observe_latency(perf_counter() - start)
+        await handler(scope, receive, send)
 
     return impersonation
 
 
-def is_impersonation_header(name: bytes) -> bool:
-    """Whether the header *name* asks for a part of an identity."""
+def go_on_as(user: UserInfo, context: RequestContext, scope: Scope, *, constraint: str = "") -> None:
+    """Make *user* the one whose request it is, allowed by *constraint*; the headers that asked for it are gone then."""
+    logger.debug("%s is impersonating %s", context.user, user)
+    context.user = user
+    if context.audit is not None:
+        context.audit.record_impersonated_user(user)
+        if constraint:
+            context.audit.record_impersonation_constraint(constraint)
+    scope["headers"] = [pair for pair in scope["headers"] if not _is_impersonation_header(pair[0])]
+
+
+def _is_impersonation_header(name: bytes) -> bool:
     return name in (_USER, _GROUP, _UID) or name.startswith(_EXTRA)

@@ -17,6 +17,7 @@ from genericapiserver.features import SIZE_BASED_LIST_COST_ESTIMATE
 from genericapiserver.flowcontrol.flow_control import FlowControl
 from genericapiserver.options.flags import BOOL, STRING, FlagSet
 from genericapiserver.options.remote import client_config, rest_client
+from genericapiserver.options.texts import NOT_AVAILABLE, refused
 
 _LONGEST_SOCKET_PATH: Final = 107
 """unix(7): 108 bytes with the zero at the end."""
@@ -159,7 +160,7 @@ class EgressSelectorOptions:
             STRING,
             self,
             "config_file",
-            "File with apiserver egress selector configuration.",
+            f"File with apiserver egress selector configuration. {NOT_AVAILABLE}",
         )
 
     def validate(self) -> list[str]:
@@ -171,4 +172,4 @@ def _file_problems(flag: str, path: str) -> list[str]:
         return []
     if not Path(path).exists():
         return [f"{flag} {path} does not exist"]
-    return [f"--{flag} is not available in this version: leave it out"]
+    return [refused(flag)]

@@ -1,7 +1,5 @@
 """Clients of other API servers, made from a kubeconfig or a pod's own configuration, and what to say when that fails."""
 
-import httpx
-
 from genericapiserver.client import ClientConfig, KubeconfigError, RESTClient, load_kubeconfig
 from genericapiserver.client.kubeconfig import in_cluster_config
 from genericapiserver.config import ConfigError
@@ -20,7 +18,7 @@ def rest_client(config: ClientConfig, *, timeout: float = 10.0) -> RESTClient:
     """A client of *config*; it connects at its first request. Raises ConfigError for certificates that are none."""
     try:
         return RESTClient(config, timeout=timeout)
-    except (OSError, ValueError, httpx.InvalidURL) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{config.host}: {reason(error)}") from error
 
 

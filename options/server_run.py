@@ -12,6 +12,7 @@ from genericapiserver.component import ComponentGlobalsRegistry, FeatureGateErro
 from genericapiserver.config import MEBIBYTE, Config, ConfigError
 from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, IP, STRING, STRINGS, FlagSet
 from genericapiserver.options.secure_serving import SecureServingOptions
+from genericapiserver.options.texts import NOT_AVAILABLE, refused
 
 CORS_HELP = (
     "List of allowed origins for CORS, comma separated. An allowed origin can be a regular expression to support "
@@ -131,13 +132,13 @@ class ServerRunOptions:
                 "emulation-forward-compatible",
                 BOOL,
                 "emulation_forward_compatible",
-                "Serve, beside the versions of the emulated release, later stable ones of the same groups.",
+                f"Serve, beside the versions of the emulated release, later stable ones of the same groups. {NOT_AVAILABLE}",
             ),
             (
                 "runtime-config-emulation-forward-compatible",
                 BOOL,
                 "runtime_config_emulation_forward_compatible",
-                "Let --runtime-config name versions that came after the emulated release.",
+                f"Let --runtime-config name versions that came after the emulated release. {NOT_AVAILABLE}",
             ),
         ):
             flags.add(name, kind, self, attribute, text)
@@ -189,7 +190,7 @@ class ServerRunOptions:
         if not asked:
             return []
         if self._emulates():
-            return [f"--{flag} is not available in this version: leave it out" for flag, _ in asked]
+            return [refused(flag) for flag, _ in asked]
         return [
             f"ServerRunOptions.{field} cannot be set to true if the emulation version is the same as the binary version"
             for _, field in asked

@@ -20,7 +20,7 @@ from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
-from genericapiserver.options.texts import reason
+from genericapiserver.options.texts import NOT_AVAILABLE, reason, refused
 from genericapiserver.registry.generic.metrics import ObserveComparison, comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
@@ -135,27 +135,42 @@ class StorageOptions:
             ),
             ("etcd-healthcheck-timeout", DURATION, "healthcheck_timeout", "How long a health check may take."),
             ("etcd-readycheck-timeout", DURATION, "readycheck_timeout", "How long a readiness check may take."),
-            ("etcd-servers", STRINGS, "etcd_servers", "List of etcd servers to connect with."),
-            ("etcd-servers-overrides", STRINGS, "etcd_servers_overrides", "Per-resource etcd servers overrides."),
-            ("etcd-keyfile", STRING, "etcd_key_file", "SSL key file used to secure etcd communication."),
-            ("etcd-certfile", STRING, "etcd_cert_file", "SSL certification file used to secure etcd communication."),
+            ("etcd-servers", STRINGS, "etcd_servers", f"List of etcd servers to connect with. {NOT_AVAILABLE}"),
+            (
+                "etcd-servers-overrides",
+                STRINGS,
+                "etcd_servers_overrides",
+                f"Per-resource etcd servers overrides. {NOT_AVAILABLE}",
+            ),
+            (
+                "etcd-keyfile",
+                STRING,
+                "etcd_key_file",
+                f"SSL key file used to secure etcd communication. {NOT_AVAILABLE}",
+            ),
+            (
+                "etcd-certfile",
+                STRING,
+                "etcd_cert_file",
+                f"SSL certification file used to secure etcd communication. {NOT_AVAILABLE}",
+            ),
             (
                 "etcd-cafile",
                 STRING,
                 "etcd_ca_file",
-                "SSL certificate authority file used to secure etcd communication.",
+                f"SSL certificate authority file used to secure etcd communication. {NOT_AVAILABLE}",
             ),
             (
                 "encryption-provider-config",
                 STRING,
                 "encryption_provider_config",
-                "The file containing configuration for encryption providers.",
+                f"The file containing configuration for encryption providers. {NOT_AVAILABLE}",
             ),
             (
                 "encryption-provider-config-automatic-reload",
                 BOOL,
                 "encryption_provider_config_automatic_reload",
-                "Determines if the encryption provider config should be reloaded when it changes.",
+                f"Determines if the encryption provider config should be reloaded when it changes. {NOT_AVAILABLE}",
             ),
         ):
             flags.add(name, kind, self, attribute, text)
@@ -192,7 +207,7 @@ class StorageOptions:
                 "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
             )
         problems += [
-            f"--{flag} is not available in this version: leave it out"
+            refused(flag)
             for flag, value in (
                 ("etcd-servers", self.etcd_servers),
                 ("etcd-servers-overrides", self.etcd_servers_overrides),

@@ -5,23 +5,18 @@ Mirrors pkg/endpoints/filters/impersonation/constrained_impersonation.go.
 
 import logging
 from collections.abc import Callable
-from time import perf_counter
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.apimachinery.errors import BadRequestError, ForbiddenError
 from genericapiserver.apimachinery.go import quote, string_slice_literal
-from genericapiserver.asgi import Handler, Receive, Scope, Send
+from genericapiserver.asgi import Handler, Scope, Send
 from genericapiserver.authorization import Authorizer
 from genericapiserver.filters.authorization import authorization_attributes
 from genericapiserver.filters.constrained_impersonation.modes import Attempt, ImpersonationModes
-from genericapiserver.filters.impersonation import (
-    IMPERSONATION_PREFIX,
-    RequestedIdentity,
-    is_impersonation_header,
-)
+from genericapiserver.filters.impersonation import RequestedIdentity, go_on_as, when_impersonating
 from genericapiserver.filters.responses import NOSNIFF, SendStatusError
 from genericapiserver.logs import kv
-from genericapiserver.request import RequestContext, request_context
+from genericapiserver.request import RequestContext
 from genericapiserver.request.internal_error import send_internal_error
 from genericapiserver.request.redact import without_secrets
 
@@ -45,17 +40,6 @@ def with_constrained_impersonation(
         return handler
     modes = ImpersonationModes(authorizer, clock=clock or SystemClock())
 
-    async def constrained_impersonation(scope: Scope, receive: Receive, send: Send) -> None:
-        start = perf_counter()
-        for name, _ in scope["headers"]:
-            if name.startswith(IMPERSONATION_PREFIX):
-                if not await impersonate(request_context(scope), scope, send):
-                    return
-                break
-        if observe_latency is not None:
-            observe_latency(perf_counter() - start)
-        await handler(scope, receive, send)
-
     async def impersonate(context: RequestContext, scope: Scope, send: Send) -> bool:
         """Whether the request may go on."""
         wanted = RequestedIdentity.from_headers(scope["headers"])
@@ -77,16 +61,10 @@ def with_constrained_impersonation(
             context.response_headers.append(NOSNIFF)
             await send_error(scope, send, error)
             return False
-        logger.debug("%s is impersonating %s", caller, user)
-        context.user = user
-        if context.audit is not None:
-            context.audit.record_impersonated_user(user)
-            if constraint:
-                context.audit.record_impersonation_constraint(constraint)
-        scope["headers"] = [pair for pair in scope["headers"] if not is_impersonation_header(pair[0])]
+        go_on_as(user, context, scope, constraint=constraint)
         return True
 
-    return constrained_impersonation
+    return when_impersonating(handler, impersonate, observe_latency)
 
 
 def _go_syntax(wanted: RequestedIdentity) -> str:

@@ -110,8 +110,17 @@ def serve(
     *arguments* default to those of the command line.
     """
     options = ResourceServerOptions(resources, name=name, plugins=plugins)
-    given = sys.argv[1:] if arguments is None else arguments
-    return run_standalone(name, options, given, hint=f"get {resources[0].plural} --all-namespaces")
+    return _run(name, options, sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(command: str, options: ResourceServerOptions, arguments: Sequence[str]) -> int:
+    kinds = options.resources[0].plural if options.resources else "all"
+    return run_standalone(command, options, arguments, hint=f"get {kinds} --all-namespaces")
+
+
+def print_flags(command: str) -> int:
+    """Print the flags of every server that *command* may serve: all but those that a file's own plugins have."""
+    return _run(command, ResourceServerOptions((), name=command), ["--help"])
 
 
 def serve_module(path: str, arguments: Sequence[str]) -> int:
@@ -124,7 +133,8 @@ def serve_module(path: str, arguments: Sequence[str]) -> int:
     if not resources:
         raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
     plugins = list({id(value): value for value in vars(module).values() if _is_plugin(value)}.values())
-    return serve(*resources, plugins=plugins, name=Path(path).stem, arguments=arguments)
+    options = ResourceServerOptions(resources, name=Path(path).stem, plugins=plugins)
+    return _run(f"genericapiserver serve {path}", options, arguments)
 
 
 def _is_plugin(value: object) -> bool:

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 import attrs
-from rich.console import Console
-from rich.markup import escape
 
 from genericapiserver.apis import rbac_v1
 from genericapiserver.builder.folder import DataFolder
@@ -177,12 +175,11 @@ class StandaloneOptions:
         """Tell the user that it works and what to do next."""
         serving = self.serving
         where = "nothing" if serving is None else serving.url or ", ".join(each.address for each in serving.listeners)
-        console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
-        console.print(f"[bold green]{server.name} is ready[/] on {escape(where)}, objects in {self.data}")
         if serving is None or serving.url:
-            console.print(f"try:  kubectl --kubeconfig {self.folder.kubeconfig} {self.hint}")
+            command = f"kubectl --kubeconfig {self.folder.kubeconfig} {self.hint}"
         else:
-            console.print(f"try:  {serving.curl(self.folder)}")
+            command = serving.curl(self.folder)
+        sys.stdout.write(f"{server.name} is ready on {where}, objects in {self.data}\ntry:  {command}\n")
         sys.stdout.flush()
 
 

@@ -55,7 +55,7 @@ class RESTClient:
     """Sends requests to the server of *config*; `aclose` it at the end.
 
     *timeout* is in seconds: a POST has it for the whole exchange, other requests for each step. Making the client opens
-    no connection.
+    no connection. Raises ValueError for a host that is no address, OSError or ssl.SSLError for certificates that are none.
     """
 
     def __init__(self, config: ClientConfig, *, timeout: float = 10.0, user_agent: str = "genericapiserver") -> None:
@@ -63,9 +63,13 @@ class RESTClient:
 
         self._config = config
         self._timeout = timeout
+        try:
+            base = httpx.URL(config.host)
+        except httpx.InvalidURL as error:
+            raise ValueError(str(error)) from error
         auth = httpx.BasicAuth(config.username, config.password) if config.username else None
         self._client = httpx.AsyncClient(
-            base_url=config.host,
+            base_url=base,
             verify=ssl_context(config) if config.host.startswith("https:") else False,
             http2=True,
             timeout=timeout,

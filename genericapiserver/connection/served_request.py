@@ -3,12 +3,13 @@
 There is no lock: all of it happens on one loop.
 """
 
+import abc
 import asyncio
 
 from genericapiserver.asgi import Message, Scope
 
 
-class ServedRequest:
+class ServedRequest(abc.ABC):
     """A request being served. Its driver says what comes in; `receive` is the handler's.
 
     `receive` answers `http.disconnect` as soon as the client has gone. A protocol says in `_body_taken` and
@@ -46,13 +47,13 @@ class ServedRequest:
         self._body_delivered = False
         self._waiter: asyncio.Future[None] | None = None
 
+    @abc.abstractmethod
     def _body_taken(self) -> None:
         """The handler took all of the body that there was."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _ask_for_body(self) -> None:
         """The handler waits for body: a client that waits to be asked for it is asked."""
-        raise NotImplementedError
 
     # From the driver
 

@@ -4,6 +4,7 @@ The rules (`policy_validation`) are imported with the first write that is checke
 Source: pkg/registry/admissionregistration/{validating,mutating}admissionpolicy{,binding} of k8s.io/kubernetes.
 """
 
+import abc
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -84,14 +85,14 @@ class ValidatingPolicyStrategy(SpecStatusStrategy):
         return [] if obj.spec == old.spec else validate_validating_policy(obj)
 
 
-class SpecStrategy(DefaultStrategy):
+class SpecStrategy(DefaultStrategy, abc.ABC):
     """The rules of kinds with a spec and a generation and without a status."""
 
     namespace_scoped = False
 
+    @abc.abstractmethod
     def check(self, obj: Any) -> list[FieldError]:
         """What is wrong with *obj*."""
-        raise NotImplementedError
 
     def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
         obj.metadata.generation = 1

@@ -3,6 +3,7 @@
 Source: pkg/registry/authorization of k8s.io/kubernetes.
 """
 
+import abc
 from typing import Any, Protocol
 
 from genericapiserver.apimachinery.errors import BadRequestError, InvalidError
@@ -74,8 +75,9 @@ class AccessReviewStorage(ReviewStorage):
         )
         return obj
 
+    @abc.abstractmethod
     def question(self, context: RequestContext, review: Any) -> Question:
-        raise NotImplementedError
+        """What *review* asks. Raises StatusError for one that asks nothing."""
 
 
 class SubjectAccessReviewStorage(AccessReviewStorage):

@@ -1,5 +1,6 @@
 """Resources that answer a question when they are created, and are stored nowhere."""
 
+import abc
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 
 
-class ReviewStorage:
+class ReviewStorage(abc.ABC):
     """The verb create of one kind; a subclass sets `object_type` and answers in `create`."""
 
     object_type: type[Any]
@@ -24,13 +25,14 @@ class ReviewStorage:
     def singular_name(self) -> str:
         return self.object_type.__name__.lower()
 
+    @abc.abstractmethod
     async def create(
         self, context: RequestContext, obj: Any, *, validate: ValidateObject | None, options: CreateOptions
     ) -> Any:
-        raise NotImplementedError
+        """The answer, of the same kind as *obj*. Raises StatusError."""
 
-    async def aclose(self) -> None:
-        """There is nothing to close."""
+    async def aclose(self) -> None:  # noqa: B027  most have nothing to close
+        """Release what the storage holds."""
 
 
 def requesting_user(context: RequestContext) -> UserInfo:

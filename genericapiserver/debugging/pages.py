@@ -15,7 +15,7 @@ import attrs
 
 from genericapiserver.apimachinery.go import parse_int
 from genericapiserver.asgi import Handler, Receive, Scope, Send, parse_query, send_plain_error, send_response, send_text
-from genericapiserver.debugging import heap, pprof, stacks
+from genericapiserver.debugging import pprof, stacks
 from genericapiserver.debugging.profile import Profile
 from genericapiserver.debugging.rendering import HTML, asset, collapsed, flame_graph, page_headers
 from genericapiserver.debugging.sampling import MAX_RATE, RATE, ProfilerBusyError, profiling
@@ -119,6 +119,8 @@ class _Pages:
                 await _send_profile(send, await asyncio.to_thread(recorder.profile), asked, "profile")
 
     async def heap(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from genericapiserver.debugging import heap  # here: it loads tracemalloc, which few servers ever need
+
         try:
             asked = _Asked.by(scope)
         except ValueError as error:
@@ -135,6 +137,8 @@ class _Pages:
             await send_plain_error(send, 501, heap.OFF, [_GO])
 
     async def _allocated_from_now(self, asked: _Asked, receive: Receive, send: Send) -> None:
+        from genericapiserver.debugging import heap
+
         started, before = time.time_ns(), heap.snapshot() if heap.is_traced() else None
         if before is None:
             heap.begin()

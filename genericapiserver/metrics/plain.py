@@ -9,9 +9,9 @@ may be written between the two halves of one observation, which the next page ha
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
@@ -147,9 +147,10 @@ class PlainFamily(Metric):
     def _children(self) -> Iterator[tuple[dict[str, str], PlainMetric]]:
         metric = self._metric
         if not metric._labelnames:
-            yield {}, cast("PlainMetric", metric)
+            yield {}, metric
             return
-        for values, child in list(metric._metrics.items()):
+        children: list[tuple[Sequence[str], PlainMetric]] = list(cast("Any", metric._metrics).items())
+        for values, child in children:
             yield dict(zip(metric._labelnames, values, strict=True)), child
 
 

@@ -1,10 +1,14 @@
 """The command line of `genericapiserver serve`, as far as it is not a sample's too."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
-from genericapiserver.builder.program import _is_plugin
+from genericapiserver.builder.program import _is_plugin, serve_module
 from genericapiserver.component import FeatureGateError
 from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
@@ -53,3 +57,24 @@ def test_objects_of_a_module_are_plugins_and_classes_are_not() -> None:
     assert not _is_plugin(type(change))
     assert not _is_plugin(AdmissionChain)
     assert not _is_plugin(Operation.CREATE)
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--help"), ("serve", "-h")])
+def test_help_needs_no_file(arguments: tuple[str, str]) -> None:
+    command = [sys.executable, "-m", "genericapiserver", *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("Usage:\n  genericapiserver serve FILE.py [flags]\n\nFlags:\n")
+    assert "      --secure-port int " in shown
+
+
+def test_a_wrong_flag_names_the_command_that_lists_the_right_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "things.py"
+    file.write_text(
+        "from genericapiserver.builder import Resource\nfrom tests.support.demo_api import Gadget\n"
+        "THINGS = Resource(Gadget, group='things.example.com', version='v1')\n"
+    )
+    assert serve_module(str(file), ["--nope"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"Error: unknown flag: --nope (see 'genericapiserver serve {file} --help')\n"

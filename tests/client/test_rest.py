@@ -82,6 +82,11 @@ async def test_a_token_goes_with_every_request(address: str) -> None:
     await client.aclose()
 
 
+def test_a_host_that_is_no_address_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(ValueError, match="Invalid port: 'no'"):
+        RESTClient(ClientConfig(host="https://here:no"))
+
+
 async def test_redirects_are_not_followed(address: str) -> None:
     client = RESTClient(ClientConfig(host=address))
     status, _ = await client.get("/redirect")

@@ -1,5 +1,6 @@
 """What both policy plugins share: where policies come from, how they are matched, what their expressions see."""
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
@@ -51,7 +52,7 @@ NAMESPACE_METADATA: Final = frozenset(
 _CODEC: Final = CodecFactory(Scheme("policies"))
 
 
-class PolicyPlugin(ReadyHandler, Generic[P, B, C]):
+class PolicyPlugin(ReadyHandler, abc.ABC, Generic[P, B, C]):
     """A base. Initializers give it informers, namespaces, an authorizer and metrics."""
 
     group_version: GroupVersion
@@ -109,9 +110,9 @@ class PolicyPlugin(ReadyHandler, Generic[P, B, C]):
         self._matcher = Matcher(namespaces)
         self.wait_for(*source.synced, namespaces.synced)
 
+    @abc.abstractmethod
     def compile(self, policy: P) -> C:
         """The expressions of *policy*. Raises nothing: what does not compile fails when it is asked."""
-        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Stop following parameters."""
