@@ -9,86 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.http import Figures, Target, connect, measure_requests, measure_unit, measure_watch
+from benchmarks.client import Target
+from benchmarks.figures import Figures
+from benchmarks.http import measure_requests, measure_unit, measure_watch
+from benchmarks.sample import BODY, PATH, create_all, resident, sample
 
-PATH = "/apis/wardle.example.com/v1beta1/namespaces/{namespace}/flunders"
-PADDING = "x" * 150
-BODY = {
-    "apiVersion": "wardle.example.com/v1beta1",
-    "kind": "Flunder",
-    "metadata": {"name": "NAME", "labels": {"app": "bench"}, "annotations": {"note": PADDING}},
-    "spec": {"flunderReference": "other", "referenceType": "Flunder"},
-}
 LIST_SIZE = 1000
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@contextmanager
-def sample(backend: str, folder: Path, *flags: str) -> Iterator[Target]:
-    """The sample server alone, with its objects in *folder* and further *flags*, until the block ends."""
-    port = free_port()
-    command = [sys.executable, "-m", "examples.wardle.standalone", f"--port={port}", f"--data={folder}"]
-    process = subprocess.Popen(
-        [*command, f"--storage-backend={backend}", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert process.stdout is not None
-        started = time.monotonic()
-        if "is ready" not in process.stdout.readline():
-            raise SystemExit(f"the sample server did not start: {' '.join(command)}")
-        print(f"{'start to ready':22} {time.monotonic() - started:9.2f} s    {resident(process.pid):5.0f} MB resident")
-        pki = folder / "pki"
-        yield Target(
-            port=port,
-            pids=[process.pid],
-            ca=pki / "ca.crt",
-            cert=pki / "admin.crt",
-            key=pki / "admin.key",
-        )
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def resident(pid: int) -> float:
-    """Resident memory of a process in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-async def create_all(target: Target, namespace: str, *names: str) -> None:
-    """Create flunders of these names, one request each."""
-    client = await connect(target)
-    headers = target.headers("POST", PATH.format(namespace=namespace), "application/json")
-    for name in names:
-        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-        def done(status: int, size: int, answered: asyncio.Future[int] = answered) -> None:
-            answered.set_result(status)
-
-        body = json.dumps(BODY).replace("NAME", name).encode()
-        client.request([*headers, ("content-type", "application/json")], body, done)
-        if await answered not in (201, 409):
-            raise SystemExit(f"creating {name} answered {answered.result()}")
-    client.close()
 
 
 def measure(target: Target, unit: Figures | None, *, seconds: float, only: Sequence[str]) -> dict[str, Figures]:

@@ -14,23 +14,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
 
-from benchmarks.__main__ import BODY, PATH, free_port
-from benchmarks.http import Client, Target, connect
+from benchmarks.client import Client, Target, connect, exchange
+from benchmarks.figures import percentile
+from benchmarks.sample import BODY, PATH, free_port, started
 from examples.wardle.server import WardleServerOptions
 from genericapiserver.builder.pki import Authority
 from genericapiserver.builder.standalone import StandaloneOptions
 from genericapiserver.options.command import run_command
 
+MODULE = "benchmarks.fairness"
 NAME = "one"
 COLLECTION = PATH.format(namespace="fairness")
 MODEST = "modest"
@@ -70,10 +70,7 @@ async def _measure(options: argparse.Namespace, folder: Path) -> int:
     port = free_port()
     limits = [f"--max-requests-inflight={options.reads}", f"--max-mutating-requests-inflight={options.writes}"]
     serve = ["serve", f"--port={port}", f"--data={folder}", *limits, *options.flag]
-    with _process(serve) as server:
-        assert server.stdout is not None
-        if "is ready" not in server.stdout.readline():
-            raise SystemExit(f"the server did not start: {' '.join(serve)}")
+    with started(MODULE, serve) as server:
         modest = attrs.evolve(target(folder, port, MODEST), pids=[server.pid])
         client = await connect(modest)
         await _create(client, modest)
@@ -87,9 +84,8 @@ async def _measure(options: argparse.Namespace, folder: Path) -> int:
             *("greed", f"--port={port}", f"--folder={folder}", f"--seconds={options.seconds + WARM_UP + 1}"),
             *(f"--connections={options.connections}", f"--streams={options.streams}", *users),
         ]
-        with _process(crowd) as greedy:
+        with started(MODULE, crowd) as greedy:
             assert greedy.stdout is not None
-            greedy.stdout.readline()
             await asyncio.sleep(WARM_UP)
             beside = await _modest(client, modest, options.seconds)
             results = json.loads(await asyncio.to_thread(greedy.stdout.readline))
@@ -123,7 +119,7 @@ def target(folder: Path, port: int, user: str) -> Target:
 async def _create(client: Client, modest: Target) -> None:
     headers = [*modest.headers("POST", COLLECTION, "application/json"), ("content-type", "application/json")]
     body = {**BODY, "metadata": {"name": NAME}}
-    status = await _exchange(client, headers, json.dumps(body).encode())
+    status = await exchange(client, headers, json.dumps(body).encode())
     if status != 201:
         raise SystemExit(f"the object to read could not be made: {status}")
 
@@ -150,7 +146,7 @@ async def _one_by_one(client: Client, modest: Target, path: str, over: Callable[
     end = time.perf_counter() + seconds
     while (begun := time.perf_counter()) < end and not over():
         work = _cpu_time(pid)
-        status = await _exchange(client, headers, b"")
+        status = await exchange(client, headers, b"")
         waited.append(time.perf_counter() - begun)
         worked.append(_cpu_time(pid) - work)
         if status != 200:
@@ -162,16 +158,6 @@ async def _one_by_one(client: Client, modest: Target, path: str, over: Callable[
 def _cpu_time(pid: int) -> float:
     """What the process has computed so far, in seconds: the number of its clock is made of its own (clock_getres(2))."""
     return time.clock_gettime(~pid << 3 | 2)
-
-
-async def _exchange(client: Client, headers: list[tuple[str, str]], body: bytes) -> int:
-    answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    client.request(headers, body, lambda status, size: answered.set_result(status))
-    return await answered
-
-
-def percentile(latencies: Sequence[float], portion: float) -> float:
-    return latencies[min(len(latencies) - 1, int(len(latencies) * portion))]
 
 
 def _line(latencies: Latencies) -> str:
@@ -233,17 +219,6 @@ def serve(arguments: Sequence[str]) -> int:
     options.recommended.authorization = None
     standalone = StandaloneOptions(options)
     return run_command("fairness", standalone, arguments, on_ready=standalone.announce)
-
-
-@contextmanager
-def _process(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "benchmarks.fairness", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 ROLES = {"serve": serve, "greed": greed}

@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import ssl
 import struct
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,9 +23,10 @@ from pathlib import Path
 import attrs
 from hpack import Encoder
 
-from benchmarks.__main__ import BODY, PATH, create_all, sample
-from benchmarks.fairness import Latencies, neighbour, percentile
-from benchmarks.http import Target
+from benchmarks.client import Target
+from benchmarks.fairness import Latencies, neighbour
+from benchmarks.figures import percentile
+from benchmarks.sample import BODY, PATH, create_all, sample, started
 
 NAMESPACE = "one-connection"
 COLLECTION = PATH.format(namespace=NAMESPACE)
@@ -223,13 +222,8 @@ def _head(target: Target, method: str, path: str) -> bytes:
 
 async def load(target: Target, requests: int, in_flight: int, watches: int, *, deadline: float) -> Outcome:
     """Put everything on one connection; says "ready" on standard output when all watches are open."""
-    context = ssl.create_default_context(cafile=target.ca)
-    assert target.cert is not None
-    context.load_cert_chain(target.cert, target.key)
-    context.check_hostname = False
-    context.set_alpn_protocols(["h2"])
     _, connection = await asyncio.get_running_loop().create_connection(
-        lambda: OneConnection(target, requests, in_flight, watches), target.host, target.port, ssl=context
+        lambda: OneConnection(target, requests, in_flight, watches), target.host, target.port, ssl=target.context()
     )
     async with asyncio.timeout(deadline):
         await connection.watching.wait()
@@ -253,14 +247,12 @@ class Report:
 def run(target: Target, *, requests: int, in_flight: int, watches: int, seconds: float, deadline: float) -> Report:
     """Measure the neighbour for *seconds* alone, then beside the one connection until that is done."""
     alone = asyncio.run(neighbour(target, f"{COLLECTION}/one", lambda: False, seconds))
-    command = [sys.executable, "-m", "benchmarks.one_connection", "load", f"--port={target.port}"]
-    command += [f"--ca={target.ca}", f"--cert={target.cert}", f"--key={target.key}", f"--deadline={deadline}"]
-    command += [f"--requests={requests}", f"--in-flight={in_flight}", f"--watches={watches}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise SystemExit("the one connection did not open")
+    arguments = ["load", f"--port={target.port}", f"--deadline={deadline}"]
+    arguments += [f"--ca={target.ca}", f"--cert={target.cert}", f"--key={target.key}"]
+    arguments += [f"--requests={requests}", f"--in-flight={in_flight}", f"--watches={watches}"]
+    with started("benchmarks.one_connection", arguments) as process:  # its first line: all watches are open
         beside = asyncio.run(neighbour(target, f"{COLLECTION}/one", lambda: process.poll() is not None, deadline))
+        assert process.stdout is not None
         said = process.stdout.readline()
     if not said:
         raise SystemExit("the one connection did not come to its end")

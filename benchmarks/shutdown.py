@@ -28,7 +28,7 @@ from typing import Any
 
 import attrs
 
-from benchmarks.__main__ import free_port
+from benchmarks.sample import free_port
 from benchmarks.shutdown_clients import Exchange, HTTP1Client, HTTP2Client, Outcome, Server
 
 NAMESPACE = "/apis/wardle.example.com/v1beta1/namespaces/default/flunders"

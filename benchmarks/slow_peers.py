@@ -15,12 +15,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
+from benchmarks.figures import percentile
+from benchmarks.sample import resident
 from genericapiserver.asgi import Receive, Scope, Send, send_response
 from genericapiserver.certificates import generate_self_signed
 from genericapiserver.connection import ConnectionLimits, HTTPServer, ServingCertificate, TLSContexts, create_listener
@@ -73,12 +74,6 @@ def running() -> Iterator[tuple[int, int, int]]:
             process.stdin.close()
 
 
-def resident(pid: int) -> float:
-    """Megabytes."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096 / 1e6
-
-
 class Neighbour:
     """Asks on one connection, and remembers how long each answer took."""
 
@@ -100,7 +95,7 @@ class Neighbour:
 
     def told(self) -> str:
         ordered = sorted(self.times)
-        middle, high = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
+        middle, high = percentile(ordered, 0.5), percentile(ordered, 0.99)
         return f"p50 {middle:.2f} ms, p99 {high:.2f} ms"
 
 

@@ -20,16 +20,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
-from benchmarks.__main__ import BODY, PATH, resident, sample
-from benchmarks.http import Client, Target, connect
+from benchmarks.client import JSON, Client, Target, connect, exchange, resource_version
+from benchmarks.figures import percentile
+from benchmarks.sample import BODY, PATH, resident, sample
 
 COLLECTION = PATH.format(namespace="soak")
-JSON = "application/json"
 OBJECTS = 200
 WRITE_EVERY = 10
 """One request of so many is a write: half of them create an object, the other half delete the oldest."""
@@ -166,16 +166,11 @@ async def _come_and_go(target: Target, totals: Totals) -> None:
     """Make a connection, ask once, close it; for ever."""
     while True:
         client = await connect(target)
-        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        client.request(target.headers("GET", "/readyz", JSON), b"", _resolve(answered))
-        if await answered != 200:
-            totals.faults.append(f"/readyz was answered {answered.result()}")
+        status = await exchange(client, target.headers("GET", "/readyz", JSON))
+        if status != 200:
+            totals.faults.append(f"/readyz was answered {status}")
         client.close()
         await asyncio.sleep(CONNECTION_SECONDS)
-
-
-def _resolve(answered: asyncio.Future[int]) -> Callable[[int, int], None]:
-    return lambda status, size: answered.set_result(status)
 
 
 async def _watch_size(pid: int, samples: list[Sample], totals: Totals, target: Target) -> None:
@@ -198,18 +193,11 @@ async def _watch_size(pid: int, samples: list[Sample], totals: Totals, target: T
             )
 
 
-async def _version(client: Client, target: Target) -> int:
-    body, done = bytearray(), asyncio.Event()
-    client.request(target.headers("GET", f"{COLLECTION}?limit=1", JSON), b"", lambda *_: done.set(), body.extend)
-    await done.wait()
-    return int(json.loads(body)["metadata"]["resourceVersion"])
-
-
 async def soak(target: Target, options: argparse.Namespace) -> tuple[list[Sample], Totals]:
     """Load the server for the time that *options* say; hands back what it held and what its clients saw."""
     totals, samples = Totals(), list[Sample]()
     clients = [await connect(target) for _ in range(options.connections)]
-    version = await _version(clients[0], target)
+    version = int(await resource_version(clients[0], target, COLLECTION))
     watchers = [await connect(target) for _ in range(options.connections)]
     watches = [Watch(watchers[at % len(watchers)], target, version, totals) for at in range(options.watches)]
     for watch in watches:
@@ -235,7 +223,7 @@ async def soak(target: Target, options: argparse.Namespace) -> tuple[list[Sample
 def judge(samples: Sequence[Sample], totals: Totals, *, settle: float, growth: float) -> bool:
     """Print the end figures; True when nothing failed and nothing grew."""
     totals.latencies.sort()
-    p50, p99 = (totals.latencies[int(len(totals.latencies) * part)] * 1000 for part in (0.5, 0.99))
+    p50, p99 = (percentile(totals.latencies, part) * 1000 for part in (0.5, 0.99))
     print(f"answers {dict(totals.statuses)}   p50 {p50:.1f} ms   p99 {p99:.1f} ms")
     print(f"events {totals.events}   watches opened again {totals.renewed}   faults {len(totals.faults)}")
     for fault in totals.faults[:10]:

@@ -23,8 +23,10 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.__main__ import BODY, PATH, create_all, sample
-from benchmarks.http import Figures, Target, measure_requests
+from benchmarks.client import Target
+from benchmarks.figures import Figures
+from benchmarks.http import measure_requests
+from benchmarks.sample import BODY, PATH, create_all, sample
 from genericapiserver.storage.engine import EngineEvent
 from genericapiserver.storage.sqlite import SQLiteEngine
 

@@ -16,8 +16,9 @@ from genericapiserver.aio import Signal
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send
+from genericapiserver.builtin_hooks import built_in_hooks
 from genericapiserver.component.metrics import show_build, show_features
-from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
+from genericapiserver.config import CompletedConfig, ConfigError
 from genericapiserver.debugging import DebugSocket, install_profiling
 from genericapiserver.delegation import DelegationTarget
 from genericapiserver.endpoints.router import APIContainer
@@ -25,11 +26,10 @@ from genericapiserver.features import COMPONENT_FLAGZ, COMPONENT_STATUSZ
 from genericapiserver.group_installer import GroupInstaller
 from genericapiserver.handler import APIServerHandler
 from genericapiserver.healthchecks import HealthChecks, hook_check
-from genericapiserver.healthz import HealthChecker, named_check, reason_of_failure
+from genericapiserver.healthz import HealthChecker, reason_of_failure
 from genericapiserver.hooks import (
     HookError,
     PostStartHook,
-    PostStartHookContext,
     PostStartHookEntry,
     PreShutdownHook,
     PreShutdownHookEntry,
@@ -63,11 +63,6 @@ STATUSZ_COMPONENT = "apiserver"
 """The name under which the reference's generic server shows itself, whatever it is called."""
 READY_POLL = 0.005
 """Seconds between two looks at the checks of a server that is about to be ready."""
-INFORMERS_HOOK = "generic-apiserver-start-informers"
-MAX_IN_FLIGHT_HOOK = "max-in-flight-filter"
-FLOW_CONTROL_FILTER_HOOK = "priority-and-fairness-filter"
-FLOW_CONTROL_HOOK = "priority-and-fairness-config-consumer"
-OBJECT_COUNT_HOOK = "storage-object-count-tracker-hook"
 
 
 class GenericAPIServer:
@@ -305,43 +300,12 @@ class GenericAPIServer:
                 continue
             check_post_start_hook(name, entry.hook, self._post_start_hooks)
             self._register_hook(name, entry)
-        built_in: dict[str, PostStartHook] = {}
-        if isinstance(config, RecommendedConfig) and config.shared_informers is not None:
-            informers = config.shared_informers
-
-            async def start_informers(context: PostStartHookContext) -> None:
-                informers.start(context.spawn)
-
-            def informers_synced(scope: Scope) -> None:
-                if waiting := informers.not_synced():
-                    raise RuntimeError(f"{len(waiting)} informers not started yet: [{' '.join(waiting)}]")
-
-            built_in[INFORMERS_HOOK] = start_informers
-        if config.flow_control is not None:
-            built_in[FLOW_CONTROL_HOOK] = self._run_flow_control
-            built_in[FLOW_CONTROL_FILTER_HOOK] = self._publish_watermarks
-        else:
-            built_in[MAX_IN_FLIGHT_HOOK] = self._publish_in_flight
-        built_in[OBJECT_COUNT_HOOK] = self._count_objects
-        for name, hook in built_in.items():
+        for built_in in built_in_hooks(self.completed):
+            name = built_in.name
             if name not in self._post_start_hooks and name not in config.disabled_post_start_hooks:
-                self._register_hook(name, PostStartHookEntry(hook, __name__))
-            if name == INFORMERS_HOOK:
-                self.health_checks.readyz.add(named_check("informer-sync", informers_synced))
-
-    async def _publish_in_flight(self, context: PostStartHookContext) -> None:
-        context.spawn(self.completed.in_flight_limits.keep_published())
-
-    async def _run_flow_control(self, context: PostStartHookContext) -> None:
-        if self.config.flow_control is not None:
-            context.spawn(self.config.flow_control.run())
-
-    async def _publish_watermarks(self, context: PostStartHookContext) -> None:
-        context.spawn(self.completed.watermarks.keep_published())
-
-    async def _count_objects(self, context: PostStartHookContext) -> None:
-        if self.config.object_count_period > 0:
-            context.spawn(self.config.object_counts.run(self.config.object_count_period))
+                self._register_hook(name, PostStartHookEntry(built_in.hook, __name__))
+            if built_in.readyz_check is not None:
+                self.health_checks.readyz.add(built_in.readyz_check)
 
     def _inherit_checks(self) -> None:
         own = {check.name for check in self.config.healthz_checks}

@@ -230,6 +230,13 @@ def test_how_a_string_is_written(value: str, text: str) -> None:
     assert parse_yaml(encode_yaml({"v": value})).value == {"v": value}
 
 
+@pytest.mark.parametrize("value", [False, [], "<<", {"b": 1}])
+def test_a_key_that_looks_like_a_merge_is_no_merge_on_its_way_back(value: object) -> None:
+    whole = {"<<": value, "a": "<<"}
+    assert encode_yaml(whole).startswith(b'"<<":')
+    assert parse_yaml(encode_yaml(whole)).value == whole
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [

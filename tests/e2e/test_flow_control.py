@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.client import Client, Target, connect
 from benchmarks.fairness import NAME, target
-from benchmarks.http import Client, Target, connect
 from tests.support.https_client import HTTPSClient
 from tests.support.server_process import free_port
 from tests.support.standalone import Standalone, standalone

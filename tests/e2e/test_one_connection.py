@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from h2.errors import ErrorCodes
 
-from benchmarks.__main__ import create_all
-from benchmarks.fairness import percentile
-from benchmarks.http import Target
+from benchmarks.client import Target
+from benchmarks.figures import percentile
 from benchmarks.one_connection import COLLECTION, NAMESPACE, prepare, problems, run
+from benchmarks.sample import create_all
 from tests.support.raw_http2 import GOAWAY, RawConnection, raw_http2, request, window_update
 from tests.support.server_process import free_port
 from tests.support.standalone import Standalone, standalone

@@ -29,6 +29,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 _TAG: Final = "tag:yaml.org,2002:"
+_MERGE_KEY: Final = "<<"
 _MERGE: Final = object()
 _WIDTH = 80
 
@@ -110,17 +111,17 @@ class _Reader:
                 raise YAMLSyntaxError(f"yaml: document contains more than {MAX_NODES} nodes")
             if not self.stack:
                 self.loader.get_event()  # raises when the document goes on behind its value
-                return "<<" if value is _MERGE else value
+                return _MERGE_KEY if value is _MERGE else value
             self.add(self.stack[-1], value, line)
 
     def add(self, parent: "_Collection", value: Any, line: int) -> None:
         if type(parent.value) is list:
-            parent.value.append("<<" if value is _MERGE else value)
+            parent.value.append(_MERGE_KEY if value is _MERGE else value)
         elif not parent.has_key:
             parent.key, parent.has_key = value, True
         else:
             key, parent.has_key = parent.key, False
-            value = "<<" if value is _MERGE else value
+            value = _MERGE_KEY if value is _MERGE else value
             if key is _MERGE:
                 self.merge(parent, value)
             else:
@@ -146,7 +147,7 @@ class _Reader:
         plain: bool = event.implicit[0]
         tag: str | None = event.tag
         text: str = event.value
-        if text == "<<" and (plain or tag == f"{_TAG}merge"):
+        if text == _MERGE_KEY and (plain or tag == f"{_TAG}merge"):
             return _MERGE
         if tag is None or tag == "!":
             return _json_scalar(resolve(text)) if plain and tag is None else text
@@ -235,7 +236,8 @@ def _emit(value: Any, events: list[yaml.Event]) -> None:
     if isinstance(value, dict):
         events.append(yaml.MappingStartEvent(None, None, True, flow_style=False))
         for key in sorted(value, key=sort_key):
-            events.append(_string_event(key))
+            # go-yaml writes a key `<<` plain, and reads it as a merge: the entry would be lost on its way back.
+            events.append(_scalar_event(key, '"') if key == _MERGE_KEY else _string_event(key))
             _emit(value[key], events)
         events.append(yaml.MappingEndEvent())
     elif isinstance(value, list):
