@@ -127,5 +127,7 @@ class RecommendedOptions:
             self.features.apply_to(config, follow=not self.watch_itself)
         if self.admission is not None:
             self.admission.apply_to(config, initializers)
-        if self.storage is not None:  # the first in the reference; here a start that is refused for its flags makes no file
+        if (
+            self.storage is not None
+        ):  # the first in the reference; here a start that is refused for its flags makes no file
             await self.storage.apply_to(config)

@@ -149,7 +149,9 @@ class HTTP1Driver:
             self._websocket.begin_shutdown()
         elif self._exchange is not None:
             return
-        elif patient:  # a request may be on its way or half here; when it is answered the client is told to go elsewhere
+        elif (
+            patient
+        ):  # a request may be on its way or half here; when it is answered the client is told to go elsewhere
             if not self._idle:
                 self._link.set_timeout(self._limits.first_request_grace)
         else:
