@@ -113,8 +113,6 @@ class RecommendedOptions:
             self.tracing.apply_to(config)
         if self.workers is not None:
             self.workers.apply_to(config, self.storage)
-        if self.storage is not None:
-            await self.storage.apply_to(config)
         if self.secure_serving is not None:
             self.secure_serving.apply_to(config)
         if self.authentication is not None:
@@ -129,3 +127,7 @@ class RecommendedOptions:
             self.features.apply_to(config, follow=not self.watch_itself)
         if self.admission is not None:
             self.admission.apply_to(config, initializers)
+        if (
+            self.storage is not None
+        ):  # the first in the reference; here a start that is refused for its flags makes no file
+            await self.storage.apply_to(config)

@@ -132,7 +132,8 @@ class StandaloneOptions:
                     stack.enter_context(self.folder.undone_on_error())
                     self._make()
                 except OSError as error:
-                    raise ConfigError(f"--data {self.data}: {error}") from error
+                    where = f"{error.filename}: " if error.filename not in (None, self.data) else ""
+                    raise ConfigError(f"--data {self.data}: {where}{error.strerror or error}") from error
                 return await self._server()
         except BaseException:
             if serving is not None:

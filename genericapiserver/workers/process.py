@@ -123,7 +123,10 @@ class WorkerProcess:
     async def follow(self, hear: Hear) -> None:
         """Listen until the process has ended; *hear* is told what it says. Then `ended` fires."""
         while (message := await self._channel.receive()) is not None:
-            self._hear(message, hear)
+            try:
+                self._hear(message, hear)
+            except Exception:  # one worker of another version must not end them all
+                logger.exception("what worker %d said was not understood", self.number)
         await self._process.wait()
         await self._channel.aclose()
         for _, future in self._collecting.values():

@@ -81,7 +81,8 @@ class Supervisor:
         self._ended_pages: dict[str, list[Family]] = {}
         self._failed = False
         self._restarts_asked = 0
-        self._restarting = False
+        self._restarting = True
+        """Also while it starts: a restart that is asked for then begins when all are ready."""
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> int:
@@ -96,6 +97,7 @@ class Supervisor:
                 logger.info("%d workers are ready", len(self._places))
                 self._on_ready()
                 self._announce()
+                self._tasks.create_task(self._restart())
                 await self._stopping.wait()
             else:
                 self.stop()

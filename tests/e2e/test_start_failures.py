@@ -89,3 +89,23 @@ def test_an_authority_that_is_damaged(tmp_path: Path) -> None:
 )
 def test_a_flag_that_makes_no_sense(tmp_path: Path, flag: str, reason: str) -> None:
     assert reason in complaint(tmp_path / "logs", tmp_path / "data", free_port(), flag)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--client-ca-file={missing}",
+        "--authentication-kubeconfig={missing}",
+        "--authentication-config={missing}",
+        "--admission-control-config-file={missing}",
+        "--audit-policy-file={missing} --audit-log-path=-",
+        "--audit-log-path=/proc/nowhere/audit.log --audit-policy-file={policy}",
+    ],
+)
+def test_a_file_that_is_missing_leaves_no_folder_and_no_store(tmp_path: Path, flag: str) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
+    flags = flag.format(missing=tmp_path / "missing", policy=policy).split()
+    line = complaint(tmp_path / "logs", tmp_path / "data", free_port(), *flags)
+    assert "no such file or directory" in line
+    assert not (tmp_path / "data").exists()

@@ -123,7 +123,7 @@ async def written(backend: AuditBackend, path: Path, *events: Any) -> str:
     await backend.start()
     for event in events:
         accepted = backend.process_events([event])
-        assert accepted is True
+        assert accepted is True or await accepted  # on a disk that has much to do it is written later
     await backend.aclose()
     return path.read_text()  # noqa: ASYNC240  the backend is done with it
 

@@ -309,7 +309,7 @@ def one_error(result: "subprocess.CompletedProcess[str]") -> str:
     return str(errors[0])
 
 
-async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int) -> None:
+async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int, free_port: int) -> None:
     flags = wardle_flags(tmp_path, taken_port)
     damaged = tmp_path / "damaged.db"
     damaged.write_bytes(b"no database at all" * 1000)
@@ -317,7 +317,7 @@ async def test_processes_that_cannot_start(tmp_path: Path, taken_port: int) -> N
         asyncio.to_thread(run, "--nope", cwd=tmp_path),
         asyncio.to_thread(run, "--secure-port=-1", "--enable-admission-plugins=Nope", cwd=tmp_path),
         asyncio.to_thread(run, *flags, cwd=tmp_path),
-        asyncio.to_thread(run, *flags, f"--storage-path={damaged}", cwd=tmp_path),
+        asyncio.to_thread(run, *wardle_flags(tmp_path, free_port), f"--storage-path={damaged}", cwd=tmp_path),
     )
     unknown, bad, taken, corrupt = map(one_error, results)
     assert unknown == "unknown flag: --nope (see 'wardle-apiserver --help')"

@@ -45,7 +45,6 @@ MEMBERS = (
 
 APPLIED = (
     "tracing",
-    "storage",
     "secure_serving",
     "authentication",
     "authorization",
@@ -53,8 +52,9 @@ APPLIED = (
     "core_api",
     "features",
     "admission",
+    "storage",
 )
-"""In the order of ApplyTo; the egress selector has nothing to apply here."""
+"""In the order of ApplyTo, but for the storage; the egress selector has nothing to apply here."""
 
 
 def recommended(folder: Path, port: int, **settings: Any) -> RecommendedOptions:

@@ -34,12 +34,16 @@ async def main(behaviour: str) -> None:
             if line == b"metrics\n":
                 pages = await worker.gather("metrics")
                 writer.write(f"{pages[0].samples[0][2]:.0f}\n".encode())
+            elif line == b"nonsense\n":
+                worker._say({"is": "last", "pages": [1]})
+                writer.write(b"said\n")
             elif line == b"reset\n":
                 worker.reset("metrics")
             else:
                 writer.write(f"{os.getpid()}\n".encode())
             writer.close()
 
+        others = asyncio.all_tasks()
         server = await asyncio.start_server(answer, sock=listener.socket)
         worker.ready()
         if behaviour == "stubborn":
@@ -47,6 +51,8 @@ async def main(behaviour: str) -> None:
             await asyncio.Event().wait()
         await worker.stopping.wait()
         server.close()
+        while answering := asyncio.all_tasks() - others:
+            await asyncio.wait(answering)
 
 
 if __name__ == "__main__":
