@@ -147,9 +147,10 @@ class PlainFamily(Metric):
     def _children(self) -> Iterator[tuple[dict[str, str], PlainMetric]]:
         metric = self._metric
         if not metric._labelnames:
-            yield {}, cast("PlainMetric", metric)
+            yield {}, metric
             return
-        for values, child in list(metric._metrics.items()):
+        children = cast("dict[tuple[str, ...], PlainMetric]", metric._metrics)
+        for values, child in list(children.items()):
             yield dict(zip(metric._labelnames, values, strict=True)), child
 
 
