@@ -58,6 +58,7 @@ def with_timeout(
         if context.deadline <= asyncio.get_running_loop().time():  # a limit like `timeout=1ns` is over at once
             if metrics is not None:
                 metrics.terminated(context, scope, 504)
+                metrics.ended_after_timeout(failed=False)  # the reference's has begun, and ends; this one never begins
             return refused(scope, receive, send)
         return serve_until(context.deadline, context, scope, receive, send)
 

@@ -105,9 +105,12 @@ class GroupInstaller:
         config, made = self._completed.config, []
         writer = ResponseWriter(info.serializer, compress=config.feature_gate.enabled(API_RESPONSE_COMPRESSION))
         for version in info.prioritized_versions:
-            storage = self._enabled(version, info.versioned_resources_storage.get(version.version, {}))
+            registered = info.versioned_resources_storage.get(version.version, {})
+            storage = self._enabled(version, registered)
             if not storage:
-                logger.warning("Skipping API %s because it has no resources.", version)
+                # What somebody switched off by --runtime-config is nobody's mistake.
+                level = logging.INFO if registered else logging.WARNING
+                logger.log(level, "Skipping API %s because it has no resources.", version)
                 continue
             group_version = APIGroupVersion(
                 group_version=version,

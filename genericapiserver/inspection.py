@@ -28,6 +28,7 @@ async def inspect(server: "GenericAPIServer") -> dict[str, Any]:
             "version": str(config.effective_version.binary_version or ""),
             "address": joined(*server.serving.address) if server.serving is not None else config.external_address,
             "logLevel": logging.getLevelName(logging.getLogger("genericapiserver").getEffectiveLevel()),
+            "worker": None if config.worker is None else config.worker.number,
             "stopping": server.lifecycle_signals.shutdown_initiated.is_set(),
             **sections.process(process_start_time()),
         },

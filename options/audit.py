@@ -3,6 +3,7 @@
 Source: pkg/server/options/audit.go of k8s.io/apiserver.
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,10 +14,13 @@ from genericapiserver.audit.metrics import AuditMetrics
 from genericapiserver.client.kubeconfig import KubeconfigError, load_kubeconfig
 from genericapiserver.client.rest import RESTClient
 from genericapiserver.config import Config, ConfigError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.options.flags import BOOL, DURATION, FLOAT, INT, STRING, FlagSet
 
 if TYPE_CHECKING:
     from genericapiserver.audit.log import LogTarget
+
+logger = logging.getLogger(__name__)
 
 MODES = ("batch", "blocking", "blocking-strict")
 FORMATS = ("legacy", "json")
@@ -187,8 +191,8 @@ class AuditOptions:
     def apply_to(self, config: Config) -> None:
         """Fill `audit_backend` and `audit_policy`. Raises ConfigError.
 
-        A backend without a policy is dropped silently, as in the reference, and so is a policy without a backend. The log
-        file is made at once, so that a path that cannot work is found before anything is served.
+        A backend without a policy is dropped, as in the reference, and so is a policy without a backend; the log says so.
+        The audit log's file is made at once, so that a path that cannot work is found before anything is served.
         """
         policy = None
         if self.policy_file:
@@ -201,11 +205,23 @@ class AuditOptions:
         unused, shared = policy is None, config.worker is not None
         if self.log_path and (backend := self._log_backend(metrics, unused=unused, shared=shared)) is not None:
             backends.append(backend)
-        if self.webhook_config_file and (backend := self._webhook_backend(metrics, unused=policy is None)) is not None:
-            backends.append(backend)
+        if self.webhook_config_file:
+            webhook = self._webhook_backend(metrics, config.metrics, unused=unused)
+            backends += [webhook] if webhook is not None else []
         if policy is not None:
             config.audit_policy = PolicyRuleEvaluator(policy)
             config.audit_backend = union(*backends)
+        self._say_what_is_unused(policy is not None)
+
+    def _say_what_is_unused(self, has_policy: bool) -> None:
+        """The reference keeps most of this to itself, and then nobody knows why an audit log stays empty."""
+        if has_policy and not (self.log_path or self.webhook_config_file):
+            logger.warning(
+                "No audit backend: --audit-policy-file needs --audit-log-path or --audit-webhook-config-file"
+            )
+        for given, backend in ((self.log_path, "log"), (self.webhook_config_file, "webhook")):
+            if given and not has_policy:
+                logger.warning("No audit policy file provided, no events will be recorded for %s backend", backend)
 
     def _log_backend(self, metrics: AuditMetrics, *, unused: bool, shared: bool) -> AuditBackend | None:
         from genericapiserver.audit.log import LogBackend  # here, and the next: without a log it is not needed
@@ -233,7 +249,9 @@ class AuditOptions:
             file.on_rotated = backend.tidy
         return self.log.wrap(backend, metrics, concurrent=False)
 
-    def _webhook_backend(self, metrics: AuditMetrics, *, unused: bool) -> AuditBackend | None:
+    def _webhook_backend(
+        self, metrics: AuditMetrics, registry: MetricsRegistry, *, unused: bool
+    ) -> AuditBackend | None:
         from genericapiserver.audit.webhook import (  # here: without a webhook it is not needed
             TIMEOUT,
             WebhookBackend,
@@ -245,7 +263,7 @@ class AuditOptions:
             if unused:
                 return None
             backend = WebhookBackend(
-                RESTClient(client_config, timeout=TIMEOUT),
+                RESTClient(client_config, timeout=TIMEOUT, metrics=registry),
                 webhook_url(client_config.host),
                 initial_backoff=self.webhook_initial_backoff,
                 metrics=metrics,

@@ -19,6 +19,7 @@ from genericapiserver.authentication.review import RetryBackoff
 from genericapiserver.certificates import CAContentProvider, CertificateError, DynamicCAContent
 from genericapiserver.client import RESTClient
 from genericapiserver.config import AuthenticationInfo, Config, ConfigError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.options.flags import BOOL, DURATION, STRING, STRINGS, FlagSet
 from genericapiserver.options.remote import delegated_client
 from genericapiserver.options.texts import reason
@@ -171,7 +172,7 @@ class DelegatingAuthenticationOptions:
 
         What is looked up in the cluster is followed for as long as *serving* serves; without it nobody follows it.
         """
-        client = self._client()
+        client = self._client(config.metrics)
         if client is not None:
             config.add_cleanup(client.aclose)
         client_ca = _ca_content("client-ca-bundle", self.client_ca_file, "unable to load client CA provider")
@@ -266,13 +267,14 @@ class DelegatingAuthenticationOptions:
             ca=lookup.request_header_ca, allowed_names=lookup.allowed_names, config=lookup.request_header_config
         )
 
-    def _client(self) -> RESTClient | None:
+    def _client(self, metrics: MetricsRegistry) -> RESTClient | None:
         problem = "failed to get delegated authentication kubeconfig"
         try:
             return delegated_client(
                 self.remote_kubeconfig_file,
                 optional=self.remote_kubeconfig_file_optional,
                 timeout=self.token_request_timeout,
+                metrics=metrics,
             )
         except ConfigError as error:
             # Twice, as in the reference, where both the maker of the client and its caller say so.

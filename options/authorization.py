@@ -10,6 +10,7 @@ from genericapiserver.authentication.user import SYSTEM_PRIVILEGED_GROUP
 from genericapiserver.authorization.delegating import ALWAYS_ALLOW_PATHS, delegating_authorizer
 from genericapiserver.client import RESTClient
 from genericapiserver.config import Config, ConfigError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.options.flags import DURATION, STRING, STRINGS, FlagSet
 from genericapiserver.options.remote import delegated_client
 
@@ -67,7 +68,7 @@ class DelegatingAuthorizationOptions:
 
     def apply_to(self, config: Config) -> None:
         """Give *config* its authorizer. Raises ConfigError."""
-        client = self._client()
+        client = self._client(config.metrics)
         if client is not None:
             config.add_cleanup(client.aclose)
         try:
@@ -85,10 +86,13 @@ class DelegatingAuthorizationOptions:
         except ValueError as error:
             raise ConfigError(str(error)) from error
 
-    def _client(self) -> RESTClient | None:
+    def _client(self, metrics: MetricsRegistry) -> RESTClient | None:
         try:
             return delegated_client(
-                self.remote_kubeconfig_file, optional=self.remote_kubeconfig_file_optional, timeout=self.client_timeout
+                self.remote_kubeconfig_file,
+                optional=self.remote_kubeconfig_file_optional,
+                timeout=self.client_timeout,
+                metrics=metrics,
             )
         except ConfigError as error:
             raise ConfigError(f"failed to get delegated authorization kubeconfig: {error}") from error

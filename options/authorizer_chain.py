@@ -146,7 +146,7 @@ class AuthorizerChain:
     def _webhook(self, webhook: Webhook) -> WebhookAuthorizer:
         try:
             reached = client_config(webhook.kubeconfig)
-            client = rest_client(reached, timeout=webhook.timeout)
+            client = rest_client(reached, timeout=webhook.timeout, metrics=self._config.metrics)
         except ConfigError as error:
             raise ConfigError(f"authorization webhook {webhook.name}: {error}") from error
         self._clients.append(client)

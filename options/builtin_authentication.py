@@ -286,7 +286,8 @@ class BuiltInAuthenticationOptions:
             tokens.append(self._webhook(config))
         if self.remote_kubeconfig_file:
             try:
-                client = rest_client(client_config(self.remote_kubeconfig_file), timeout=TOKEN_REQUEST_TIMEOUT)
+                reached = client_config(self.remote_kubeconfig_file)
+                client = rest_client(reached, timeout=TOKEN_REQUEST_TIMEOUT, metrics=config.metrics)
             except ConfigError as error:
                 raise ConfigError(f"failed to get delegated authentication kubeconfig: {error}") from error
             config.add_cleanup(client.aclose)
@@ -296,7 +297,9 @@ class BuiltInAuthenticationOptions:
     def _webhook(self, config: Config) -> TokenAuthenticator:
         self._warn_of_short_ttl()
         try:
-            client = rest_client(client_config(self.webhook.config_file), timeout=WEBHOOK_TIMEOUT)
+            client = rest_client(
+                client_config(self.webhook.config_file), timeout=WEBHOOK_TIMEOUT, metrics=config.metrics
+            )
         except ConfigError as error:
             raise ConfigError(f"--authentication-token-webhook-config-file: {error}") from error
         config.add_cleanup(client.aclose)

@@ -21,6 +21,7 @@ from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError, PostStartHookError
 from genericapiserver.logs import kv
 from genericapiserver.logs.setup import logging_as
+from genericapiserver.logs.streams import open_standard_streams
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
 from genericapiserver.options.logs import LoggingOptions
 from genericapiserver.options.recommended import RecommendedOptions
@@ -87,6 +88,7 @@ def run_command(
 
     *on_ready* is awaited once the server answers /readyz.
     """
+    open_standard_streams()
     gc.set_threshold(START_GC_THRESHOLD)
     flags, log = FlagSet(command), LoggingOptions()
     log.add_flags(flags)

@@ -131,7 +131,7 @@ class CoreAPIOptions:
         """Give *config* informers of the core API server. Raises ConfigError."""
         reached = self.client_config()
         try:
-            client = rest_client(reached)
+            client = rest_client(reached, metrics=config.metrics)
         except ConfigError as error:
             raise ConfigError(f"failed to create Kubernetes clientset: {error}") from error
         config.add_cleanup(client.aclose)

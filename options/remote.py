@@ -3,6 +3,7 @@
 from genericapiserver.client import ClientConfig, KubeconfigError, RESTClient, load_kubeconfig
 from genericapiserver.client.kubeconfig import in_cluster_config
 from genericapiserver.config import ConfigError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.options.texts import reason
 
 
@@ -14,15 +15,18 @@ def client_config(file: str) -> ClientConfig:
         raise ConfigError(reason(error)) from error
 
 
-def rest_client(config: ClientConfig, *, timeout: float = 10.0) -> RESTClient:
-    """A client of *config*; it connects at its first request. Raises ConfigError for certificates that are none."""
+def rest_client(config: ClientConfig, *, metrics: MetricsRegistry, timeout: float = 10.0) -> RESTClient:
+    """A client of *config*, counted in *metrics*; it connects at its first request.
+
+    Raises ConfigError for certificates that are none.
+    """
     try:
-        return RESTClient(config, timeout=timeout)
+        return RESTClient(config, timeout=timeout, metrics=metrics)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{config.host}: {reason(error)}") from error
 
 
-def delegated_client(file: str, *, optional: bool, timeout: float) -> RESTClient | None:
+def delegated_client(file: str, *, optional: bool, timeout: float, metrics: MetricsRegistry) -> RESTClient | None:
     """The client of a server that decides for this one; None when it is *optional* and there is neither file nor pod.
 
     Raises ConfigError.
@@ -33,4 +37,4 @@ def delegated_client(file: str, *, optional: bool, timeout: float) -> RESTClient
         if optional and not file:
             return None
         raise
-    return rest_client(config, timeout=timeout)
+    return rest_client(config, timeout=timeout, metrics=metrics)

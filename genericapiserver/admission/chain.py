@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from genericapiserver.admission.attributes import Attributes
-from genericapiserver.admission.metrics import AdmissionMetrics, StepTimer
+from genericapiserver.admission.metrics import AdmissionMetrics, Step, StepTimer
 from genericapiserver.admission.operation import Operation
 from genericapiserver.admission.plugin import AdmissionPlugin, IdlePlugin, MutatingPlugin, ValidatingPlugin
 
@@ -44,6 +44,8 @@ class AdmissionChain:
         self._idle_mutating: dict[Operation, _Idle] = {}
         self._idle_validating: dict[Operation, _Idle] = {}
         """How to ask all plugins whether they are idle, for operations that only such plugins handle that can be."""
+        self._passing: dict[tuple[Step, Operation], tuple[StepTimer, ...]] = {}
+        """What a walk observes that need not be gone: the step, and every plugin that has nothing to do in it."""
         for operation in Operation:
             handling = [(name, plugin) for name, plugin in named if plugin.handles(operation)]
             self._idle_mutating[operation] = _idle(
@@ -54,19 +56,24 @@ class AdmissionChain:
             )
             admits: list[_Call] = []
             validates: list[_Call] = []
+            timers: dict[Step, list[StepTimer]] = {"admit": [], "validate": []}
             for name, plugin in handling:
                 if isinstance(plugin, MutatingPlugin):
                     timer = metrics.controller(name, "admit", operation) if metrics else None
                     admits.append(_timed(plugin.admit, timer))
+                    timers["admit"] += [timer] if timer else []
                 if isinstance(plugin, ValidatingPlugin):
                     timer = metrics.controller(name, "validate", operation) if metrics else None
                     validates.append(_timed(plugin.validate, timer))
+                    timers["validate"] += [timer] if timer else []
+            steps: dict[Step, StepTimer] = {}
+            if metrics and handling:
+                steps = {"admit": metrics.step("admit", operation), "validate": metrics.step("validate", operation)}
+                self._passing |= {(step, operation): (timer, *timers[step]) for step, timer in steps.items()}
             if admits:
-                timer = metrics.step("admit", operation) if metrics else None
-                self._mutating[operation] = _timed(_reinvoking(_walk(admits)), timer)
+                self._mutating[operation] = _timed(_reinvoking(_walk(admits)), steps.get("admit"))
             if validates:
-                timer = metrics.step("validate", operation) if metrics else None
-                self._validating[operation] = _timed(_walk(validates), timer)
+                self._validating[operation] = _timed(_walk(validates), steps.get("validate"))
 
     def handles(self, operation: Operation) -> bool:
         """Whether any plugin does."""
@@ -85,12 +92,28 @@ class AdmissionChain:
         call = self._mutating.get(attributes.operation)
         if call is not None:
             await call(attributes)
+        else:
+            self.pass_by("admit", attributes.operation)
 
     async def validate(self, attributes: Attributes) -> None:
         """Run the validating plugins. Raises what the first that refuses raises."""
         call = self._validating.get(attributes.operation)
         if call is not None:
             await call(attributes)
+        else:
+            self.pass_by("validate", attributes.operation)
+
+    def counts(self, operation: Operation) -> bool:
+        """Whether a walk is observed even when nobody would be called: there is a plugin for the operation."""
+        return ("validate", operation) in self._passing
+
+    def pass_by(self, step: Step, operation: Operation) -> None:
+        """Observe a walk that was spared, because no plugin takes part in it or every one is idle.
+
+        The reference walks it all the same, and whoever looks at the metrics wants to see the step and its plugins.
+        """
+        for timer in self._passing.get((step, operation), ()):
+            timer.observe(0.0, rejected=False)
 
 
 def _idle(plugins: Iterable[AdmissionPlugin]) -> _Idle:

@@ -1,15 +1,17 @@
 """Admission in the form a registry store takes it: a callable to run on the object in its final form.
 
-Each gives None when no plugin wants to look, so that a store neither copies nor waits. Plugins get copies; what a store
-passes in may be shared. Go: pkg/registry/rest/{create,update,delete}.go (AdmissionToValidateObject...Func).
+Each gives None, or what only counts, when no plugin wants to look, so that nothing is copied. Plugins get copies; what a
+store passes in may be shared. Go: pkg/registry/rest/{create,update,delete}.go (AdmissionToValidateObject...Func).
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 
 from genericapiserver.admission.attributes import Attributes
 from genericapiserver.admission.chain import AdmissionChain
+from genericapiserver.admission.metrics import Step
 from genericapiserver.admission.operation import Operation
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.registry.rest import ValidateObject, ValidateObjectUpdate
@@ -19,7 +21,7 @@ from genericapiserver.storage.stored import StoredObject
 def create_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObject | None:
     """Validate a create described by *attributes*; the name that was generated meanwhile is filled in."""
     if chain is None or not chain.validates(attributes.operation):
-        return None
+        return _passing_by(chain, attributes.operation, "validate")
 
     async def validate(obj: Any) -> None:
         copy = _copy(obj)
@@ -32,7 +34,7 @@ def create_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
 def update_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObjectUpdate | None:
     """Validate an update described by *attributes*."""
     if chain is None or not chain.validates(attributes.operation):
-        return None
+        return _passing_by(chain, attributes.operation, "validate")
 
     async def validate(obj: Any, old: Any) -> None:
         await chain.validate(_final(attributes, object=_copy(obj), old_object=_copy(old)))
@@ -43,7 +45,7 @@ def update_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
 def delete_validation(chain: AdmissionChain | None, attributes: Attributes) -> ValidateObject | None:
     """Mutating and then validating plugins for a delete: both run late, because only the store has the object."""
     if chain is None or not chain.handles(Operation.DELETE):
-        return None
+        return _passing_by(chain, Operation.DELETE, "admit", "validate")
 
     async def validate(old: Any) -> None:
         final = _final(attributes, object=None, old_object=_copy(old))
@@ -53,6 +55,20 @@ def delete_validation(chain: AdmissionChain | None, attributes: Attributes) -> V
         await chain.validate(final)
 
     return validate
+
+
+def _passing_by(
+    chain: AdmissionChain | None, operation: Operation, *steps: Step
+) -> Callable[..., Awaitable[None]] | None:
+    """What observes *steps* nobody need take; None when they are not observed."""
+    if chain is None or not chain.counts(operation):
+        return None
+
+    async def pass_by(*_: Any) -> None:
+        for step in steps:
+            chain.pass_by(step, operation)
+
+    return pass_by
 
 
 def _final(attributes: Attributes, **changes: Any) -> Attributes:

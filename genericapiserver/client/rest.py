@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from genericapiserver.client.kubeconfig import ClientConfig
+from genericapiserver.client.metrics import ClientMetrics
 from genericapiserver.client.transport import Response, StreamedResponse
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.tracing import outgoing
 
 if TYPE_CHECKING:
@@ -55,13 +57,22 @@ class RESTClient:
     """Sends requests to the server of *config*; `aclose` it at the end.
 
     *timeout* is in seconds: a POST has it for the whole exchange, other requests for each step. Making the client opens
-    no connection. Raises ValueError for a host that is no address, OSError or ssl.SSLError for certificates that are none.
+    no connection. Requests are counted in *metrics*. Raises ValueError for a host that is no address, OSError or
+    ssl.SSLError for certificates that are none.
     """
 
-    def __init__(self, config: ClientConfig, *, timeout: float = 10.0, user_agent: str = "genericapiserver") -> None:
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        timeout: float = 10.0,
+        user_agent: str = "genericapiserver",
+        metrics: MetricsRegistry | None = None,
+    ) -> None:
         import httpx
 
         self._config = config
+        self._metrics = ClientMetrics(metrics, config.host)
         self._timeout = timeout
         try:
             base = httpx.URL(config.host)
@@ -87,11 +98,13 @@ class RESTClient:
         """
         import httpx
 
-        with outgoing("POST", self._config.host) as tracing:
+        with outgoing("POST", self._config.host) as tracing, self._metrics.request("POST", len(body)) as answer:
             request = self._build("POST", path, query, {**JSON, **tracing}, body)
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._exchange(request)
+                    status, received = await self._exchange(request)
+                    answer.came(status, len(received))
+                    return status, received
             except httpx.HTTPError as error:
                 raise _unreachable(request, error) from error
             except TimeoutError as error:
@@ -129,12 +142,13 @@ class RESTClient:
         """One exchange, whatever its answer says. Raises UnreachableError."""
         import httpx
 
-        with outgoing(method, self._config.host) as tracing:
+        with outgoing(method, self._config.host) as tracing, self._metrics.request(method, len(body)) as answer:
             request = self._build(method, path, query, {**(headers or {}), **tracing}, body)
             try:
                 response = await self._client.send(request)
             except httpx.HTTPError as error:
                 raise _unreachable(request, error) from error
+            answer.came(response.status_code, len(response.content))
         return Response(response.status_code, dict(response.headers), response.content)
 
     @contextlib.asynccontextmanager
@@ -143,10 +157,12 @@ class RESTClient:
         import httpx
 
         request = self._build("GET", path, query, None, b"", timeout=httpx.Timeout(None, connect=self._timeout))
-        try:
-            response = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise _unreachable(request, error) from error
+        with self._metrics.request("GET", 0) as answer:  # how long it goes on says nothing of the server
+            try:
+                response = await self._client.send(request, stream=True)
+            except httpx.HTTPError as error:
+                raise _unreachable(request, error) from error
+            answer.came(response.status_code)
         try:
             yield StreamedResponse(response.status_code, _lines(request, response))
         finally:

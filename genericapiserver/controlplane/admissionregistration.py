@@ -9,6 +9,8 @@ k8s.io/kubernetes.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.field import FieldError
 from genericapiserver.apimachinery.schema import GroupResource
@@ -97,7 +99,8 @@ def api_group(getter: RESTOptionsGetter, serializer: CodecFactory, *, mutating_p
     policies = policy_storages(getter, serializer.scheme, mutating=mutating_policies)
     for version, more in policies.items():
         group.versioned_resources_storage.setdefault(version, {}).update(more)
-    return group
+    served = [each for each in group.prioritized_versions if group.versioned_resources_storage.get(each.version)]
+    return attrs.evolve(group, prioritized_versions=served)
 
 
 def install(server: GenericAPIServer, serializer: CodecFactory) -> None:

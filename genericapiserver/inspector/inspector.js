@@ -407,6 +407,7 @@
     $("name").textContent = server.name;
     $("about").textContent = [
       server.version && `version ${server.version}`, server.address, `process ${server.pid} on ${server.host}`,
+      server.worker && `worker ${server.worker}: the figures of this process alone, /metrics has those of all`,
       `up ${duration(server.seconds)}`,
     ].filter(Boolean).join(" \u00b7 ");
 

@@ -5,6 +5,7 @@
     served    the request that is being served
     formats   text and JSON; secrets takes tokens out
     output    a file descriptor that may not take what is written; handler, setup: the log of a process
+    streams   standard input, output and error where the parent has closed them
 
 Imports nothing of the library, so that every room can log.
 """

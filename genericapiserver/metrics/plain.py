@@ -9,9 +9,9 @@ may be written between the two halves of one observation, which the next page ha
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
@@ -149,8 +149,8 @@ class PlainFamily(Metric):
         if not metric._labelnames:
             yield {}, metric
             return
-        children: list[tuple[Sequence[str], PlainMetric]] = list(cast("Any", metric._metrics).items())
-        for values, child in children:
+        children = cast("dict[tuple[str, ...], PlainMetric]", metric._metrics)
+        for values, child in list(children.items()):
             yield dict(zip(metric._labelnames, values, strict=True)), child
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from genericapiserver.admission import AdmissionChain, Attributes, Operation
 from genericapiserver.admission.closures import create_validation, delete_validation, update_validation
+from genericapiserver.admission.metrics import AdmissionMetrics
 from genericapiserver.apimachinery.types import deep_copy
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.storage.stored import ObjectForm, StoredObject, metadata_attributes
 from tests.admission.support import Gadget, Mutating, Noting, Validating, new_attributes, new_gadget
 
@@ -100,3 +102,57 @@ async def test_a_second_walk_starts_without_the_marks_of_the_first() -> None:
     assert not plugin.seen[0].is_reinvoke
     assert not plugin.seen[0].reinvocation_requested
     assert plugin.seen[0].annotations == {}
+
+
+class Idle(Noting):
+    """Has nothing to do."""
+
+    def is_idle(self) -> bool:
+        return True
+
+
+async def test_walks_that_are_spared_are_counted_as_if_they_had_been_made() -> None:
+    metrics = MetricsRegistry()
+    chain = AdmissionChain({"Idle": Idle("idle", [])}, metrics=AdmissionMetrics(metrics))
+    create = create_validation(chain, new_attributes())
+    update = update_validation(chain, new_attributes(Operation.UPDATE))
+    delete = delete_validation(chain, new_attributes(Operation.DELETE))
+    assert create is not None
+    assert update is not None
+    assert delete is not None
+    assert counted(metrics) == {}
+    await create(new_gadget())
+    await update(new_gadget(), new_gadget())
+    await delete(new_gadget())
+    chain.pass_by("admit", Operation.CREATE)
+    assert counted(metrics) == dict.fromkeys(
+        [
+            ("admit", "CREATE"),
+            ("validate", "CREATE"),
+            ("validate", "UPDATE"),
+            ("admit", "DELETE"),
+            ("validate", "DELETE"),
+        ],
+        2.0,
+    )
+
+
+async def test_a_chain_that_only_mutates_has_a_step_of_validation_too() -> None:
+    """As in the reference, which walks a chain whatever its plugins are."""
+    metrics = MetricsRegistry()
+    chain = AdmissionChain([Mutating()], metrics=AdmissionMetrics(metrics))
+    validate = create_validation(chain, new_attributes())
+    assert validate is not None
+    await validate(new_gadget())
+    assert counted(metrics) == {("validate", "CREATE"): 1.0}
+
+
+def counted(metrics: MetricsRegistry) -> dict[tuple[str, str], float]:
+    """Observations by step and operation: of the step itself, and of the plugins in it."""
+    found: dict[tuple[str, str], float] = {}
+    for family in metrics.families():
+        for sample in family.samples:
+            if sample.name.endswith("_duration_seconds_count") and sample.value:
+                step = sample.labels["type"], sample.labels["operation"]
+                found[step] = found.get(step, 0.0) + sample.value
+    return found

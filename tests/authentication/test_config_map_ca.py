@@ -11,6 +11,7 @@ import pytest
 
 from genericapiserver.authentication.config_map_ca import ConfigMapCAContent
 from genericapiserver.certificates import CertificateError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.options.remote import delegated_client
 from tests.support.fake_cluster import CONFIG_MAP, FakeCluster, fake_cluster
 from tests.support.pki import issue
@@ -20,7 +21,9 @@ ONE, TWO = issue("one", ca=True), issue("two", ca=True)
 
 @asynccontextmanager
 async def followed(cluster: FakeCluster, folder: Path) -> AsyncIterator[ConfigMapCAContent]:
-    client = delegated_client(str(cluster.kubeconfig(folder / "kubeconfig")), optional=False, timeout=10.0)
+    client = delegated_client(
+        str(cluster.kubeconfig(folder / "kubeconfig")), optional=False, timeout=10.0, metrics=MetricsRegistry()
+    )
     assert client is not None
     content = ConfigMapCAContent("client-ca", "kube-system", CONFIG_MAP, "ca-bundle", client)
     task = asyncio.create_task(content.run())

@@ -9,6 +9,7 @@ import pytest
 
 from genericapiserver.client import ClientConfig, RESTClient
 from genericapiserver.client.rest import UnreachableError
+from genericapiserver.metrics import MetricsRegistry
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -100,6 +101,38 @@ async def test_a_stream_comes_line_by_line(address: str) -> None:
         assert response.status == 200
         assert [line async for line in response.lines] == [b"one", b"two"]
     await client.aclose()
+
+
+async def test_requests_are_counted_by_server_and_by_what_came_of_them(address: str) -> None:
+    metrics = MetricsRegistry()
+    client = RESTClient(ClientConfig(host=address), metrics=metrics)
+    nobody = RESTClient(ClientConfig(host="http://127.0.0.1:1"), metrics=metrics)
+    _, body = await client.post("/x", b"12345")
+    await client.get("/redirect")
+    async with client.stream("/stream"):
+        pass
+    with pytest.raises(UnreachableError):
+        await nobody.get("/x")
+    await client.aclose()
+    await nobody.aclose()
+    found = {
+        (sample.name.removeprefix("rest_client_"), *sample.labels.values()): sample.value
+        for family in metrics.families()
+        for sample in family.samples
+        if not sample.name.endswith("_bucket")
+    }
+    host = address.removeprefix("http://")
+    assert {key: value for key, value in found.items() if key[0] == "requests_total"} == {
+        ("requests_total", "201", "POST", host): 1,
+        ("requests_total", "302", "GET", host): 1,
+        ("requests_total", "200", "GET", host): 1,
+        ("requests_total", "<error>", "GET", "127.0.0.1:1"): 1,
+    }
+    assert found["request_duration_seconds_count", "GET", host] == 2
+    assert found["request_duration_seconds_count", "GET", "127.0.0.1:1"] == 1
+    assert found["request_size_bytes_sum", "POST", host] == 5
+    assert found["response_size_bytes_sum", "POST", host] == len(body)
+    assert ("response_size_bytes_sum", "GET", "127.0.0.1:1") not in found
 
 
 async def test_no_answer_is_an_error_that_names_the_url() -> None:

@@ -1,8 +1,10 @@
 """What a server writes to its log, as whoever reads it or ships it finds it."""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.reference_server import ReferenceServer, reference_server
-from tests.support.server_process import CHECKOUT, ServerProcess, free_port
+from tests.support.server_process import CHECKOUT, ServerProcess, eventually, free_port
 from tests.support.standalone import FLUNDERS as FLUNDERS_PATH
 from tests.support.standalone import WARDLE, Standalone
 
@@ -133,3 +135,27 @@ def test_a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end(tmp_path:
             assert process.wait(timeout=60) == 0
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("closed", [(0, 1, 2), (2,)], ids=str)
+def test_a_parent_that_has_closed_standard_streams(closed: tuple[int, ...], tmp_path: Path) -> None:
+    """What the server opens next must not get their numbers, and with them what is meant for standard error."""
+    port = free_port()
+    command = [sys.executable, "-m", WARDLE, f"--data={tmp_path / 'data'}", f"--port={port}"]
+    program = f"import os\nfor each in {closed}: os.close(each)\nos.execv({sys.executable!r}, {command!r})"
+    launcher = [sys.executable, "-c", program]
+    with subprocess.Popen(launcher, cwd=CHECKOUT, stdout=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: process.poll() is not None or listens(port), "the server listens")
+            assert process.poll() is None, "it ended"
+            opened = [os.readlink(f"/proc/{process.pid}/fd/{descriptor}") for descriptor in closed]
+            assert opened == [os.devnull] * len(closed)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0

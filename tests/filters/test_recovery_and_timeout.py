@@ -116,6 +116,8 @@ class TestTimeout:
         handler = in_context(with_timeout(ok, metrics=RequestMetrics(registry)), prepare=passed)
         assert (await ASGIClient(handler).get("/api/v1/pods")).status == 504
         assert registry.collectors.get_sample_value("apiserver_request_terminations_total", TERMINATED) == 1
+        ended = {"source": "timeout-handler", "status": "ok"}
+        assert registry.collectors.get_sample_value("apiserver_request_post_timeout_total", ended) == 1
 
     async def test_only_headers_of_outer_filters_survive(self) -> None:
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:

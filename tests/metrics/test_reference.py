@@ -14,6 +14,7 @@ from genericapiserver.authentication.metrics import AuthenticationMetrics, Deleg
 from genericapiserver.authentication.oidc.metrics import JWTMetrics
 from genericapiserver.authorization.metrics import AuthorizationMetrics
 from genericapiserver.authorization.metrics import WebhookMetrics as AuthorizationWebhookMetrics
+from genericapiserver.client.metrics import ClientMetrics
 from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.filters.metrics import FilterMetrics, InFlightMetrics, RequestMetrics
 from genericapiserver.filters.utilization import ReadWriteUtilization
@@ -60,6 +61,7 @@ def everything() -> MetricsRegistry:
         make(registry)
     for kind in ("authn", "authz"):
         DelegationMetrics(registry, kind)
+    ClientMetrics(registry, "https://server:6443")
     JWTMetrics(registry, "server", lambda: 0.0)
     for kind in ("authentication", "authorization"):
         ConfigReloadMetrics(registry, kind, "server", SystemClock())

@@ -254,7 +254,12 @@ ENCRYPTION: Final = {
     "apiserver_encryption_config_controller_last_config_info": _g("apiserver_id_hash hash"),
     "apiserver_envelope_encryption_dek_cache_fill_percent": _g(),
 }
+CLIENT_SIZES = (64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
 OTHER: Final = {
+    "rest_client_requests_total": _c("code method host"),
+    "rest_client_request_duration_seconds": _h("verb host", (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)),
+    "rest_client_request_size_bytes": _h("verb host", CLIENT_SIZES),
+    "rest_client_response_size_bytes": _h("verb host", CLIENT_SIZES),
     "apiserver_egress_dialer_dial_start_total": _c("protocol transport"),
     "apiserver_egress_dialer_dial_duration_seconds": _h("protocol transport", (0.005, 0.025, 0.1, 0.5, 2.5, 12.5)),
     "apiserver_egress_dialer_dial_failure_count": _c("protocol transport stage"),

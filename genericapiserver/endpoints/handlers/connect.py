@@ -62,6 +62,9 @@ def connect_handler(scope: RequestScope) -> VerbHandler:
             await scope.admission.admit(attributes)
             await scope.admission.validate(attributes)
             options = attributes.object
+        elif scope.admission is not None:
+            scope.admission.pass_by("admit", Operation.CONNECT)
+            scope.admission.pass_by("validate", Operation.CONNECT)
         handler = await connector.connect(request.context, name, options, ScopedResponder(request, scope))
         await handler(request.scope, request.receive, request.send)
         return APIResponse(request.context.response_status or 200, streamed=True)

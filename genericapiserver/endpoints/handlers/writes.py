@@ -79,7 +79,11 @@ class Write:
     async def admit(self, operation: Operation, obj: Any, old: Any) -> Any:
         """The object as the mutating plugins leave it, with the damage they may do to managed fields undone."""
         admission = self.scope.admission
-        if admission is not None and admission.mutates(operation):
+        if admission is None:
+            return obj
+        if not admission.mutates(operation):
+            admission.pass_by("admit", operation)
+        else:
             metadata = getattr(obj, "metadata", None)
             before = metadata.managed_fields if isinstance(metadata, ObjectMeta) else None
             attributes = self.attributes(operation, obj=obj, old=old)
