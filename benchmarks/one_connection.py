@@ -132,7 +132,8 @@ class OneConnection(asyncio.Protocol):
         if kind == _HEADERS:
             self._answered(stream, payload[0])
         elif kind == _DATA and stream in self._events:
-            self._events[stream] += payload.count(b'"type":"ADDED"')
+            # Not every ADDED: a watch begins with the object that the neighbour asks for.
+            self._events[stream] += payload.count(b'"name":"event-')
         elif kind == _SETTINGS and not flags:
             self._output.append(_frame(_SETTINGS, 1, 0))
         elif kind == _GOAWAY:

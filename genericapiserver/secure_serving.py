@@ -140,7 +140,7 @@ class SecureServingInfo:
         listeners = [as_listener(each, at_once=1 if shared else AT_ONCE) for each in self.listeners]
         if not listeners:
             raise SecureServingError("listener must not be nil")
-        self._check_http2_ciphers()
+        self.check_http2_ciphers()
         streams = self.http2_max_streams_per_connection
         limits = limits or ConnectionLimits()
         limits = attrs.evolve(
@@ -210,7 +210,8 @@ class SecureServingInfo:
             alpn_protocols=("http/1.1",) if self.disable_http2 else ("h2", "http/1.1"),
         )
 
-    def _check_http2_ciphers(self) -> None:
+    def check_http2_ciphers(self) -> None:
+        """Raise SecureServingError when the cipher suites leave out what HTTP/2 needs."""
         if self.disable_http2 or not self.cipher_suites or self.min_tls_version == "TLSv1.3":
             return
         if _HTTP2_CIPHERS.isdisjoint(self.cipher_suites):

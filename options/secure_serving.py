@@ -36,7 +36,7 @@ from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagS
 from genericapiserver.options.listen import GRAMMAR, listen_tcp, parse_listen
 from genericapiserver.options.texts import reason
 from genericapiserver.options.tls_names import INSECURE, SECURE, TLS_VERSIONS, cipher_suites, min_tls_version
-from genericapiserver.secure_serving import SecureServingInfo
+from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
 
 PAIR_NAME: Final = "apiserver"
 LOOPBACK_LIFETIME: Final = dt.timedelta(days=3 * 365 + 1)
@@ -259,16 +259,7 @@ class SecureServingOptions:
             StaticCertKeyContent("self-signed loopback", loopback.certificate_pem, loopback.private_key_pem),
             [LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE],
         )
-        listeners = self.open()
-
-        async def close_listeners() -> None:
-            self.close()
-
-        config.add_cleanup(close_listeners)
-        first = _tcp_socket(listeners[0])
         serving = SecureServingInfo(
-            listener=first,
-            more_listeners=listeners if first is None else listeners[1:],
             cert=default,
             sni_certs=[loopback_content, *sni],
             min_tls_version=version,
@@ -278,6 +269,19 @@ class SecureServingOptions:
             max_connections=self.max_connections,
             max_connections_per_address=self.max_connections_per_address,
         )
+        try:
+            serving.check_http2_ciphers()
+        except SecureServingError as error:
+            self.close()
+            raise ConfigError(str(error)) from error
+        listeners = self.open()
+
+        async def close_listeners() -> None:
+            self.close()
+
+        config.add_cleanup(close_listeners)
+        serving.listener = _tcp_socket(listeners[0])
+        serving.more_listeners = listeners if serving.listener is None else listeners[1:]
         config.secure_serving = serving
         config.loopback_client_config = serving.new_loopback_client_config(str(uuid.uuid4()), loopback.certificate_pem)
 
@@ -343,7 +347,7 @@ class SecureServingOptions:
     def _certificates(self) -> tuple[CertKeyContentProvider | None, list[SNICertKeyContent]]:
         default: CertKeyContentProvider | None = None
         if self.cert_file or self.key_file:
-            default = _pair_in_files("serving-cert", self.cert_file, self.key_file)
+            default = pair_in_files("serving-cert", self.cert_file, self.key_file)
         elif self.generated_cert is not None:
             pair = self.generated_cert
             default = StaticCertKeyContent("Generated self signed cert", pair.certificate_pem, pair.private_key_pem)
@@ -356,7 +360,7 @@ def _tcp_socket(listener: Listener) -> socket.socket | None:
     return None
 
 
-def _pair_in_files(purpose: str, certificate: str, key: str) -> DynamicCertKeyContent:
+def pair_in_files(purpose: str, certificate: str, key: str) -> DynamicCertKeyContent:
     """Raises OSError, and CertificateError with the reference's text, which leaves out whose pair it is: added here."""
     try:
         return DynamicCertKeyContent.from_files(purpose, certificate, key)
@@ -370,7 +374,7 @@ def _sni_pair(text: str) -> SNICertKeyContent:
     """The pair that *text* names, read. Raises ValueError."""
     certificate, key, names = parse_sni_pair(text)
     try:
-        content = _pair_in_files("sni-serving-cert", certificate, key)
+        content = pair_in_files("sni-serving-cert", certificate, key)
     except (OSError, CertificateError) as error:
         raise ValueError(f"failed to load SNI cert and key: {reason(error)}") from error
     return SNICertKeyContent(content, names)

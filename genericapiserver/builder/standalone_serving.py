@@ -18,12 +18,12 @@ from cryptography import x509
 from genericapiserver.builder.folder import DataFolder
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP
-from genericapiserver.certificates import CertificateError, DynamicCertKeyContent
+from genericapiserver.certificates import CertificateError
 from genericapiserver.config import ConfigError
 from genericapiserver.connection import Listener
 from genericapiserver.connection.listener import joined
 from genericapiserver.options.flags import INT, IP, FlagSet
-from genericapiserver.options.secure_serving import SecureServingOptions
+from genericapiserver.options.secure_serving import SecureServingOptions, pair_in_files
 from genericapiserver.options.texts import reason
 from genericapiserver.secure_serving import host_port_of, loopback_host_port
 
@@ -137,7 +137,7 @@ class StandaloneServing:
     def _given_certificate(self) -> bytes:
         options = self.options
         try:
-            content = DynamicCertKeyContent.from_files("serving-cert", options.cert_file, options.key_file)
+            content = pair_in_files("serving-cert", options.cert_file, options.key_file)
         except (CertificateError, OSError) as error:
             raise ConfigError(reason(error)) from error
         return content.current_cert_key().certificate_pem

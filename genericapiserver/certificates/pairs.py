@@ -9,7 +9,7 @@ from typing import Protocol
 from genericapiserver.certificates.changes import Listener, Listeners, LoadState
 from genericapiserver.certificates.errors import CertificateError
 from genericapiserver.certificates.pem import parse_pair, quote, read_content
-from genericapiserver.connection.tls import ServingCertificate
+from genericapiserver.connection.tls import ServingCertificate, TLSContexts
 
 
 class CertKeyContentProvider(Protocol):
@@ -120,11 +120,15 @@ class SNICertKeyContent:
 
 
 def checked_pair(name: str, certificate_pem: bytes, private_key_pem: bytes) -> ServingCertificate:
-    """The pair, if certificate and key fit together; raises CertificateError if not."""
+    """The pair, if certificate and key fit together and TLS can use them; raises CertificateError if not."""
     if not certificate_pem or not private_key_pem:
         raise CertificateError(f"missing content for serving cert {quote(name)}")
+    pair = ServingCertificate(certificate_pem=certificate_pem, private_key_pem=private_key_pem)
     try:
         parse_pair(certificate_pem, private_key_pem)
+        # OpenSSL does not serve all that can be read, an RSA key of 1024 bits for one. Known of the pair alone, that does
+        # not keep the other pairs of a server from being replaced.
+        TLSContexts([pair])
     except ValueError as error:
         raise CertificateError(str(error)) from error
-    return ServingCertificate(certificate_pem=certificate_pem, private_key_pem=private_key_pem)
+    return pair

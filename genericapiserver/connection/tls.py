@@ -138,7 +138,7 @@ class TLSContexts:
             context.use_privatekey(load_pem_private_key(certificate.private_key_pem, None))  # type: ignore[arg-type]
             context.check_privatekey()
         except (SSL.Error, TypeError) as error:
-            raise ValueError(f"the certificate, its key or the cipher list cannot be used: {error}") from error
+            raise ValueError(f"the certificate, its key or the cipher list cannot be used: {_reason(error)}") from error
         if client_cas or request_client_certificate:
             context.set_verify(SSL.VERIFY_PEER, _accept_any_certificate)
             for ca in client_cas:

@@ -22,6 +22,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState
 from wsproto.frame_protocol import CloseReason
 
 from genericapiserver.asgi import Message, RawHeaders, Scope
+from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.websocket_stream import STREAM_ID, Stream
 
 if TYPE_CHECKING:
@@ -64,12 +65,15 @@ class WebSocket:
         self._task: asyncio.Task[None] | None = None
         self._ended = False
         """The handler has returned."""
+        clock = link.loop.time
+        budget = Budget(self._limits.abuse_budget, self._limits.abuse_refill, clock())
         self._stream = Stream(
             scope,
             max_message=self._limits.websocket_max_message_bytes,
             task_group=self,  # type: ignore[arg-type] # nobody enters it as a context
             send=self._stream_sent,
             enough=self._full,
+            afford=lambda: budget.spend(clock()) >= 0,
         )
         _call(self._stream.open(scope))
         if self._stream.app_put is None:  # it refused the handshake

@@ -6,6 +6,7 @@ frames into messages. What is mended (of hypercorn 0.18):
 - it goes on collecting a message that is too long, for as long as the client sends: here that ends it, with code 1009;
 - it ends a websocket that breaks the protocol without a word: here its client is told the code, and so is the handler,
   which otherwise hears 1006 (or 1000) whatever the client's own code was;
+- it takes pings, pongs and small fragments as fast as they come: here they have a budget, and more of them end it with 1008;
 - it works on everything that has come, however far behind the handler is: here frames wait when the handler has enough;
 - a failed acceptance (a subprotocol that nobody offered) leaves it "connected" without a connection: here the handler's
   failure is still answered in HTTP;
@@ -25,7 +26,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError,
 from hypercorn.typing import ConnectionState as LifespanState
 from hypercorn.utils import UnexpectedMessageError
 from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection, Ping
+from wsproto.events import CloseConnection, Ping, Pong
 from wsproto.events import Event as FrameEvent
 from wsproto.events import Message as MessagePiece
 from wsproto.frame_protocol import CloseReason
@@ -40,6 +41,9 @@ LOGGER = logging.getLogger("genericapiserver.connection")
 STREAM_ID: Final = 1
 """The connection's only one."""
 
+_SMALL: Final = 128
+"""Bytes of a fragment, not the last of its message, under which it is more frame than message."""
+
 _REASON: Final = 40
 """Characters of a reason: with its code it has to fit into 125 bytes."""
 
@@ -47,7 +51,8 @@ _REASON: Final = 40
 class Stream(WSStream):
     """One websocket. Nothing here waits for anything but the callbacks: *send*, and what *task_group* gives for `put`.
 
-    *enough* says whether the handler has so much unread that no more should be taken from the frames.
+    *enough* says whether the handler has so much unread that no more should be taken from the frames; *afford* counts a
+    frame that says nothing and says whether it may come.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Stream(WSStream):
         task_group: TaskGroup,
         send: Callable[[Event], Awaitable[None]],
         enough: Callable[[], bool],
+        afford: Callable[[], bool],
     ) -> None:
         config = Config()
         config.websocket_max_message_size = max_message
@@ -74,6 +80,7 @@ class Stream(WSStream):
             STREAM_ID,
         )
         self._enough = enough
+        self._afford = afford
         self.close_code: int | None = None
         """Why it is over, where a frame said so; None for what `WSStream` makes of it."""
 
@@ -147,8 +154,13 @@ class Stream(WSStream):
     async def _take(self, event: FrameEvent) -> None:
         if isinstance(event, MessagePiece):
             await self._piece(event)
+            if event.frame_finished and not event.message_finished and len(event.data) < _SMALL:
+                await self._spend()
         elif isinstance(event, Ping):
             await self._send_wsproto_event(event.response())
+            await self._spend()
+        elif isinstance(event, Pong):
+            await self._spend()
         elif isinstance(event, CloseConnection):
             if self.connection.state is ConnectionState.REMOTE_CLOSING:
                 self.close_code = int(event.code)
@@ -167,6 +179,10 @@ class Stream(WSStream):
             assert self.app_put is not None
             await self.app_put(self.buffer.to_message())
             self.buffer.clear()
+
+    async def _spend(self) -> None:
+        if not self._afford() and not self.over:
+            await self._break(CloseReason.POLICY_VIOLATION, "too many pings, pongs or small fragments")
 
     async def _break(self, code: int, reason: str) -> None:
         LOGGER.debug("websocket of %s broke: %s", self.client, reason)

@@ -155,6 +155,18 @@ async def test_a_unix_socket_alone_is_enough(data: Path, capsys: pytest.CaptureF
         ),
         (["--secure-port={free}", "--tls-cert-file=/nope", "--tls-private-key-file=/nope"], "open /nope: no such file"),
         (["--secure-port={free}", "--tls-cert-file=/nope"], "missing filename for serving cert"),
+        (
+            ["--secure-port={free}", "--tls-cert-file=/dev/null", "--tls-private-key-file=/dev/null"],
+            'missing content for serving cert "serving-cert::/dev/null::/dev/null"',
+        ),
+        (
+            ["--secure-port={free}", f"--tls-cert-file={__file__}", f"--tls-private-key-file={__file__}"],
+            f"tls: failed to find any PEM data in certificate input (certificate {__file__}, key {__file__})",
+        ),
+        (
+            ["--secure-port={free}", "--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA"],
+            "error configuring http2: http2: TLSConfig.CipherSuites is missing an HTTP/2-required AES_128_GCM_SHA256",
+        ),
         (["--secure-port={free}", "--tls-min-version=VersionTLS9"], 'unknown tls version "VersionTLS9"'),
         (["--secure-port={free}", "--token-auth-file=/nope"], "open /nope: no such file"),
         (

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from genericapiserver.certificates import (
@@ -111,6 +114,23 @@ def test_a_pair_fits_together() -> None:
         StaticCertKeyContent("name", ONE.pem, TWO.key_pem)
     with pytest.raises(CertificateError, match='missing content for serving cert "name"'):
         DynamicCertKeyContent("name", b"", ONE.key_pem)
+
+
+def test_a_pair_that_tls_cannot_use_is_none() -> None:
+    """It can be read, and fits together; OpenSSL will not serve it."""
+    key = rsa.generate_private_key(65537, 1024)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "small")])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    parse_pair(pem, key_pem)
+    content = DynamicCertKeyContent("name", ONE.pem, ONE.key_pem)
+    with pytest.raises(CertificateError, match=r"cannot be used: ee key too small$"):
+        content.replace(pem, key_pem)
+    assert content.current_cert_key().certificate_pem == ONE.pem
+    assert content.state.problem.endswith("ee key too small")
 
 
 def test_a_half_replaced_pair_is_served_when_both_halves_are_there(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ async def test_a_handler_that_does_not_end_with_its_websocket_is_cancelled(serve
 
 async def test_pings_whose_answers_nobody_reads_stop_the_reading(serve: Serve) -> None:
     handler = Handler()
-    limits = {"write_high_water": 20_000}
+    limits = {"write_high_water": 20_000, "abuse_budget": 10**6}
     async with serve(handler, plain=True, **limits) as running, connected(running, handler) as (reader, writer):
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(frame(PING, b"x" * 125) * 200_000)
@@ -211,6 +211,25 @@ async def test_pings_whose_answers_nobody_reads_stop_the_reading(serve: Serve) -
             await asyncio.wait_for(writer.drain(), 0.5)
         (link,) = running.server._service.links
         assert link._transport.get_write_buffer_size() < 200_000
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [frame(PING), frame(PONG), frame(CONTINUATION, flags=0), frame(CONTINUATION, b"x" * 100, flags=0)],
+    ids=["pings", "pongs", "empty fragments", "small fragments"],
+)
+async def test_a_flood_of_frames_that_say_nothing_ends_a_websocket(serve: Serve, noise: bytes) -> None:
+    handler = Handler()
+    limits = {"abuse_budget": 100, "abuse_refill": 0.0}
+    async with serve(handler, plain=True, **limits) as running, connected(running, handler) as (reader, writer):
+        writer.write(frame(TEXT, b"x" * 200, flags=0) + noise * 90)
+        writer.write(frame(CONTINUATION) + frame(TEXT, b"hi") * 200)
+        async with asyncio.timeout(10):
+            while len(handler.received) < 201:
+                await asyncio.sleep(0.01)
+        writer.write(frame(TEXT, b"x" * 200, flags=0) + noise * 20)
+        assert (await rest(reader)).endswith(closed(1008, b"too many pings, pongs or small fragments"))
+        await asyncio.wait_for(handler.ended.wait(), 10)
 
 
 async def test_the_server_goes_away_before_the_handler_accepts(serve: Serve) -> None:
