@@ -28,8 +28,9 @@ compiled: $(VENV)/installed
 serve: compiled ## serve the wardle sample on 127.0.0.1:$(PORT), objects under $(DATA)
 	$(BIN)/python -m examples.wardle.standalone --port=$(PORT) --data=$(DATA) --storage-backend=$(BACKEND) $(ARGS)
 
+# A file's tests stay in one process, and share what they have started; most of them wait for somebody most of the time.
 test: compiled ## run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 $(CLIENTS_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(CLIENTS_VENV)

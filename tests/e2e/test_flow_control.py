@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.client import Client, Target, connect
+from benchmarks.client import Client, Target, connect, exchange
 from benchmarks.fairness import NAME, target
 from tests.support.https_client import HTTPSClient
 from tests.support.server_process import free_port
@@ -188,28 +188,23 @@ async def crowd(folder: Path, port: int) -> tuple[dict[str, int], list[int]]:
     ended = False
 
     async def one(client: Client, who: Target) -> int:
-        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         path = f"/apis/wardle.example.com/v1beta1/namespaces/default/flunders/{NAME}"
-        client.request(
-            who.headers("GET", path, "application/json"), b"", lambda status, size: answered.set_result(status)
-        )
-        return await answered
+        return await exchange(client, who.headers("GET", path, "application/json"))
 
     async def greed(client: Client, who: Target, name: str) -> None:
         while not ended:
             assert await one(client, who) in (403, 429)
             served[name] = served.get(name, 0) + 1
 
-    tasks = []
-    clients = []
-    for at in range(5):
-        who = target(folder, port, f"greedy-{at}")
-        for _ in range(2):
-            client = await connect(who)
-            clients.append(client)
-            tasks += [asyncio.ensure_future(greed(client, who, f"greedy-{at}")) for _ in range(10)]
+    names = [f"greedy-{at}" for at in range(5) for _ in range(2)]
+    whos = [target(folder, port, name) for name in names]
+    clients = [await connect(who) for who in whos]
     who = target(folder, port, "modest")
     client = await connect(who)
+    # All are connected before the first begins: nobody is ahead by the time that the others' handshakes take.
+    tasks = [
+        asyncio.ensure_future(greed(each, whos[at], names[at])) for at, each in enumerate(clients) for _ in range(10)
+    ]
     modest = [await one(client, who) for _ in range(20)]
     while len(served) < 5:
         await one(client, who)
