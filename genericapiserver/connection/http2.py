@@ -92,6 +92,8 @@ class HTTP2Driver:
         self._block_timer: asyncio.TimerHandle | None = None
         self._blocks = 0
         """How many blocks had come when the timer was set."""
+        self._leaving = False
+        """GOAWAY is due as soon as nothing runs."""
         self._last_answers: set[int] = set()
         """Streams whose answer is the last thing but GOAWAY."""
         self._fixed = fixed_scope(link)
@@ -114,7 +116,7 @@ class HTTP2Driver:
 
     @property
     def expecting(self) -> bool:
-        return False  # GOAWAY tells its client which requests it may send elsewhere
+        return self._leaving and self.busy and not self._closing
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -164,7 +166,11 @@ class HTTP2Driver:
             self._end("idle")
 
     def begin_shutdown(self, *, patient: bool = False) -> None:
-        self._end("shutdown")
+        # GOAWAY says which requests may be sent elsewhere, but some clients give up those that run, too (httpcore does).
+        if patient and self._streams:
+            self._leaving = True
+        else:
+            self._end("shutdown")
 
     # For streams
 
@@ -270,6 +276,8 @@ class HTTP2Driver:
         if not self._streams:
             if self._closing:
                 self._close_if_done()
+            elif self._leaving:
+                self._end("shutdown")
             else:
                 self._idle_if_nothing_runs()
 

@@ -64,7 +64,7 @@ class Driver(Protocol):
 
     @property
     def expecting(self) -> bool:
-        """Whether the first request, or the rest of a head, is still to come."""
+        """Whether its client has not yet been told to go elsewhere with new requests, and a hand-over waits until it was."""
 
 
 class Link(asyncio.BufferedProtocol):

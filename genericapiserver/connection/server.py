@@ -200,8 +200,9 @@ class HTTPServer:
     async def hand_over(self) -> None:
         """Leave new connections to others that listen on the same sockets, and have clients go there with new requests.
 
-        Returns when every HTTP/1.1 client has sent one more request, whose answer says that the connection closes, or after
-        `first_request_grace`. Requests go on; call `stop` to end them.
+        Returns when every HTTP/1.1 client has sent one more request, whose answer says that the connection closes, and every
+        HTTP/2 connection was without a request for a moment and has been told GOAWAY; or after `first_request_grace`.
+        Requests go on; call `stop` to end them.
         """
         self.stop_listening()
         service = self._service

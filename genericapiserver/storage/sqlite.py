@@ -14,6 +14,7 @@ With `synchronous` FULL a write that was acknowledged survives a crash of the pr
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -48,11 +49,15 @@ from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.sqlite_tail import Tail
 from genericapiserver.storage.sqlite_writer import Compaction, Job, Probe, SQLiteWriter, Write
 
+logger = logging.getLogger(__name__)
+
 R = TypeVar("R")
 
 TAIL_EVENTS = 4096
 """Events kept in memory in front of the log table, for watches that are nearly up to date."""
 READERS = 2
+CLOSING_PATIENCE = 10.0
+"""Seconds for which another process may keep this one from writing at its end; what is given up then nobody was told of."""
 COMPACTION_PATIENCE = 1.0
 """Seconds that other processes get to come to the revision that history is to begin at; who is later reads all anew."""
 
@@ -410,7 +415,15 @@ class SQLiteEngine:
             self._closing = self._loop.create_future()
             self._submit()
             self._writer.stop()
-            await self._loop.run_in_executor(None, self._end_threads)
+            if not await self._loop.run_in_executor(None, self._end_threads):
+                logger.error(
+                    "%s: another process has been writing for %.0f seconds: going on without what was to be written",
+                    self._path,
+                    CLOSING_PATIENCE,
+                )
+                self._tail_is_over()
+                self._closing.set_result(None)
+                return  # the writer has the locks and waits; they go with the process
             # The writer's last news was posted before it ended, so it is handled before this goes on. What follows the
             # writes of others has been waiting for a look at the file.
             if self._tail is not None:
@@ -422,6 +435,11 @@ class SQLiteEngine:
             self._closing.set_result(None)
         await self._closing
 
+    def _tail_is_over(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+        self._log.close()
+
     async def _end_tail(self, tail: Tail) -> None:
         try:
             await tail.catch_up()
@@ -430,12 +448,18 @@ class SQLiteEngine:
         tail.close()
         await self._loop.run_in_executor(None, tail.end_thread)
 
-    def _end_threads(self) -> None:
+    def _end_threads(self) -> bool:
+        """False when the writer does not end, because another process does not let it write."""
         self._readers.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
         self._connections.clear()
-        self._writer.join()
+        while self._writer.is_alive():
+            self._writer.join(0.1)
+            waits_since = self._sharing.waits_since if self._sharing is not None else 0.0
+            if waits_since and time.monotonic() - waits_since > CLOSING_PATIENCE:
+                return False
+        return True
 
 
 def _settle(future: "asyncio.Future[R]", error: BaseException | None, result: R | None) -> None:

@@ -491,6 +491,41 @@ async def test_stop_lets_25_streams_finish(serve: Serve, client_context: Context
         assert all(client.responses[stream].body == b"held" for stream in streams)
 
 
+async def test_a_server_that_is_replaced_says_goaway_when_nothing_runs(serve: Serve, client_context: Contexts) -> None:
+    gate = Gate()
+    async with serve(gate) as running, h2_client(running.port, client_context()) as client:
+        held = client.send_request("/hold")
+        await client.flush()
+        await gate.entered.acquire()
+        leaving = asyncio.create_task(running.server.hand_over())
+        assert (await client.request("/")).status == 200
+        assert client.goaway is None
+        assert not leaving.done()
+        gate.go.set()
+        assert (await client.finished(held)).body == b"held"
+        await client.until(lambda: client.goaway is not None)
+        await leaving
+        await client.until_closed()
+        assert await running.server.stop(30)
+
+
+async def test_a_server_that_is_replaced_does_not_wait_for_requests_that_go_on(
+    serve: Serve, client_context: Contexts
+) -> None:
+    gate = Gate()
+    async with serve(gate, first_request_grace=0.05) as running, h2_client(running.port, client_context()) as client:
+        held = client.send_request("/hold")
+        await client.flush()
+        await gate.entered.acquire()
+        await running.server.hand_over()
+        assert client.goaway is None
+        stopping = asyncio.create_task(running.server.stop(30))
+        await client.until(lambda: client.goaway is not None)
+        gate.go.set()
+        assert (await client.finished(held)).body == b"held"
+        assert await stopping
+
+
 async def test_stop_cuts_off_what_does_not_end_in_time(serve: Serve, client_context: Contexts) -> None:
     gate = Gate()
     async with serve(gate, reset_grace=0.0) as running, h2_client(running.port, client_context()) as client:

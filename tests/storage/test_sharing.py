@@ -277,3 +277,24 @@ async def test_health_tells_of_a_process_that_writes_for_too_long(
             await other.check()
         one._sharing.end()
         assert (await write).ok
+
+
+async def test_a_process_ends_although_another_one_never_lets_it_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("genericapiserver.storage.sqlite.CLOSING_PATIENCE", 0.1)
+    async with opened(tmp_path / "store.db", 2) as (one, other):
+        assert one._sharing is not None
+        one._sharing.begin()  # and stops there
+        write = asyncio.create_task(other.put(b"/r/a", b"x", expect_rev=0))
+        assert other._sharing is not None
+        while not other._sharing.waits_since:
+            await asyncio.sleep(0.01)
+        await other.aclose()
+        assert "another process has been writing for 0 seconds: going on without what was to be written" in caplog.text
+        assert not write.done()
+        write.cancel()
+        one._sharing.end()
+        await asyncio.to_thread(other._writer.join)  # in a server it goes with the process
+        other._sharing.close()
+        other._lock.release()
