@@ -43,6 +43,11 @@ class TracingOptions:
             ]
         return []
 
+    @property
+    def _origin(self) -> str:
+        """The end of what is said of the file; the reference leaves out which it was."""
+        return f": from file {self.config_file}"
+
     def apply_to(self, config: RecommendedConfig) -> None:
         """Give *config* a tracer. Raises ConfigError for a file that cannot be read or says what cannot be."""
         if not self.config_file:
@@ -50,11 +55,11 @@ class TracingOptions:
         try:
             configuration = read_tracing_configuration(self.config_file)
         except ConfigError as error:
-            raise ConfigError(f"failed to read tracing config: {error}") from error
+            raise ConfigError(f"failed to read tracing config: {error}{self._origin}") from error
         problems = validate_tracing_configuration(configuration)
         if problems:
             text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
-            raise ConfigError(f"failed to validate tracing configuration: {text}")
+            raise ConfigError(f"failed to validate tracing configuration: {text}{self._origin}")
         from genericapiserver.tracing.exporter import Tracing
 
         tracing = Tracing(

@@ -12,7 +12,7 @@ from typing import Final
 
 from genericapiserver.connection.metrics import ConnectionMetrics
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 _LOG_PERIOD: Final = 60.0
 """Seconds between two lines of log about connections that were refused."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from genericapiserver.connection.link import Link
     from genericapiserver.connection.websocket import WebSocket
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 """What Go allows in a Host header (golang.org/x/net/http/httpguts ValidHostHeader)."""

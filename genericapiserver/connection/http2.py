@@ -48,7 +48,7 @@ from genericapiserver.connection.http2_stream import Stream
 if TYPE_CHECKING:
     from genericapiserver.connection.link import Link
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 _INTERNAL_ERROR_BODY = b"Internal Server Error"
 _TOO_LARGE_BODY = b"431 Request Header Fields Too Large"

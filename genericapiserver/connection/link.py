@@ -22,7 +22,7 @@ from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import PeerTLS, TLSError, TLSSession
 from genericapiserver.logs import V5, kv
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 Address = tuple[str, int]
 

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 KEEPALIVE_PERIOD = 3 * 60
 """Seconds between TCP keep-alive probes, as in the reference; accepted sockets inherit it."""

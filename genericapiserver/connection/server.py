@@ -22,7 +22,7 @@ from genericapiserver.connection.metrics import ConnectionMetrics
 from genericapiserver.connection.service import Service
 from genericapiserver.connection.tls import TLSContexts
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 _LAST_BYTES = 2.0
 """Seconds that watches get to end in good order when the time of requests is over: connections linger for one of them."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from genericapiserver.connection.http1 import HTTP1Driver
     from genericapiserver.connection.link import Link
 
-LOGGER = logging.getLogger("genericapiserver.connection")
+LOGGER = logging.getLogger(__name__)
 
 _MESSAGE_COST: Final = 256
 """What a queued message counts beside its own length: a million empty ones take memory too."""

@@ -133,6 +133,21 @@ class PlainFamily(Metric):
         if samples:
             raise AttributeError("the samples of a plain family are those of its metric")
 
+    def rows(self) -> Iterator[tuple[str, tuple[tuple[str, str], ...], float]]:
+        """Name, labels and value of each line, without an object for it."""
+        bucket, total, count = (f"{self.name}_{ending}" for ending in ("bucket", "sum", "count"))
+        for labels, child in self._children():
+            base = tuple(labels.items())
+            if isinstance(child, PlainHistogram):
+                reached = 0
+                for bound, there in zip(child._upper_bounds, child._counts, strict=True):
+                    reached += there
+                    yield bucket, (*base, ("le", bound_text(bound))), reached
+                yield total, base, child._total
+                yield count, base, reached
+            else:
+                yield self.name, base, child._level if isinstance(child, PlainGauge) else child._count
+
     def series(self) -> Iterator[tuple[dict[str, str], list[Sample]]]:
         """The labels and the samples of one series after the other."""
         for labels, child in self._children():

@@ -6,7 +6,7 @@ each, and clients look for the reference's names.
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
@@ -15,6 +15,8 @@ from prometheus_client.samples import Sample
 from genericapiserver.metrics.plain import PlainFamily
 from genericapiserver.metrics.values import label_text, number
 
+_LINES: Final = 200
+"""How many lines are written in one piece."""
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 
@@ -36,7 +38,9 @@ def pieces(page: Families) -> Iterator[bytes]:
         if isinstance(family, PlainFamily):
             yield from _plain_pieces(family)
         else:
-            yield "".join(_family_lines(family)).encode()
+            lines = _family_lines(family)
+            while piece := "".join(islice(lines, _LINES)):
+                yield piece.encode()
 
 
 def _plain_pieces(family: PlainFamily) -> Iterator[bytes]:

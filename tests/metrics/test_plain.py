@@ -1,8 +1,10 @@
 """Plain metrics on the page: the same text as for any family, in pieces that are small."""
 
+import json
+
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.metrics.delimited import delimited_pieces
-from genericapiserver.metrics.exposition import Page, exposition
+from genericapiserver.metrics.exposition import Page, exposition, from_json, to_json
 from genericapiserver.metrics.text import pieces, render
 from genericapiserver.metrics.values import number
 
@@ -35,6 +37,14 @@ def test_plain_families_read_like_those_made_of_samples() -> None:
     assert "level -1.234e-05\n" in text
     assert "unlabelled 1\n" in text
     assert "never_seconds" not in text
+
+
+def test_a_page_passes_between_processes_with_the_labels_of_a_series_once() -> None:
+    page = exposition(filled())
+    sent = json.dumps(to_json(page))
+    assert from_json(json.loads(sent)) == page
+    assert sent.count("GET") == 2  # the histogram, and its twin
+    assert sent.count("2.5") == 3
 
 
 def test_whole_numbers_become_powers_at_a_million() -> None:

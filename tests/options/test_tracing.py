@@ -53,6 +53,7 @@ def test_what_is_wrong_with_a_file(text: str, problem: str, tmp_path: Path) -> N
     with pytest.raises(ConfigError) as error:
         options.apply_to(config)
     assert problem in str(error.value)
+    assert str(error.value).endswith(f": from file {options.config_file}")
     assert config.tracer is None
 
 

@@ -28,7 +28,9 @@ from genericapiserver.apimachinery.serializer.json import decode_utf8
 from genericapiserver.apis.admissionregistration_v1 import DEFAULT_SERVICE_PORT, WebhookClientConfig
 from genericapiserver.client.addresses import Resolve, names_loopback, resolve
 from genericapiserver.client.kubeconfig import ClientConfig
+from genericapiserver.client.metrics import ClientMetrics
 from genericapiserver.client.rest import ssl_context
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.tracing import outgoing
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class WebhookClient:
         *,
         resolve: Resolve = resolve,
         metrics: WebhookCertificateMetrics | None = None,
+        requests: MetricsRegistry | None = None,
     ) -> None:
         import httpcore  # here, and the next: a server without webhooks need not load it
 
@@ -96,6 +99,7 @@ class WebhookClient:
 
         self.url = target.url
         self._metrics = metrics
+        self._requests = ClientMetrics(requests, target.url)
         self._config = config
         self._server_name = config.tls_server_name or target.server_name
         redirects = {f"{target.host}:{target.port}": target.dialled} if target.dialled else {}
@@ -140,13 +144,16 @@ class WebhookClient:
         raise _refused(response.status, answer)
 
     async def _exchange(self, url: str, body: bytes) -> "tuple[httpcore.Response, bytes]":
-        with outgoing("POST", self._server_name) as tracing:
+        counting = self._requests.request("POST", len(body))
+        with outgoing("POST", self._server_name) as tracing, counting as counted:
             headers = self._headers(body)
             headers += [(name.encode(), value.encode()) for name, value in tracing.items()]
             async with self._pool.stream(
                 "POST", url, headers=headers, content=body, extensions={"sni_hostname": self._server_name}
             ) as response:
-                return response, await _read(response)
+                answer = await _read(response)
+                counted.came(response.status, len(answer))
+                return response, answer
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -194,10 +201,12 @@ class CertificateError(ConnectionError):
 class WebhookClients:
     """The clients of one server. *credentials* say as whom it calls; *services* where service references lead.
 
-    `metrics`, which may be set until there are clients, counts certificates that are out of date.
+    `metrics` and `requests` may be set until there are clients: the one counts certificates that are out of date, the other
+    calls, as of any client.
     """
 
     metrics: WebhookCertificateMetrics | None = None
+    requests: MetricsRegistry | None = None
 
     def __init__(
         self,
@@ -238,7 +247,11 @@ class WebhookClients:
         authorities = b"\n".join(part for part in (user.ca_data, config.ca_bundle) if part)
         try:
             return WebhookClient(
-                target, attrs.evolve(user, ca_data=authorities), resolve=self._resolve, metrics=self.metrics
+                target,
+                attrs.evolve(user, ca_data=authorities),
+                resolve=self._resolve,
+                metrics=self.metrics,
+                requests=self.requests,
             )
         except (ssl.SSLError, ValueError, OSError) as error:
             raise ClientError(f"unable to load root certificates: {error}") from error

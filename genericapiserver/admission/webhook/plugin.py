@@ -56,6 +56,7 @@ class WebhookPlugin(ReadyHandler):
     def set_metrics(self, metrics: MetricsRegistry) -> None:
         self._caller = WebhookCaller(self._clients, WebhookMetrics(metrics))
         self._clients.metrics = WebhookCertificateMetrics(metrics)
+        self._clients.requests = metrics
         self._condition_metrics = MatchConditionMetrics(metrics)
 
     def set_authorizer(self, authorizer: Authorizer | None) -> None:

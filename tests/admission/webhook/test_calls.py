@@ -160,6 +160,20 @@ async def test_certificates_of_former_times_are_refused_and_counted(
     assert [registry.collectors.get_sample_value(name) for name in counters] == [name == counter for name in counters]
 
 
+@pytest.mark.parametrize(("response", "code"), [(http_response(b"", "404 Not Found"), "404"), (None, "<error>")])
+async def test_calls_are_counted_as_those_of_any_client(response: Answer, code: str) -> None:
+    registry = MetricsRegistry()
+
+    def answer(asked: Asked) -> Answer:
+        return response
+
+    async with webhook_server(answer) as server:
+        await refused(validating(hook("w.example.com", server.client_config()), registry=registry))
+        host = server.url.removeprefix("https://").partition("/")[0]
+    labels = {"code": code, "method": "POST", "host": host}
+    assert registry.collectors.get_sample_value("rest_client_requests_total", labels) == 1
+
+
 async def test_signatures_that_are_too_weak_are_counted() -> None:
     async def weak(host: str, port: int) -> Sequence[str]:
         refusal = ssl.SSLCertVerificationError(1, "certificate verify failed")
