@@ -17,6 +17,7 @@ from genericapiserver.certificates import CertificateError
 from genericapiserver.component import FeatureGateError, VersionError
 from genericapiserver.config import ConfigError
 from genericapiserver.connection import ListenerError
+from genericapiserver.connection.listener import raise_descriptor_limit
 from genericapiserver.group_installer import APIGroupError
 from genericapiserver.hooks import HookError, PostStartHookError
 from genericapiserver.logs import kv
@@ -89,6 +90,7 @@ def run_command(
     *on_ready* is awaited once the server answers /readyz.
     """
     open_standard_streams()
+    raise_descriptor_limit()
     gc.set_threshold(START_GC_THRESHOLD)
     flags, log = FlagSet(command), LoggingOptions()
     log.add_flags(flags)

@@ -169,6 +169,17 @@ class SocketListener:
             self._retry = self._loop.call_later(RETRY_DELAY, self._try_again)
 
 
+def raise_descriptor_limit() -> None:
+    """Let this process have as many descriptors as it may: each connection is one. Go's runtime does the same at its start.
+
+    Shells and service managers set the soft limit to 1024 for programs that use select(2), which this one does not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a limit of its own below an infinite one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _last_for_connections() -> float:
     """The descriptor from which on the rest is kept for files."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

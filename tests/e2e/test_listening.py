@@ -101,6 +101,19 @@ def test_a_unix_socket_comes_and_goes_with_the_server(folder: Path) -> None:
     assert not path.exists()
 
 
+def test_a_server_takes_all_the_descriptors_that_it_may_have(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    flags = [f"--data={folder}/data", "--storage-backend=memory", "--secure-port=0", f"--listen=unix:{folder}/api.sock"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with server_process(WARDLE, flags, folder / "logs") as process:
+            process.until_it_says("try:")
+            assert resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            process.stop()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_a_server_without_descriptors_goes_on_when_there_are_some(folder: Path) -> None:
     path = folder / "api.sock"
     flags = [f"--data={folder}/data", "--storage-backend=memory", "--secure-port=0", f"--listen=unix:{path},tls=false"]
