@@ -236,7 +236,7 @@ def test_tls_settings_that_do_not_work_together(
     serving.cipher_suites = ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]
     options = Options(serving=serving)
     assert failed(options, capsys).startswith("error configuring http2: http2: TLSConfig.CipherSuites is missing")
-    assert options.closed
+    assert not options.closed, "it is refused before anything is opened"
 
 
 def wardle_flags(folder: Path, port: int) -> list[str]:
