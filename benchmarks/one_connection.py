@@ -34,7 +34,9 @@ UNREAD = 20
 """Watches whose client sends a body that nobody reads, as much as a window takes."""
 UNREAD_BYTES = 200_000
 REFUSALS = 200
-EVENTS = 20
+CREATED = 20
+EVENTS = 1 + CREATED
+"""What every watch is told: the object that was there before it, and those that are created."""
 BURST = 500
 _WINDOW = 2**30
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
@@ -178,7 +180,7 @@ class OneConnection(asyncio.Protocol):
         sent = self._requests - self._left
         if not self._watches:
             return
-        if sent % (self._requests // EVENTS) == 0:
+        if sent % (self._requests // CREATED) == 0:
             stream = self._begin(self._create, end=False)
             body = json.dumps(BODY).replace("NAME", f"event-{sent}").encode()
             self._creating.add(stream)
