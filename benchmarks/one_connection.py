@@ -35,8 +35,7 @@ UNREAD = 20
 UNREAD_BYTES = 200_000
 REFUSALS = 200
 CREATED = 20
-EVENTS = 1 + CREATED
-"""What every watch is told: the object that was there before it, and those that are created."""
+"""Objects that are created meanwhile, and so events that every watch is told."""
 BURST = 500
 _WINDOW = 2**30
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
@@ -202,8 +201,8 @@ class OneConnection(asyncio.Protocol):
     def _look(self) -> None:
         if self._left or self._gets or self._early or self._creating:
             return
-        counts = [*self._events.values()] or [EVENTS]
-        if min(counts) >= EVENTS or self.outcome.went_away:
+        counts = [*self._events.values()] or [CREATED]
+        if min(counts) >= CREATED or self.outcome.went_away:
             self.outcome.watches = len(self._open & self._events.keys())
             self.outcome.fewest_events, self.outcome.most_events = min(counts), max(counts)
             self.done.set()
@@ -269,8 +268,8 @@ def problems(outcome: Outcome, *, requests: int, watches: int) -> list[str]:
         found.append(f"{requests - outcome.answered} GETs without their 200")
     if outcome.watches != watches:
         found.append(f"{watches - outcome.watches} watches ended")
-    if watches and not outcome.fewest_events == outcome.most_events == EVENTS:
-        found.append(f"watches told {outcome.fewest_events} to {outcome.most_events} of {EVENTS} events")
+    if watches and not outcome.fewest_events == outcome.most_events == CREATED:
+        found.append(f"watches told {outcome.fewest_events} to {outcome.most_events} of {CREATED} events")
     if watches and outcome.refused_early != REFUSALS:
         found.append(f"{REFUSALS - outcome.refused_early} refusals did not come")
     if outcome.went_away or outcome.lost:
