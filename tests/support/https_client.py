@@ -95,6 +95,8 @@ def send(connection: http.client.HTTPSConnection, method: str, path: str, body: 
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     if data is not None and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("Content-Type", "application/json"))
+    if connection.sock is None:
+        connection.connect()  # a connection that does not come about is the caller's to know of
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in pairs:
         connection.putheader(name, value)
