@@ -120,6 +120,9 @@ class HTTP1Driver:
             return True
         return False
 
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        return end  # one request is worked on at a time, whatever is pipelined behind it
+
     def eof_received(self) -> None:
         # A client that half-closes has gone, for Go too: nobody waits for the answer.
         if self.busy:

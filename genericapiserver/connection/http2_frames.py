@@ -48,7 +48,11 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD = Struct(">HBBBL").unpack_from
 _NUMBER = Struct(">L")
 _SETTING = Struct(">HL").iter_unpack
+_LENGTH = Struct(">HB").unpack_from
+_LENGTH_AND_TYPE = Struct(">HBB").unpack_from
 _HEAD_SIZE: Final = 9
+_HEADS_A_PIECE: Final = 4
+"""Requests that are taken in before the turn of another connection, or of the tasks that answer, may come."""
 _ID: Final = 0x7FFFFFFF
 _ACK = _END_STREAM = 0x1
 _END_HEADERS: Final = 0x4
@@ -146,6 +150,28 @@ class FrameReader:
         self._block = []
         self._data = bytearray()
         self._at = 0
+
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        """The end of the last of a few heads that begin in *data* between *start* and *end*; *end* if there is none.
+
+        *data* from *start* on is what comes next.
+        """
+        have = len(self._data)
+        if self._preface or 0 < have < _HEAD_SIZE:
+            return min(end, start + len(self._preface) + _HEAD_SIZE - have)
+        at: int = start
+        if have:
+            high, low = _LENGTH(self._data)
+            at += _HEAD_SIZE + (high << 8 | low) - have
+        heads = 0
+        while at + _HEAD_SIZE <= end:
+            high, low, kind = _LENGTH_AND_TYPE(data, at)
+            at += _HEAD_SIZE + (high << 8 | low)
+            if kind == HeadersFrame.type:
+                heads += 1
+                if heads == _HEADS_A_PIECE:
+                    return min(at, end)
+        return end
 
     # For h2
 

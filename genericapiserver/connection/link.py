@@ -40,6 +40,9 @@ class Driver(Protocol):
     """One HTTP version on one link. All methods are called on the loop and must not block."""
 
     def data_received(self, data: bytes) -> None: ...
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        """Where what is handed to `data_received` next should end; see `read_turns.Reader`."""
+
     def eof_received(self) -> None:
         """The peer will send no more."""
 
@@ -188,6 +191,9 @@ class Link(asyncio.BufferedProtocol):
     def work(self, data: bytes) -> None:
         if not self.closing and self.driver is not None:
             self.driver.data_received(data)
+
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        return end if self.driver is None else self.driver.cut(data, start, end)
 
     def pending_changed(self) -> None:
         if self._held != (len(self.pending) >= _MAX_PENDING):

@@ -20,7 +20,8 @@ BUDGET: Final = 0.00015
 PIECE: Final = 512
 """Bytes after which the clock is looked at: a small write with its body, or some ten small requests."""
 QUICK: Final = 0.00003
-"""Seconds under which the next piece is twice as large: it is the body of an upload, not request after request."""
+"""Seconds under which the next piece is twice as large: it is the body of an upload. What follows a body may be request
+after request again, so a large piece still ends behind a few of them."""
 SMALL: Final = 128
 """Bytes of a request or two: what a client sends that does not ask for much at once."""
 
@@ -37,6 +38,9 @@ class Reader(Protocol):
 
     def work(self, data: bytes) -> None:
         """Work on *data* now."""
+
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        """Where a piece of *data* that goes from *start* to *end* at most should end: behind a few requests."""
 
     def pending_changed(self) -> None:
         """`pending` has grown or shrunk: reading may have to stop or to go on."""
@@ -96,7 +100,7 @@ class ReadTurns:
         start, size, piece = 0, len(data), PIECE
         now = self._clock()
         while True:
-            end, began = start + piece, now
+            end, began = reader.cut(data, start, min(start + piece, size)), now
             reader.work(data[start:end])
             if end >= size:
                 return

@@ -1,9 +1,9 @@
 """Watches on the cache: cursors into the changes of a key, a namespace or a resource.
 
 A `Bucket` holds the changes under one key or prefix since somebody watches it; changes elsewhere never wake its watches.
-Every watch is a position in a bucket. Those that wait are woken once per turn of the loop, however much happened in it, and
-take everything pending at once. One that does not come back costs nothing: when the cache has forgotten what it did not
-read, it ends without an event, and its client resumes or lists again.
+Every watch is a position in a bucket. Those that wait are woken once for whatever happened meanwhile, some in each turn
+of the loop (`wake_turns`), and take everything pending at once. One that does not come back costs nothing: when the cache
+has forgotten what it did not read, it ends without an event, and its client resumes or lists again.
 
 Events are shared: a watch that selects everything passes on the very event objects of its neighbours, with the
 encodings that are kept on them.
@@ -68,13 +68,11 @@ class Bucket(Generic[T]):
         start = position - self._first
         return None if start < 0 else self._events[start : start + AT_ONCE]
 
-    def wake(self) -> None:
-        """Wake the watches that wait and have something to say."""
+    def take_waiting(self) -> list["CacheWatch[T]"]:
+        """The watches that wait, all of which are now to be woken."""
         self.scheduled = False
         waiting, self.waiting = self.waiting, []
-        for watch in waiting:
-            if not watch.wake_for_events():
-                self.waiting.append(watch)
+        return waiting
 
 
 class CacheWatch(WatchStreamBase[T]):
@@ -108,6 +106,7 @@ class CacheWatch(WatchStreamBase[T]):
         self._on_left_behind = on_left_behind
         self._ready: list[WatchEvent[T]] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._queued = False
         self._closed = False
         self.position = bucket.end
         self.last_rev = after_rev
@@ -147,13 +146,17 @@ class CacheWatch(WatchStreamBase[T]):
         if self._closed:
             return
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        self.bucket.waiting.append(self)
+        self._queue()
         try:
             await waiter
         finally:
-            if waiter.cancelled():
-                self._leave_waiting()
             self._waiter = None
+
+    def _queue(self) -> None:
+        """Be among those whom the next change wakes, unless it is this watch's turn to be woken anyway."""
+        if not self._queued:
+            self._queued = True
+            self.bucket.waiting.append(self)
 
     def _pending(self) -> list[WatchEvent[T]]:
         if self._ready:
@@ -219,7 +222,8 @@ class CacheWatch(WatchStreamBase[T]):
         return [event]
 
     def wake_for_events(self) -> bool:
-        """Called by the bucket when it got changes. False: none of them is for this watch, which goes on waiting."""
+        """Called when the bucket got changes. False: none of them is for this watch, which goes on waiting."""
+        self._queued = False
         waiter = self._waiter
         if waiter is None or waiter.done():
             return True
@@ -228,6 +232,7 @@ class CacheWatch(WatchStreamBase[T]):
             if ready:
                 self._ready = ready
             elif not self._closed:
+                self._queue()
                 return False
         if not waiter.done():
             waiter.set_result(None)
@@ -238,12 +243,7 @@ class CacheWatch(WatchStreamBase[T]):
         self._bookmark_due = True
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            self._leave_waiting()
             waiter.set_result(None)
-
-    def _leave_waiting(self) -> None:
-        if self in self.bucket.waiting:
-            self.bucket.waiting.remove(self)
 
     @property
     def closed(self) -> bool:
@@ -258,9 +258,10 @@ class CacheWatch(WatchStreamBase[T]):
         if not deliver:
             self._ready = []
         self._on_close(self)
+        if self._queued and self in self.bucket.waiting:
+            self.bucket.waiting.remove(self)
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            self._leave_waiting()
             waiter.set_result(None)
 
 

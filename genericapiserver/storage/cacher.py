@@ -46,6 +46,7 @@ from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
+from genericapiserver.storage.wake_turns import WakeTurns
 from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Cacher(Generic[T]):
         self._early: list[EngineEvent] = []
         self._buckets: dict[str, Bucket[T]] = {}
         self._dirty: list[Bucket[T]] = []
+        self._wake_turns = WakeTurns(lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._bookmarks = BookmarkTimer(bookmark_frequency)
         self._last_bookmark: WatchEvent[T] | None = None
         self._closed = False
@@ -217,7 +219,7 @@ class Cacher(Generic[T]):
     def _wake(self) -> None:
         dirty, self._dirty = self._dirty, []
         for bucket in dirty:
-            bucket.wake()
+            self._wake_turns.wake(bucket.take_waiting())
 
     # ---- reading
 

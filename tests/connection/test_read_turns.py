@@ -52,6 +52,9 @@ class Connection:
         self._loop.worked.append((self._name, data))
         self._loop.now += COST
 
+    def cut(self, data: bytes, start: int, end: int) -> int:
+        return end
+
     def pending_changed(self) -> None:
         self.changes += 1
 
