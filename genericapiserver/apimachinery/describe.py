@@ -115,6 +115,9 @@ def _describe_field(
         enum=options.enum or ref.enum,
         format=ref.format,
         number=options.number or place,
+        inlined=options.inlined,
+        key_default=options.key_default,
+        said_required=options.required,
         default=default if has_default else None,
         factory=factory,
     )

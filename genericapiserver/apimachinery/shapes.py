@@ -78,6 +78,9 @@ class TypeRef:
         return _GO_NAMES[self.kind]
 
 
+_STRUCTS: Final = (Kind.OBJECT, Kind.QUANTITY, Kind.INT_OR_STRING)
+"""What Go writes even when it is empty, `omitempty` or not."""
+
 _GO_NAMES: Mapping[Kind, str] = {
     Kind.STRING: "string",
     Kind.BOOLEAN: "bool",
@@ -107,6 +110,9 @@ class FieldOptions:
     enum: tuple[str, ...] = ()
     format: str | None = None
     number: int = 0
+    inlined: int = 0
+    required: bool | None = None
+    key_default: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +138,12 @@ class FieldDescription:
     format: str
     number: int
     """The field's number in protobuf."""
+    inlined: int = 0
+    """The number in protobuf of the message that the field lies in, where Go embeds a struct; else 0."""
+    key_default: str | None = None
+    """What the field counts as, where it is a key of a list and an item leaves it out."""
+    said_required: bool | None = None
+    """What the declaration says of `required`, if anything."""
     default: Any = None
     """The declared default when it is a plain value, else None."""
     factory: Callable[[], Any] | None = None
@@ -139,7 +151,9 @@ class FieldDescription:
     @property
     def required(self) -> bool:
         """Always written, so OpenAPI lists it as required; structs with a default are written, but not required."""
-        by_value = self.type.kind is Kind.OBJECT and self.has_default and not self.optional
+        if self.said_required is not None:
+            return self.said_required
+        by_value = self.type.kind in _STRUCTS and self.has_default and not self.optional
         return not self.omit_empty and not by_value
 
 

@@ -99,6 +99,9 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
+    inlined: int = 0,
+    required: bool | None = None,
+    key_default: str | None = None,
 ) -> T: ...
 @overload
 def field(
@@ -116,6 +119,9 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
+    inlined: int = 0,
+    required: bool | None = None,
+    key_default: str | None = None,
 ) -> T: ...
 @overload
 def field(
@@ -132,6 +138,9 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
+    inlined: int = 0,
+    required: bool | None = None,
+    key_default: str | None = None,
 ) -> Any: ...
 def field(
     *,
@@ -149,6 +158,9 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
+    inlined: int = 0,
+    required: bool | None = None,
+    key_default: str | None = None,
 ) -> Any:
     """Declare a field of an API type.
 
@@ -156,7 +168,10 @@ def field(
     camelCase. `omit_empty` overrides when it is left out; `null_when_empty` writes an empty list as null. `list_type`
     (atomic, set, map), `list_map_keys`, `map_type` (atomic, granular), `patch_strategy` and `patch_merge_key` are the
     merge rules of server-side apply and strategic merge. `enum` and `format` only inform; the strategy validates.
-    `number` is the field's number in protobuf, where that is not its place in the declaration.
+    `number` is the field's number in protobuf, where that is not its place in the declaration; `inlined` the number of the
+    message that the field lies in there, where Go embeds a struct. `required` overrides what OpenAPI says of it.
+    `key_default` is what an item of a list has that leaves the field out, as far as telling items apart goes, when the
+    field is one of the list's keys.
     """
     options = FieldOptions(
         doc=doc,
@@ -171,6 +186,9 @@ def field(
         enum=tuple(enum),
         format=format,
         number=number,
+        inlined=inlined,
+        required=required,
+        key_default=key_default,
     )
     metadata = {OPTIONS: options}
     if factory is not None:

@@ -122,6 +122,8 @@ class SchemaSet:
             schema["enum"] = sorted(field.enum)
         if not field.omit_empty and not field.optional and field.type.kind in _DEFAULTS:
             schema["default"] = _DEFAULTS[field.type.kind]
+        if field.key_default is not None:
+            schema["default"] = field.key_default
         return {**schema, **extensions}
 
     def _type(self, ref: TypeRef) -> Schema:

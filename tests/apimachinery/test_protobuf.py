@@ -4,11 +4,13 @@ import datetime as dt
 
 import pytest
 
-from genericapiserver.apimachinery.schema import GroupVersionKind
+from genericapiserver.apimachinery.meta import Object
+from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import PROTOBUF_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.protobuf import PREFIX
+from genericapiserver.apimachinery.types import Int32, api_type, field
 from genericapiserver.apis import authorization_v1, core_v1
 from genericapiserver.apis.authorization_v1 import GROUP_VERSION, SubjectAccessReview
 
@@ -22,7 +24,7 @@ def varint(number: int) -> bytes:
     return bytes([*encoded, number])
 
 
-def field(number: int, value: int | str | bytes) -> bytes:
+def encoded(number: int, value: int | str | bytes) -> bytes:
     """One field of a message: a number as a varint, the rest with its length."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
@@ -31,7 +33,7 @@ def field(number: int, value: int | str | bytes) -> bytes:
 
 
 def body(api_version: str, kind: str, message: bytes) -> bytes:
-    return PREFIX + field(1, field(1, api_version) + field(2, kind)) + field(2, message)
+    return PREFIX + encoded(1, encoded(1, api_version) + encoded(2, kind)) + encoded(2, message)
 
 
 def codecs() -> CodecFactory:
@@ -49,11 +51,13 @@ REVIEW = GROUP_VERSION.with_kind("SubjectAccessReview")
 
 
 def test_a_review_with_texts_lists_maps_and_requirements() -> None:
-    requirement = field(1, "metadata.name") + field(2, "In") + field(3, "a")
-    access = field(2, "list") + field(5, "pods") + field(8, field(2, requirement))
-    extra = field(1, "scopes") + field(2, field(1, "x") + field(1, "y"))
-    spec = field(1, access) + field(3, "bob") + field(4, "g") + field(4, "h") + field(5, extra) + field(6, "u")
-    review = decode(body("authorization.k8s.io/v1", "SubjectAccessReview", field(1, b"") + field(2, spec)))
+    requirement = encoded(1, "metadata.name") + encoded(2, "In") + encoded(3, "a")
+    access = encoded(2, "list") + encoded(5, "pods") + encoded(8, encoded(2, requirement))
+    extra = encoded(1, "scopes") + encoded(2, encoded(1, "x") + encoded(1, "y"))
+    spec = (
+        encoded(1, access) + encoded(3, "bob") + encoded(4, "g") + encoded(4, "h") + encoded(5, extra) + encoded(6, "u")
+    )
+    review = decode(body("authorization.k8s.io/v1", "SubjectAccessReview", encoded(1, b"") + encoded(2, spec)))
     assert isinstance(review, SubjectAccessReview)
     assert (review.spec.user, review.spec.groups, review.spec.uid) == ("bob", ["g", "h"], "u")
     assert review.spec.extra == {"scopes": ["x", "y"]}
@@ -66,17 +70,17 @@ def test_a_review_with_texts_lists_maps_and_requirements() -> None:
 
 
 def test_numbers_are_those_of_the_reference_and_not_of_the_declaration() -> None:
-    status = field(1, 1) + field(4, 1) + field(2, "why") + field(3, "how")
-    review = decode(body("authorization.k8s.io/v1", "SubjectAccessReview", field(3, status)))
+    status = encoded(1, 1) + encoded(4, 1) + encoded(2, "why") + encoded(3, "how")
+    review = decode(body("authorization.k8s.io/v1", "SubjectAccessReview", encoded(3, status)))
     assert isinstance(review, SubjectAccessReview)
     read = review.status
     assert (read.allowed, read.denied, read.reason, read.evaluation_error) == (True, True, "why", "how")
 
 
 def test_times_negative_numbers_and_unknown_fields() -> None:
-    moment = field(1, 1_700_000_000) + field(2, 5)
-    metadata = field(1, "a") + field(8, moment) + field(9, b"") + field(10, -1) + field(99, "new")
-    namespace = decode(body("v1", "Namespace", field(1, metadata) + b"\x7d\x00\x00\x00\x00"))
+    moment = encoded(1, 1_700_000_000) + encoded(2, 5)
+    metadata = encoded(1, "a") + encoded(8, moment) + encoded(9, b"") + encoded(10, -1) + encoded(99, "new")
+    namespace = decode(body("v1", "Namespace", encoded(1, metadata) + b"\x7d\x00\x00\x00\x00"))
     assert isinstance(namespace, core_v1.Namespace)
     assert namespace.metadata.creation_timestamp == dt.datetime(2023, 11, 14, 22, 13, 20, tzinfo=dt.UTC)
     assert namespace.metadata.deletion_timestamp is None
@@ -84,7 +88,7 @@ def test_times_negative_numbers_and_unknown_fields() -> None:
 
 
 def test_what_the_envelope_does_not_say_comes_from_the_endpoint() -> None:
-    data = PREFIX + field(2, field(2, field(3, "bob")))
+    data = PREFIX + encoded(2, encoded(2, encoded(3, "bob")))
     decoded = codecs().decode(data, media_type=PROTOBUF_MEDIA_TYPE, default_gvk=REVIEW)
     assert decoded.gvk == REVIEW
     assert decoded.object.spec.user == "bob"
@@ -99,17 +103,21 @@ def test_what_the_envelope_does_not_say_comes_from_the_endpoint() -> None:
         pytest.param(PREFIX + b"\xff" * 11, "integer overflow", id="a varint without an end"),
         pytest.param(PREFIX + b"\x0b", "illegal wireType 3", id="a group"),
         pytest.param(PREFIX + b"\x02\x00", "illegal tag 0", id="field zero"),
-        pytest.param(PREFIX + field(1, 5), "wrong wireType", id="a number for the kind"),
+        pytest.param(PREFIX + encoded(1, 5), "wrong wireType", id="a number for the kind"),
         pytest.param(
-            body("authorization.k8s.io/v1", "SubjectAccessReview", field(2, 7)), "wrong wireType", id="no message"
+            body("authorization.k8s.io/v1", "SubjectAccessReview", encoded(2, 7)), "wrong wireType", id="no message"
         ),
         pytest.param(
-            body("authorization.k8s.io/v1", "SubjectAccessReview", field(2, field(3, b"\xff"))), "UTF-8", id="no text"
+            body("authorization.k8s.io/v1", "SubjectAccessReview", encoded(2, encoded(3, b"\xff"))),
+            "UTF-8",
+            id="no text",
         ),
         pytest.param(body("a/b/c", "X", b""), "a/b/c", id="no version"),
         pytest.param(body("v1", "Nothing", b""), 'no kind "Nothing" is registered', id="an unknown kind"),
         pytest.param(
-            body("v1", "Namespace", field(1, field(8, field(1, 1 << 62)))), "out of range", id="a time beyond all times"
+            body("v1", "Namespace", encoded(1, encoded(8, encoded(1, 1 << 62)))),
+            "out of range",
+            id="a time beyond all times",
         ),
     ],
 )
@@ -117,6 +125,21 @@ def test_what_cannot_be_read_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(DecodeError) as raised:
         decode(data)
     assert message in str(raised.value)
+
+
+def test_what_go_embeds_lies_in_a_message_of_its_own() -> None:
+    @api_type
+    class Mount(Object):
+        path: str = field(default="", inlined=2, number=1)
+        read_only: bool = field(default=False, inlined=2, number=3)
+        size: Int32 = field(default=0, number=3)
+
+    scheme = Scheme("test")
+    scheme.add_known_types(GroupVersion("demo.example.com", "v1"), Mount)
+    message = encoded(1, encoded(1, "m")) + encoded(2, encoded(1, "/tmp") + encoded(3, 1)) + encoded(3, 7)
+    data = body("demo.example.com/v1", "Mount", message)
+    mount = CodecFactory(scheme).with_protobuf().decode(data, media_type=PROTOBUF_MEDIA_TYPE).object
+    assert (mount.metadata.name, mount.path, mount.read_only, mount.size) == ("m", "/tmp", True, 7)
 
 
 def test_codecs_read_it_only_when_they_were_told_to() -> None:

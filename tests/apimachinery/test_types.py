@@ -11,9 +11,11 @@ from genericapiserver.apimachinery.meta import Object, ObjectList
 from genericapiserver.apimachinery.shapes import go_name_of
 from genericapiserver.apimachinery.types import (
     Int32,
+    IntOrString,
     Kind,
     Quantity,
     RawJSON,
+    Time,
     api_type,
     camel_case,
     deep_copy,
@@ -276,3 +278,25 @@ def test_convert_fields_follows_equal_names() -> None:
     )
     with pytest.raises(TypeError, match="New has no field old"):
         convert_fields(old, New, old=1)
+
+
+def test_a_struct_with_a_default_is_written_and_not_required_whatever_its_kind() -> None:
+    @api_type
+    class Disk:
+        size: Quantity = field(factory=Quantity)
+        port: IntOrString = field(factory=IntOrString)
+        least: Quantity = field()
+
+    described = describe(Disk).by_json_name
+    assert [described[name].omit_empty for name in ("size", "port", "least")] == [False, False, False]
+    assert [described[name].required for name in ("size", "port", "least")] == [False, False, True]
+
+
+def test_a_declaration_can_say_whether_a_field_is_required() -> None:
+    @api_type
+    class Probe:
+        seen: Time | None = field(default=None, omit_empty=False, required=False)
+        target: Part = field(factory=lambda: Part(name=""), required=True)
+
+    described = describe(Probe).by_json_name
+    assert (described["seen"].required, described["target"].required) == (False, True)

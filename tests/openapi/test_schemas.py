@@ -354,3 +354,15 @@ def test_a_field_may_be_called_like_a_keyword() -> None:
 
     [schema] = schemas_of(Schema).values()
     assert list(to_v2(schema)["properties"]) == ["default", "oneOf"]
+
+
+def test_what_a_key_counts_as_when_it_is_left_out_is_published() -> None:
+    @api_type
+    class Port:
+        """Port is a port."""
+
+        protocol: str = field(default="", key_default="TCP")
+
+    [schema] = schemas_of(Port).values()
+    assert schema["properties"]["protocol"] == {"type": "string", "default": "TCP"}
+    assert "required" not in schema

@@ -112,6 +112,8 @@ def _list_kind(field: FieldDescription) -> tuple[ListKind, tuple[str, ...]]:
 
 
 def _key_default(field: FieldDescription) -> JSON:
+    if field.key_default is not None:
+        return field.key_default
     if field.has_default and field.default is not None and not field.omit_empty:
         return field.default
     if field.optional or field.omit_empty:

@@ -2,7 +2,8 @@
 
 Only reading: clients that send protobuf take JSON for an answer. A body is the four bytes `k8s\\0` and a message that says
 kind and version and holds the object's own message. Fields have the numbers of `field(number=...)`, by default their
-place in the declaration. The result is the plain JSON value of the object, which then goes the way of every other body.
+place in the declaration, and lie in a message of their own where Go embeds a struct. The result is the plain JSON value
+of the object, which then goes the way of every other body.
 
 Source: k8s.io/apimachinery pkg/runtime/serializer/protobuf, and the generated.proto files beside the types.
 """
@@ -47,8 +48,14 @@ def to_json(cls: type[Any], data: bytes, depth: int = 0) -> dict[str, Any]:
         raise DecodeError(f"exceeded max depth of {_MAX_DEPTH}")
     message = _message(data)
     value: dict[str, Any] = {}
+    embedded: dict[int, Message] = {}
     for field in describe(cls).fields:
-        if (found := message.get(field.number)) is None:
+        holder = message
+        if inlined := field.inlined:
+            if (known := embedded.get(inlined)) is None:
+                known = embedded[inlined] = _message(_last_bytes(message, inlined))
+            holder = known
+        if (found := holder.get(field.number)) is None:
             continue
         ref = field.type
         if ref.kind is Kind.LIST:

@@ -119,6 +119,7 @@ class Port:
     port: Int32
     protocol: str = field(default="TCP")
     hint: str = field(default="")
+    family: str = field(default="", key_default="IPv4")
 
 
 @api_type

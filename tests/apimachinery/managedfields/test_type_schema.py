@@ -81,7 +81,8 @@ def test_owner_references_are_atomic_items_whose_key_defaults_to_empty() -> None
 def test_key_defaults() -> None:
     ports = schema_for(Assorted).child("ports")
     assert isinstance(ports, ListSchema)
-    assert [ports.key_default(key) for key in ("port", "protocol", "hint", "nothing")] == [0, "TCP", None, None]
+    keys = ("port", "protocol", "hint", "family", "nothing")
+    assert [ports.key_default(key) for key in keys] == [0, "TCP", None, "IPv4", None]
 
 
 def test_labels_are_granular_and_what_is_declared_atomic_is_not() -> None:
