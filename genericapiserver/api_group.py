@@ -3,10 +3,11 @@
 Source: APIGroupInfo in pkg/server/genericapiserver.go of k8s.io/apiserver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
+from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
@@ -26,6 +27,9 @@ class APIGroupInfo:
     versioned_resources_storage: dict[str, dict[str, RESTStorage]] = attrs.field(factory=dict)
     scheme: Scheme
     serializer: CodecFactory
+    convert_error: Callable[[Exception], StatusError] | None = None
+    """What clients are told of an error of a storage that is not made for them. Without it they are told nothing of it, as
+    of any other fault of the program."""
 
     @classmethod
     def for_group(cls, group: str, *, scheme: Scheme, serializer: CodecFactory | None = None) -> "APIGroupInfo":

@@ -128,6 +128,7 @@ class GroupInstaller:
                 min_request_timeout=config.min_request_timeout,
                 max_request_body_bytes=config.max_request_body_bytes,
                 json_patch_max_copy_bytes=config.json_patch_max_copy_bytes,
+                convert_error=info.convert_error,
             )
             try:
                 made.append(group_version.install())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from genericapiserver.certificates.changes import Listener, Listeners, LoadState
 from genericapiserver.certificates.errors import CertificateError
 from genericapiserver.certificates.pem import parse_certificates, quote, read_content
 
 
+@runtime_checkable
 class CAContentProvider(Protocol):
     """A bundle of trusted roots under a name for logs and errors."""
 

@@ -8,13 +8,14 @@ What a storage supports is found out here, once; a request only meets what was i
 pkg/endpoints/installer.go and groupversion.go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from genericapiserver.admission import AdmissionChain
 from genericapiserver.apimachinery.equivalents import EquivalentResources
+from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.apimachinery.meta import APIResourceList
 from genericapiserver.apimachinery.routes import RouteDescription
 from genericapiserver.apimachinery.schema import GroupVersion
@@ -82,6 +83,8 @@ class APIGroupVersion:
     max_request_body_bytes: int = MAX_REQUEST_BODY_BYTES
     json_patch_max_copy_bytes: int = MAX_REQUEST_BODY_BYTES
     tracks_managed_fields: bool = True
+    convert_error: Callable[[Exception], StatusError] | None = None
+    """What becomes of an error of a storage that is not for clients; without it, it is a fault of the program."""
 
     def install(self) -> InstalledVersion:
         """Make the routes. Raises an ExceptionGroup of InstallErrors, one for each resource that cannot be served."""

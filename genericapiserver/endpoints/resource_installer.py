@@ -256,6 +256,7 @@ class ResourceInstaller:
             warning=self.lifecycle.warning(self.kind) if self.deprecated else "",
             removed_release=removed,
             metrics=metrics,
+            convert_error=self.version.convert_error,
         )
 
     def _metrics_scope(self, method: str, *, on_item: bool, across: bool) -> str:
@@ -358,17 +359,17 @@ class ResourceInstaller:
     @property
     def discovered(self) -> APIResource:
         """The entry in the discovery document."""
-        storage, version = self.storage, self.version.group_version
+        storage = self.storage
         kind = self.kind.kind
-        foreign = isinstance(storage, rest.GroupVersionKindProvider) and self.kind.group_version != version
-        if isinstance(storage, rest.KindProvider) and not isinstance(storage, rest.GroupVersionKindProvider):
+        told = isinstance(storage, rest.GroupVersionKindProvider)
+        if isinstance(storage, rest.KindProvider) and not told:
             kind = storage.kind
         return APIResource(
             name=self.name,
             singular_name="" if self.subresource else storage.singular_name,
             namespaced=self.namespaced,
-            group=self.kind.group if foreign else "",
-            version=self.kind.version if foreign else "",
+            group=self.kind.group if told else "",
+            version=self.kind.version if told else "",
             kind=kind,
             verbs=sorted(self.verbs),
             short_names=list(storage.short_names) if isinstance(storage, rest.ShortNamesProvider) else [],

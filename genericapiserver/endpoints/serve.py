@@ -1,9 +1,11 @@
 """A verb handler as an ASGI handler: warnings, errors, sending, counting. The same for every route of a resource."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
+from genericapiserver.apimachinery.errors import StatusError
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.endpoints.api_request import APIRequest, VerbHandler
 from genericapiserver.endpoints.metrics import RouteMetrics
@@ -34,11 +36,13 @@ def serve(
     warning: str = "",
     removed_release: str = "",
     metrics: RouteMetrics | None = None,
+    convert_error: Callable[[Exception], StatusError] | None = None,
 ) -> Handler:
     """Answer requests with what *handler* returns, or with the Status of what it raises.
 
     With a *warning* the version is deprecated: every response carries it, refusals too. An error that is not for
-    clients passes on, and so does one that comes when the response has begun.
+    clients becomes what *convert_error* makes of it; it passes on where there is none, and so does any that comes when the
+    response has begun.
     """
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +62,10 @@ def serve(
                 if context.response_status:
                     raise
                 response = writer.error(request, error)
+            except Exception as error:
+                if convert_error is None or context.response_status:
+                    raise
+                response = writer.error(request, convert_error(error))
             finally:
                 if running is not None:
                     running.dec()

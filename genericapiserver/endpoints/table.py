@@ -147,7 +147,7 @@ class TableRepresentation:
                 return whole_frame(event.type, self._scope.encode(obj))
             # The annotation of the bookmark that ends the initial events must reach the client in any case.
             shown = options
-            if options.include_object == INCLUDE_NONE and _ends_initial_events(event):
+            if options.include_object == INCLUDE_NONE and event.ends_initial_events:
                 shown = TableOptions(include_object=INCLUDE_METADATA)
             table = self._convert(request, obj, shown)
             if columns_sent:
@@ -156,10 +156,3 @@ class TableRepresentation:
             return whole_frame(event.type, self._scope.codec.encode(table, self._kind))
 
         return frame
-
-
-def _ends_initial_events(event: WatchEvent[Any]) -> bool:
-    if event.type != "BOOKMARK":
-        return False
-    metadata = event.stored.shared.metadata
-    return "k8s.io/initial-events-end" in (metadata.annotations or {})

@@ -1,6 +1,6 @@
 """What a program says about its documents (DefaultOpenAPIConfig in pkg/server/config.go of k8s.io/apiserver)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -8,14 +8,18 @@ import attrs
 
 @attrs.define(kw_only=True)
 class OpenAPIConfig:
-    """Title and version of the documents, and how clients prove who they are.
+    """Title and version of the documents, how clients prove who they are, and what definitions are called.
 
-    An empty version becomes the server's own, or `unversioned`.
+    An empty version becomes the server's own, or `unversioned`. *definition_name* makes the name of a definition, and of
+    every reference to it, from the model name of its type. *models* are types whose definitions the document of v2 has
+    even where no path refers to them; those of v3 have just what they refer to.
     """
 
     title: str = "Generic API Server"
     version: str = ""
     security_definitions: dict[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    definition_name: Callable[[str], str] = str
+    models: Callable[[], Iterable[type[Any]]] = tuple
 
     def info(self) -> dict[str, str]:
         return {"title": self.title, "version": self.version or "unversioned"}

@@ -66,24 +66,43 @@ _RAW_NAMED: Final[Mapping[str, Schema]] = {
 _DEFAULTS: Final[Mapping[Kind, Any]] = {Kind.STRING: "", Kind.INTEGER: 0, Kind.NUMBER: 0, Kind.BOOLEAN: False}
 
 
+class DefinitionNameError(ValueError):
+    """Two types would have their definitions under one name; the text says which."""
+
+
 class SchemaSet:
-    """Collects the schemas that documents refer to, each once, under its model name.
+    """Collects the schemas that documents refer to, each once, under the name that *definition_name* makes of its model's.
 
     *kinds_of* gives the kinds a class is registered as; root types list them.
     """
 
-    def __init__(self, kinds_of: Callable[[type[Any]], Iterable[GroupVersionKind]]) -> None:
+    def __init__(
+        self,
+        kinds_of: Callable[[type[Any]], Iterable[GroupVersionKind]],
+        *,
+        definition_name: Callable[[str], str] = str,
+    ) -> None:
         self.schemas: dict[str, Schema] = {}
         self._kinds_of = kinds_of
+        self._definition_name = definition_name
+        self._models: dict[str, str] = {}
+        """The model of each name."""
 
     def reference(self, cls: type[Any]) -> Schema:
         """A reference to *cls*, whose schema is in the set from then on."""
         description = describe(cls)
-        name = description.model_name
+        name = self._name(description.model_name)
         if name not in self.schemas:
             self.schemas[name] = {}  # a type may contain itself
             self.schemas[name] = self._object(description)
         return {"$ref": V3_PREFIX + name}
+
+    def _name(self, model: str) -> str:
+        """What the definition of *model* is called. Raises DefinitionNameError for a name that is another model's."""
+        name = self._definition_name(model)
+        if (other := self._models.setdefault(name, model)) != model:
+            raise DefinitionNameError(f"the definitions of {other} and of {model} would both be called {name}")
+        return name
 
     def _object(self, description: TypeDescription) -> Schema:
         schema: Schema = {"description": description.doc} if description.doc else {}
@@ -137,7 +156,8 @@ class SchemaSet:
             case Kind.RAW:
                 return self._raw(ref)
         if ref.kind in _NAMED:
-            name, schema = _NAMED[ref.kind]
+            model, schema = _NAMED[ref.kind]
+            name = self._name(model)
             self.schemas.setdefault(name, schema)
             return {"$ref": V3_PREFIX + name}
         schema = dict(_SCALARS[ref.kind])
@@ -156,11 +176,8 @@ class SchemaSet:
 
     def _raw(self, ref: TypeRef) -> Schema:
         if ref.format in _RAW_NAMED:
-            name = (
-                f"io.k8s.apimachinery.pkg.runtime.{ref.format}"
-                if ref.format == "RawExtension"
-                else f"{META_V1}.{ref.format}"
-            )
+            runtime = ref.format == "RawExtension"
+            name = self._name(f"{'io.k8s.apimachinery.pkg.runtime' if runtime else META_V1}.{ref.format}")
             self.schemas.setdefault(name, _RAW_NAMED[ref.format])
             return {"$ref": V3_PREFIX + name}
         return {"x-kubernetes-preserve-unknown-fields": True}

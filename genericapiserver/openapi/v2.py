@@ -22,7 +22,7 @@ def build_v2(
     models: Iterable[type[Any]] = (),
 ) -> Document:
     """The document of *routes*; the schemas of *models* are in it, referred to or not."""
-    schemas = SchemaSet(kinds_of)
+    schemas = SchemaSet(kinds_of, definition_name=config.definition_name)
 
     def operation(route: RouteDescription, parameters: Sequence[RouteParameter]) -> Operation:
         made = base_operation(route)
@@ -48,7 +48,7 @@ def build_v2(
         return {"description": STATUS_TEXTS.get(code, ""), "schema": schema}
 
     paths = build_paths(routes, operation, parameter_v2)
-    for model in models:
+    for model in (*config.models(), *models):
         schemas.reference(model)
     content: dict[str, Any] = {"swagger": "2.0", "info": config.info(), "paths": paths}
     content["definitions"] = {name: to_v2(schema) for name, schema in sorted(schemas.schemas.items())}

@@ -22,7 +22,7 @@ def build_v3(
     models: Iterable[type[Any]] = (),
 ) -> Document:
     """The document of *routes*; the schemas of *models* are in it, referred to or not."""
-    schemas = SchemaSet(kinds_of)
+    schemas = SchemaSet(kinds_of, definition_name=config.definition_name)
 
     def operation(route: RouteDescription, parameters: Sequence[RouteParameter]) -> Operation:
         made = base_operation(route)

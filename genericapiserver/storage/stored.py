@@ -158,11 +158,14 @@ class StoredObject(Generic[T]):
 
 
 class WatchEvent(Generic[T]):
-    """One event of a watch. `object` is a StoredObject, or a Status for ERROR. Shared by watches: never change it."""
+    """One event of a watch. `object` is a StoredObject, or a Status for ERROR. Shared by watches: never change it.
+
+    A storage that keeps no StoredObjects sends plain objects of the hub type, as it returns them from its other verbs.
+    """
 
     __slots__ = ("object", "type")
 
-    def __init__(self, type: "EventType", object: "StoredObject[T] | Status") -> None:
+    def __init__(self, type: "EventType", object: "StoredObject[T] | T | Status") -> None:
         self.type = type
         self.object = object
 
@@ -171,10 +174,18 @@ class WatchEvent(Generic[T]):
 
     @property
     def stored(self) -> StoredObject[T]:
-        """The object of every event but ERROR. Raises TypeError for that one."""
+        """The object of an event of stored objects. Raises TypeError for a Status, and for a plain object."""
         if not isinstance(self.object, StoredObject):
-            raise TypeError("an ERROR event carries a Status")
+            raise TypeError(f"the object of this {self.type} event is no stored one")
         return self.object
+
+    @property
+    def ends_initial_events(self) -> bool:
+        """Whether this is the bookmark after what the watch begins with."""
+        if self.type != "BOOKMARK":
+            return False
+        obj: Any = self.object.shared if isinstance(self.object, StoredObject) else self.object
+        return INITIAL_EVENTS_END_ANNOTATION in (obj.metadata.annotations or {})
 
     def representation(self, name: Hashable, make: Callable[["WatchEvent[T]"], bytes]) -> bytes:
         """The encoding of the whole event called *name*, made once per stored object and event type.

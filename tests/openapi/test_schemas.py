@@ -8,7 +8,7 @@ import pytest
 from genericapiserver.apimachinery.meta import Condition, Object
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion, GroupVersionKind
 from genericapiserver.apimachinery.types import Int32, IntOrString, Quantity, RawJSON, Time, api_type, field, list_of
-from genericapiserver.openapi.schemas import API_VERSION_DOC, KIND_DOC, SchemaSet, to_v2
+from genericapiserver.openapi.schemas import API_VERSION_DOC, KIND_DOC, DefinitionNameError, SchemaSet, to_v2
 
 MODEL_PACKAGE = "com.example.demo.v1"
 GROUP = "demo.example.com"
@@ -366,3 +366,25 @@ def test_what_a_key_counts_as_when_it_is_left_out_is_published() -> None:
     [schema] = schemas_of(Port).values()
     assert schema["properties"]["protocol"] == {"type": "string", "default": "TCP"}
     assert "required" not in schema
+
+
+def renamed(name: str) -> str:
+    return name.replace("com.example.demo", "io.short")
+
+
+def test_definitions_and_references_have_the_names_that_the_program_gives() -> None:
+    schemas = SchemaSet(lambda cls: (), definition_name=renamed)
+    assert schemas.reference(Part) == {"$ref": "#/components/schemas/io.short.v1.Part"}
+    assert list(schemas.schemas) == ["io.short.v1.Part"]
+    parts = schemas.schemas["io.short.v1.Part"]["properties"]["parts"]
+    assert parts["items"]["allOf"] == [{"$ref": "#/components/schemas/io.short.v1.Part"}]
+
+
+def test_two_definitions_cannot_have_one_name() -> None:
+    schemas = SchemaSet(lambda cls: (), definition_name=lambda name: "same")
+    schemas.reference(Limits)
+    with pytest.raises(DefinitionNameError) as raised:
+        schemas.reference(Address)
+    assert str(raised.value) == (
+        f"the definitions of {MODEL_PACKAGE}.Limits and of {MODEL_PACKAGE}.Address would both be called same"
+    )

@@ -111,7 +111,7 @@ class FieldManager:
             managed = self._starting_point(live, new)
         new.metadata.managed_fields = None
         # A reset, or an object that was never tracked: that is how it stays until somebody applies.
-        if not managed.sets and live is not None and live.metadata.uid:
+        if not managed.sets and live is not None and (live.metadata.uid or live.metadata.name):
             return new
         try:
             before = self._converter.empty if live is None else self._converter.typed(live)

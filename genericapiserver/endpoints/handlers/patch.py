@@ -105,11 +105,12 @@ class _Patcher:
     def _patch(self, old: Any, stored: bool) -> Any:
         write = self._write
         new = self._mechanism.patched(old) if stored else self._mechanism.created(write.name)
-        if exists(new) and not stored:
+        uid = getattr(getattr(new, "metadata", None), "uid", None)
+        if uid and not stored:
             raise ConflictError(
                 write.scope.resource.group_resource,
                 write.name,
-                f"uid mismatch: the provided object specified uid {new.metadata.uid}, and no existing object was found",
+                f"uid mismatch: the provided object specified uid {uid}, and no existing object was found",
             )
         ensure_namespace(write.scope, write.namespace, new)
         check_name(new, write.name, write.namespace)

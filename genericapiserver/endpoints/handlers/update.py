@@ -68,6 +68,10 @@ def update_handler(scope: RequestScope) -> VerbHandler:
 
 
 def exists(old: Any) -> bool:
-    """Whether *old* is a stored object, not the empty one that stands for none."""
+    """Whether *old* is a stored object, not the empty one that stands for none.
+
+    In the reference one without a uid does not count, so that a storage which gives its objects none answers 404 to every
+    patch but apply. The empty one has no name either; a stored one always has.
+    """
     metadata = getattr(old, "metadata", None)
-    return bool(getattr(metadata, "uid", ""))
+    return bool(getattr(metadata, "uid", "") or getattr(metadata, "name", ""))

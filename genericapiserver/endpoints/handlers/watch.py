@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from genericapiserver.apimachinery.meta.internal import ListOptions
-from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.asgi import Receive, asks_for_websocket
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 from genericapiserver.endpoints.handlers.watch_websocket import open_websocket, refuse_handshake
@@ -22,7 +21,7 @@ from genericapiserver.endpoints.representation import CHUNK_BYTES
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.endpoints.responses import CLIENT_ERRORS
 from genericapiserver.storage.interface import WatchStream
-from genericapiserver.storage.stored import INITIAL_EVENTS_END_ANNOTATION, StoredObject, WatchEvent
+from genericapiserver.storage.stored import WatchEvent
 
 Frame = Callable[[WatchEvent[Any]], bytes]
 
@@ -93,7 +92,11 @@ class WatchServer:
         try:
             initialized = stream.initialized and _signal_initialized(request)
             while showable and (events := await stream.next_events()):
-                if watch_list_scope is not None and self._metrics is not None and _end_initial_events(events):
+                if (
+                    watch_list_scope is not None
+                    and self._metrics is not None
+                    and any(event.ends_initial_events for event in events)
+                ):
                     self._metrics.observe_watch_list(watch_list_scope, request.context.received_monotonic)
                     watch_list_scope = None
                 frames: list[bytes] = []
@@ -171,16 +174,6 @@ async def _open_http(request: APIRequest, content_type: bytes) -> HTTPSender:
     # ASGI servers may hold the start back until there is a body.
     await request.send({"type": "http.response.body", "body": b"", "more_body": True})
     return HTTPSender(request)
-
-
-def _end_initial_events(events: Sequence[WatchEvent[Any]]) -> bool:
-    """Whether the bookmark that ends the initial events is among *events*."""
-    for event in events:
-        if event.type is EventType.BOOKMARK and isinstance(event.object, StoredObject):
-            annotations = event.object.shared.metadata.annotations
-            if annotations and INITIAL_EVENTS_END_ANNOTATION in annotations:
-                return True
-    return False
 
 
 async def _close_on_disconnect(receive: Receive, stream: WatchStream[Any]) -> None:
