@@ -7,7 +7,6 @@ where only this server can go). An answer is read up to a limit. Go: pkg/util/we
 
 import asyncio
 import base64
-import ipaddress
 import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -30,6 +29,12 @@ from genericapiserver.client.addresses import Resolve, names_loopback, resolve
 from genericapiserver.client.kubeconfig import ClientConfig
 from genericapiserver.client.metrics import ClientMetrics
 from genericapiserver.client.rest import ssl_context
+from genericapiserver.client.server_certificates import (
+    MissingNamesError,
+    check_names,
+    failure_text,
+    is_weak_signature,
+)
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.tracing import outgoing
 
@@ -131,7 +136,7 @@ class WebhookClient:
         except (OSError, httpcore.ConnectionNotAvailable) as error:
             raise CallFailedError(url, failure_text(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            if self._metrics is not None and _verify_code(error) == _WEAK_SIGNATURE:
+            if self._metrics is not None and is_weak_signature(error):
                 self._metrics.insecure_sha1.inc()
             raise CallFailedError(url, failure_text(error)) from error
         if 200 <= response.status <= 206:
@@ -160,14 +165,12 @@ class WebhookClient:
 
     def _check_certificate(self, certificate: Mapping[str, Any], name: str) -> None:
         """Refuse a certificate that is for *name* by its common name only, which OpenSSL takes and Go does not."""
-        names = certificate.get("subjectAltName", ())
-        if any(kind == "DNS" for kind, _ in names) or _is_address(name):
-            return
-        if names:
-            raise CertificateError(f"certificate is not valid for any names, but wanted to match {name}")
-        if self._metrics is not None:
-            self._metrics.missing_san.inc()
-        raise CertificateError("certificate relies on legacy Common Name field, use SANs instead")
+        try:
+            check_names(certificate, name)
+        except MissingNamesError:
+            if self._metrics is not None:
+                self._metrics.missing_san.inc()
+            raise
 
     def _headers(self, body: bytes) -> list[tuple[bytes, bytes]]:
         headers = [
@@ -189,13 +192,6 @@ class CallFailedError(ConnectionError):
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"Post {quote(url)}: {reason}")
-
-
-class CertificateError(ConnectionError):
-    """The webhook's certificate is not taken."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{_VERIFICATION}{reason}")
 
 
 class WebhookClients:
@@ -344,43 +340,3 @@ def _status_codec() -> CodecFactory:
 
 
 _STATUS: Final = _status_codec()
-
-_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
-_VERIFICATION: Final = "tls: failed to verify certificate: x509: "
-_EXPIRED, _NOT_YET_VALID = 10, 9
-_WEAK_SIGNATURE: Final = 68
-"""Signed with a hash that is not secure any more: SHA-1, or MD5."""
-
-
-def failure_text(error: BaseException) -> str:
-    """Why no answer came, as Go says it where that is known."""
-    refusal = _verification_error(error)
-    return (str(error) or type(error).__name__) if refusal is None else _verification_text(refusal)
-
-
-def _verification_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    return cause
-
-
-def _verify_code(error: BaseException) -> int:
-    refusal = _verification_error(error)
-    return 0 if refusal is None else refusal.verify_code
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _verification_text(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code in _UNKNOWN_AUTHORITY:
-        return f"{_VERIFICATION}certificate signed by unknown authority"
-    if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
-        return f"{_VERIFICATION}certificate has expired or is not yet valid"
-    return f"{_VERIFICATION}{error.verify_message}"
