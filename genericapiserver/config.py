@@ -36,6 +36,7 @@ from genericapiserver.client.transport import InProcessTransport
 from genericapiserver.component import EffectiveVersion, FeatureGate
 from genericapiserver.delegation import DelegationTarget, EmptyDelegate
 from genericapiserver.endpoints.discovery.addresses import Addresses, DefaultAddresses
+from genericapiserver.endpoints.discovery.aggregated_manager import AggregatedDiscoveryManager
 from genericapiserver.endpoints.live_watches import LiveWatches
 from genericapiserver.endpoints.responses import send_error
 from genericapiserver.features import API_SERVER_IDENTITY, default_feature_gate
@@ -174,6 +175,8 @@ class Config:
     public_address: str = ""
     discovery_addresses: Addresses | None = None
     """Where discovery sends clients; one address for all, `external_address`, when None."""
+    aggregated_discovery: AggregatedDiscoveryManager | None = None
+    """The document with all groups, where the servers of a chain share one; each has its own when None."""
     legacy_api_group_prefixes: frozenset[str] = frozenset({DEFAULT_LEGACY_API_PREFIX})
     request_info_factory: RequestInfoFactory | None = None
     long_running: LongRunningCheck = attrs.field(factory=lambda: long_running_check(verbs=("watch",)))

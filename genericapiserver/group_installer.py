@@ -17,7 +17,8 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.asgi import Handler
 from genericapiserver.config import API_GROUP_PREFIX, DEFAULT_LEGACY_API_PREFIX, CompletedConfig
 from genericapiserver.endpoints.deprecation import UNKNOWN
-from genericapiserver.endpoints.discovery.aggregated import AggregatedDiscoveryManager, with_aggregated_discovery
+from genericapiserver.endpoints.discovery.aggregated import with_aggregated_discovery
+from genericapiserver.endpoints.discovery.aggregated_manager import AggregatedDiscoveryManager
 from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager, group_handler
 from genericapiserver.endpoints.discovery.legacy import legacy_handler
 from genericapiserver.endpoints.installer import APIGroupVersion, InstalledVersion, InstallError
@@ -56,7 +57,9 @@ class GroupInstaller:
             "aggregator_discovery_aggregation_count_total",
             "[ALPHA] Counter of number of times discovery was aggregated",
         )
-        self.aggregated_discovery = AggregatedDiscoveryManager(on_aggregation=aggregations.inc)
+        self.aggregated_discovery = config.aggregated_discovery or AggregatedDiscoveryManager(
+            on_aggregation=aggregations.inc
+        )
         self.aggregated_legacy_discovery = AggregatedDiscoveryManager(on_aggregation=aggregations.inc)
 
     # ---- groups

@@ -9,7 +9,8 @@ import pytest
 from genericapiserver.apimachinery.meta import APIGroup, APIResource, GroupVersionForDiscovery
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
 from genericapiserver.endpoints.discovery.addresses import CIDRRule, DefaultAddresses, client_address
-from genericapiserver.endpoints.discovery.aggregated import AggregatedDiscoveryManager, APIVersionDiscovery, Priorities
+from genericapiserver.endpoints.discovery.aggregated import APIVersionDiscovery
+from genericapiserver.endpoints.discovery.aggregated_manager import AggregatedDiscoveryManager, Priorities, Source
 from genericapiserver.endpoints.discovery.conversion import to_resource_discovery
 from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager
 from genericapiserver.endpoints.discovery.legacy import legacy_handler
@@ -271,6 +272,50 @@ def test_priorities_come_before_names() -> None:
     manager.remove_group_version(GroupVersion("a", "v1"))
     manager.remove_group("nobody")
     assert shown() == [("b", ["v1"]), ("c", ["v2", "v1"])]
+
+
+def test_of_a_version_in_two_sources_the_lower_one_counts_and_versions_of_several_are_united() -> None:
+    builtin = AggregatedDiscoveryManager()
+    aggregator, custom = builtin.with_source(Source.AGGREGATOR), builtin.with_source(Source.CUSTOM_RESOURCES)
+    group = "fridge.example.com"
+    custom.add_group_version(group, APIVersionDiscovery(version="v1", freshness="custom"))
+    custom.add_group_version(group, APIVersionDiscovery(version="v1beta1", freshness="custom"))
+    builtin.add_group_version(group, APIVersionDiscovery(version="v1", freshness="built in"))
+    aggregator.add_group_version(group, APIVersionDiscovery(version="v2", freshness="aggregator"))
+
+    def shown() -> dict[str, str]:
+        return {each.version: each.freshness for found in builtin.document().items for each in found.versions}
+
+    assert shown() == {"v2": "aggregator", "v1": "built in", "v1beta1": "custom"}
+    assert list(shown()) == ["v2", "v1", "v1beta1"]
+    aggregator.add_group_version(group, APIVersionDiscovery(version="v1", freshness="aggregator"))
+    assert shown()["v1"] == "aggregator"
+    aggregator.remove_group_version(GroupVersion(group, "v1"))
+    assert shown()["v1"] == "built in"
+    builtin.remove_group(group)
+    assert shown() == {"v2": "aggregator", "v1": "custom", "v1beta1": "custom"}
+
+
+def test_the_priority_of_a_version_is_that_of_the_source_it_comes_from() -> None:
+    builtin = AggregatedDiscoveryManager()
+    aggregator = builtin.with_source(Source.AGGREGATOR)
+    builtin.set_priority(GroupVersion("a", "v1"), Priorities(group=3000))
+    for manager, name in ((aggregator, "a"), (builtin, "a"), (builtin, "b")):
+        manager.add_group_version(name, APIVersionDiscovery(version="v1"))
+    aggregator.set_priority(GroupVersion("a", "v1"), Priorities(group=10))
+    assert [group.metadata.name for group in builtin.document().items] == ["b", "a"]
+    aggregator.remove_group_version(GroupVersion("a", "v1"))
+    assert [group.metadata.name for group in builtin.document().items] == ["a", "b"]
+
+
+def test_a_change_that_changes_nothing_makes_no_new_document() -> None:
+    counted: list[None] = []
+    manager = AggregatedDiscoveryManager(on_aggregation=lambda: counted.append(None))
+    for _ in range(3):
+        manager.add_group_version("a", APIVersionDiscovery(version="v1"))
+        manager.set_priority(GroupVersion("a", "v1"), Priorities(group=5))
+        manager.document()
+    assert (len(counted), manager.generation) == (1, 2)
 
 
 def resource(name: str, *, namespaced: bool = True, kind: str = "Foo") -> APIResource:

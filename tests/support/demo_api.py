@@ -22,7 +22,8 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send, send_text
 from genericapiserver.authorization import Authorizer
 from genericapiserver.endpoints.deprecation import api_lifecycle
 from genericapiserver.endpoints.discovery.addresses import DefaultAddresses
-from genericapiserver.endpoints.discovery.aggregated import AggregatedDiscoveryManager, with_aggregated_discovery
+from genericapiserver.endpoints.discovery.aggregated import with_aggregated_discovery
+from genericapiserver.endpoints.discovery.aggregated_manager import AggregatedDiscoveryManager
 from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager, group_handler
 from genericapiserver.endpoints.installer import APIGroupVersion, InstalledVersion
 from genericapiserver.endpoints.metrics import EndpointMetrics

@@ -5,18 +5,16 @@ clause that says so wins over plain ones, wherever it stands. The document has a
 gets a 304.
 """
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
 from genericapiserver.apimachinery.meta import ListMeta
-from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.types import api_type, field
 from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse
 from genericapiserver.endpoints.discovery.document import etag
-from genericapiserver.endpoints.discovery.versions import kube_aware_key
 from genericapiserver.endpoints.metrics import RouteMetrics
 from genericapiserver.endpoints.negotiation import Negotiator, wants_pretty
 from genericapiserver.endpoints.responses import ResponseWriter
@@ -24,9 +22,6 @@ from genericapiserver.endpoints.responses import ResponseWriter
 MODEL_PACKAGE = "io.k8s.api.apidiscovery.v2"
 
 KIND: Final = GroupVersionKind("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
-
-DEFAULT_GROUP_PRIORITY: Final = 1000
-DEFAULT_VERSION_PRIORITY: Final = 15
 
 FRESHNESS_CURRENT: Final = "Current"
 FRESHNESS_STALE: Final = "Stale"
@@ -102,84 +97,15 @@ class APIGroupDiscoveryList:
     items: list[APIGroupDiscovery] = field(doc="The groups.")
 
 
-@attrs.frozen
-class Priorities:
-    """Where a group version stands: groups of a higher group priority come first, and so do versions within a group."""
-
-    group: int = DEFAULT_GROUP_PRIORITY
-    version: int = DEFAULT_VERSION_PRIORITY
-
-
-class AggregatedDiscoveryManager:
-    """What all groups of a server have, kept as one document. *on_aggregation* is told each time that it is made anew."""
-
-    def __init__(self, *, on_aggregation: Callable[[], None] = lambda: None) -> None:
-        self._on_aggregation = on_aggregation
-        self._groups: dict[str, dict[str, APIVersionDiscovery]] = {}
-        self._priorities: dict[GroupVersion, Priorities] = {}
-        self._generation = 0
-        self._document: APIGroupDiscoveryList | None = None
+class DocumentSource(Protocol):
+    """Where the document comes from: an AggregatedDiscoveryManager."""
 
     @property
     def generation(self) -> int:
         """Grows with every change."""
-        return self._generation
-
-    def _changed(self) -> None:
-        self._generation += 1
-        self._document = None
-
-    def add_group_version(self, group: str, version: APIVersionDiscovery) -> None:
-        """Add a version, or replace the one of its name."""
-        self._groups.setdefault(group, {})[version.version] = version
-        self._changed()
-
-    def set_priority(self, group_version: GroupVersion, priorities: Priorities) -> None:
-        """Say where *group_version* stands, now or when it is added."""
-        self._priorities[group_version] = priorities
-        self._changed()
-
-    def remove_group_version(self, group_version: GroupVersion) -> None:
-        """Remove a version, and its group with the last of them."""
-        versions = self._groups.get(group_version.group)
-        if versions is None or versions.pop(group_version.version, None) is None:
-            return
-        if not versions:
-            del self._groups[group_version.group]
-        self._priorities.pop(group_version, None)
-        self._changed()
-
-    def remove_group(self, group: str) -> None:
-        """Remove a group with all its versions."""
-        if self._groups.pop(group, None) is None:
-            return
-        for group_version in [each for each in self._priorities if each.group == group]:
-            del self._priorities[group_version]
-        self._changed()
 
     def document(self) -> APIGroupDiscoveryList:
         """The document as it is now; not to be changed."""
-        if self._document is None:
-            self._on_aggregation()
-            self._document = APIGroupDiscoveryList(
-                items=[
-                    APIGroupDiscovery(metadata=DiscoveryObjectMeta(name=group), versions=self._versions(group))
-                    for group in sorted(self._groups, key=lambda group: (-self._group_priority(group), group))
-                ]
-            )
-        return self._document
-
-    def _group_priority(self, group: str) -> int:
-        return max(
-            self._priorities.get(GroupVersion(group, version), Priorities()).group for version in self._groups[group]
-        )
-
-    def _versions(self, group: str) -> list[APIVersionDiscovery]:
-        def key(version: APIVersionDiscovery) -> tuple[object, ...]:
-            priorities = self._priorities.get(GroupVersion(group, version.version), Priorities())
-            return (-priorities.version, kube_aware_key(version.version))
-
-        return sorted(self._groups[group].values(), key=key)
 
 
 @attrs.frozen
@@ -198,7 +124,7 @@ class AggregatedRestrictions:
 
 def with_aggregated_discovery(
     handler: Handler,
-    manager: AggregatedDiscoveryManager,
+    manager: DocumentSource,
     writer: ResponseWriter,
     *,
     metrics: RouteMetrics | None = None,
