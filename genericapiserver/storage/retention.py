@@ -1,10 +1,13 @@
-"""When history is compacted: by time, and earlier when there is too much of it.
+"""When history is compacted: by time, and earlier when there is too much of it; and when keys expire.
 
 Each interval remembers where the store was and compacts to where it was one interval before, as etcd's compactor of the
 reference does: what happened in the last interval can always be read, what is older than two cannot.
 
 Source: k8s.io/apiserver pkg/storage/etcd3/compact.go.
 """
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
 
 import attrs
 
@@ -49,3 +52,27 @@ class CompactionSchedule:
         if not limit or events <= limit:
             return 0
         return current_rev - limit // 2
+
+
+class Expiries:
+    """When which version of which key expires. A version that was replaced meanwhile comes up all the same."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, bytes, int]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    @property
+    def next_time(self) -> float:
+        """When the next one expires, in seconds since 1970; infinity for never."""
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def add(self, expires_at: float, key: bytes, rev: int) -> None:
+        heappush(self._heap, (expires_at, key, rev))
+
+    def due(self, now: float) -> Iterator[tuple[bytes, int]]:
+        """Take out what has expired: keys, and at which revision they were written."""
+        while self._heap and self._heap[0][0] <= now:
+            _, key, rev = heappop(self._heap)
+            yield key, rev

@@ -47,7 +47,8 @@ from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite_file import BUSY_TIMEOUT, DatabaseLock, FileState, Synchronous
 from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.sqlite_tail import Tail
-from genericapiserver.storage.sqlite_writer import Compaction, Job, Probe, SQLiteWriter, Write
+from genericapiserver.storage.sqlite_writer import SQLiteWriter
+from genericapiserver.storage.writing import Compaction, Write, WriteQueue
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +142,8 @@ class SQLiteEngine:
         self._compact_rev = state.compact_rev
         self._sharing = sharing
         self._tail: Tail | None = None
+        self._writes = WriteQueue(loop)
+        post = self._writes.post
         self._writer = SQLiteWriter(
             connection,
             path=path,
@@ -149,12 +152,11 @@ class SQLiteEngine:
             clock=clock,
             sharing=sharing,
             leave=lock.leave,
-            deliver=partial(self._post, self._committed),
-            floor_raised=partial(self._post, self._floor_raised),
-            settled=partial(self._post, self._settle),
+            deliver=partial(post, self._committed),
+            floor_raised=partial(post, self._floor_raised),
+            settled=partial(post, self._writes.settle),
         )
-        self._queued: list[Job] = []
-        self._write_failed = False
+        self._writes.connect(self._writer.submit)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-reader {path.name}")
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
@@ -168,7 +170,7 @@ class SQLiteEngine:
                 self._path,
                 self._log,
                 self._sharing,
-                settle=self._answer,
+                settle=self._writes.answer,
                 moved=self._moved,
                 lost=self._lost,
             )
@@ -274,13 +276,8 @@ class SQLiteEngine:
             await self._tail.catch_up()
             if rev <= self._log.current_rev:
                 await self._tail.others_at(rev, patience=COMPACTION_PATIENCE)
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def settle(compaction: Compaction) -> None:
-            _settle(future, compaction.error, None)
-
-        self._queue(Compaction(rev, settle))
-        await future
+        self._open_or_raise()
+        await self._writes.compact(rev)
 
     async def check(self) -> None:
         self._readable(0)
@@ -291,63 +288,22 @@ class SQLiteEngine:
             if waited > BUSY_TIMEOUT:
                 raise EngineTimeoutError(f"another process has been writing to the database for {waited:.0f} seconds")
         await self._read(sqlite_reader.check)
-        if self._write_failed:
-            await self._probe()
-
-    async def _probe(self) -> None:
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def settle(probe: Probe) -> None:
-            self._write_failed = probe.error is not None
-            _settle(future, probe.error, None)
-
-        self._queue(Probe(settle))
-        await future
+        if self._writes.write_failed:
+            self._open_or_raise()
+            await self._writes.probe()
 
     async def _write(self, write: Write) -> WriteResult:
-        future: asyncio.Future[WriteResult] = self._loop.create_future()
-
-        def settle(done: Write) -> None:
-            _settle(future, done.error, done.result)
-
-        write.settle = settle
-        self._queue(write)
-        return await future
-
-    def _queue(self, job: Job) -> None:
-        """Hand *job* to the writer together with whatever else comes in this turn of the loop."""
         self._open_or_raise()
-        if not self._queued:
-            self._loop.call_soon(self._submit)
-        self._queued.append(job)
-
-    def _submit(self) -> None:
-        jobs, self._queued = self._queued, []
-        if jobs:
-            self._writer.submit(jobs)
+        return await self._writes.write(write)
 
     # ---- news from the writer thread, on the loop
-
-    def _post(self, function: Callable[..., None], *args: object) -> None:
-        """Called in the writer thread."""
-        try:
-            self._loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:  # the loop was closed before the engine: nobody is left to tell
-            return
 
     def _committed(self, base: int, writes: Sequence[Write]) -> None:
         if self._tail is not None:
             self._tail.committed(base, writes)
             return
         self._log.publish([write.event for write in writes if write.event is not None])
-        self._answer(writes)
-
-    def _answer(self, writes: Sequence[Write]) -> None:
-        for write in writes:
-            if write.error is not None or write.event is not None:
-                self._write_failed = write.error is not None
-            if write.settle is not None:
-                write.settle(write)
+        self._writes.answer(writes)
 
     def _floor_raised(self, rev: int, compaction: Compaction | None) -> None:
         self._compact_rev = max(self._compact_rev, rev)
@@ -364,16 +320,6 @@ class SQLiteEngine:
 
     def _lost(self, state: FileState) -> None:
         self._log.restart(state.current_rev, state.floor_rev)
-
-    def _settle(self, job: Job) -> None:
-        match job:
-            case Write():
-                if job.settle is not None:
-                    job.settle(job)
-            case Compaction():
-                job.settle(job)
-            case Probe():
-                job.settle(job)
 
     # ---- watching
 
@@ -413,7 +359,7 @@ class SQLiteEngine:
     async def aclose(self) -> None:
         if self._closing is None:
             self._closing = self._loop.create_future()
-            self._submit()
+            self._writes.flush()
             self._writer.stop()
             if not await self._loop.run_in_executor(None, self._end_threads):
                 logger.error(
@@ -460,12 +406,3 @@ class SQLiteEngine:
             if waits_since and time.monotonic() - waits_since > CLOSING_PATIENCE:
                 return False
         return True
-
-
-def _settle(future: "asyncio.Future[R]", error: BaseException | None, result: R | None) -> None:
-    if future.done():  # the caller has gone; the write has happened or failed all the same
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)  # type: ignore[arg-type]

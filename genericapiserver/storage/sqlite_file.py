@@ -298,7 +298,7 @@ def _not_opened(path: Path, error: sqlite3.Error) -> EngineOpenError:
             return EngineOpenError(str(path), f"it cannot be opened ({error})", "Check the file and its directory")
 
 
-def translated(error: sqlite3.Error, path: Path) -> EngineError:
+def translated(error: Exception, path: Path) -> EngineError:
     """What an error of SQLite means to the callers of an engine."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     match code:

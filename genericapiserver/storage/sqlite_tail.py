@@ -28,7 +28,7 @@ from genericapiserver.storage.event_log import BATCH_EVENTS, EventLog
 from genericapiserver.storage.sqlite_file import FileState
 from genericapiserver.storage.sqlite_reader import News
 from genericapiserver.storage.sqlite_sharing import Sharing
-from genericapiserver.storage.sqlite_writer import Write
+from genericapiserver.storage.writing import Write
 
 _log = logging.getLogger(__name__)
 

@@ -1,9 +1,4 @@
-"""The one thread that writes the SQLite file.
-
-What the loop hands over while a commit is running goes into the next transaction together (group commit), so that many
-writers share one fsync. Each write still has its own outcome: the compare-and-swap is decided inside the transaction, in
-the order of arrival. Nothing is answered before the COMMIT has succeeded; then the whole batch goes to the loop in one
-call. A transaction that fails is rolled back and tried again in halves, so that only the writes that cannot be done fail.
+"""The one thread that writes the SQLite file: each batch of `writing` is one transaction.
 
 Between transactions the thread deletes what has expired and compacts history in small steps.
 
@@ -12,16 +7,11 @@ moved; one process at a time does the maintenance.
 """
 
 import logging
-import queue
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
-
-import attrs
 
 from genericapiserver.aio import Clock
 from genericapiserver.logs import kv
@@ -29,7 +19,6 @@ from genericapiserver.storage.engine import (
     CompactedError,
     EngineError,
     EngineEvent,
-    EngineFaultError,
     FutureRevisionError,
     KeyValue,
     WriteResult,
@@ -37,11 +26,10 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.retention import CompactionSchedule, Retention
 from genericapiserver.storage.sqlite_file import FileState, set_meta, translated, where
 from genericapiserver.storage.sqlite_sharing import Sharing
+from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
 
 _log = logging.getLogger(__name__)
 
-MAX_BATCH = 500
-"""Writes per transaction: enough to make the fsync cheap, few enough to answer the first one soon."""
 PRUNE_REVISIONS = 1000
 """Revisions that one step of compaction looks at."""
 EXPIRE_AT_ONCE = 500
@@ -63,46 +51,7 @@ _UPDATE = "UPDATE current SET mod_rev = ?, expires_at = ? WHERE key = ?"
 _DELETE = "DELETE FROM current WHERE key = ?"
 
 
-@attrs.define(eq=False)
-class Write:
-    """One write on its way; the writer fills in what became of it. `value` is None for a deletion."""
-
-    key: bytes
-    value: bytes | None
-    expect_rev: int
-    ttl: float = 0.0
-    settle: Callable[["Write"], None] | None = None
-    """Called on the loop afterwards."""
-    result: WriteResult | None = None
-    event: EngineEvent | None = None
-    error: EngineError | None = None
-
-
-@attrs.define(eq=False)
-class Compaction:
-    """A request to compact to `rev`."""
-
-    rev: int
-    settle: Callable[["Compaction"], None]
-    error: EngineError | None = None
-
-
-@attrs.define(eq=False)
-class Probe:
-    """A health check of the writing side."""
-
-    settle: Callable[["Probe"], None]
-    error: EngineError | None = None
-
-
-Job: TypeAlias = Write | Compaction | Probe
-
-
-class Stop:
-    """The last thing the writer is handed."""
-
-
-class SQLiteWriter(threading.Thread):
+class SQLiteWriter(WriterThread):
     """Owns *connection* from its start on. *deliver* and *floor_raised* are called in this thread, in order.
 
     *deliver* is told the revision that the writes follow. *sharing* is None while nobody else writes to the file; *leave*
@@ -123,17 +72,12 @@ class SQLiteWriter(threading.Thread):
         floor_raised: Callable[[int, Compaction | None], None],
         settled: Callable[[Job], None],
     ) -> None:
-        # A daemon: a process that forgets to close the engine ends as if it were killed, which loses nothing.
-        super().__init__(name=f"sqlite-writer {path.name}", daemon=True)
+        super().__init__("sqlite-writer", path=path, failures=(sqlite3.Error,), deliver=deliver, settled=settled)
         self._connection = connection
-        self._path = path
         self._clock = clock
         self._sharing = sharing
         self._leave = leave
-        self._deliver = deliver
         self._floor_raised = floor_raised
-        self._settled = settled
-        self._jobs: queue.SimpleQueue[Sequence[Job] | Stop] = queue.SimpleQueue()
         self._rev = state.current_rev
         self._floor = state.floor_rev
         self._pruned = state.pruned_rev
@@ -141,45 +85,6 @@ class SQLiteWriter(threading.Thread):
         self._next_expiry = 0.0
         self._vacuum = False
         self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
-
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Hand over jobs, which are done in this order after those submitted before. Called on the loop."""
-        self._jobs.put(jobs)
-
-    def stop(self) -> None:
-        """Do what was submitted, then close the file and end."""
-        self._jobs.put(Stop())
-
-    def run(self) -> None:
-        stopping = False
-        while not stopping:
-            jobs, stopping = self._take()
-            try:
-                self._do(jobs)
-                if not stopping:
-                    self._maintain()
-            except Exception:  # noqa: BLE001 - the thread must outlive whatever one batch does
-                _log.exception(kv("The writer of the database has failed", file=self._path))
-                self._fail(jobs)
-        self._close()
-
-    # ---- what to do next
-
-    def _take(self) -> tuple[list[Job], bool]:
-        """Everything that waits, up to MAX_BATCH; waits for it until maintenance is due."""
-        jobs: list[Job] = []
-        try:
-            found = self._jobs.get(timeout=self._patience())
-            while True:
-                if isinstance(found, Stop):
-                    return jobs, True
-                jobs.extend(found)
-                if len(jobs) >= MAX_BATCH:
-                    break
-                found = self._jobs.get_nowait()
-        except queue.Empty:
-            pass
-        return jobs, False
 
     def _patience(self) -> float | None:
         rest = self._resume - time.monotonic()
@@ -197,57 +102,23 @@ class SQLiteWriter(threading.Thread):
         # Long waits are cut, since the wall clock may be set.
         return max(0.0, min([*waits, 60.0])) if waits else None
 
-    def _do(self, jobs: Sequence[Job]) -> None:
-        writes: list[Write] = []
-        for job in jobs:
-            if isinstance(job, Write):
-                writes.append(job)
-                continue
-            self._commit(writes)
-            writes = []
-            if isinstance(job, Compaction):
-                self._compact(job)
-            else:
-                self._probe(job)
-        self._commit(writes)
-
-    def _fail(self, jobs: Sequence[Job]) -> None:
-        """After a bug of ours: nobody waits for ever."""
-        error = EngineFaultError("the storage writer failed", str(self._path))
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        for job in jobs:
-            unanswered = not isinstance(job, Write) or job.result is None
-            if unanswered and job.error is None:
-                job.error = error
-                self._settled(job)
-
     # ---- writing
 
-    def _commit(self, writes: Sequence[Write]) -> None:
-        """Do *writes* in one transaction and deliver them; in halves when that fails."""
-        if not writes:
-            return
-        base = 0
-        try:
-            with self._transaction() as base:
-                rev = base
-                for write in writes:
-                    rev = self._apply(write, rev)
-        except sqlite3.Error as error:
+    def _attempt(self, writes: Sequence[Write]) -> int:
+        with self._transaction() as base:
+            rev = base
             for write in writes:
-                write.result = write.event = None
-            if len(writes) > 1:
-                half = len(writes) // 2
-                self._commit(writes[:half])
-                self._commit(writes[half:])
-                return
-            writes[0].error = translated(error, self._path)
-        else:
-            self._rev = rev
-            if any(write.ttl for write in writes):
-                self._next_expiry = 0.0
-        self._deliver(base, writes)
+                rev = self._apply(write, rev)
+        self._rev = rev
+        if any(write.ttl for write in writes):
+            self._next_expiry = 0.0
+        return base
+
+    def _translated(self, error: Exception) -> EngineError:
+        return translated(error, self._path)
+
+    def _abandon(self) -> None:
+        self._rollback()
 
     @contextmanager
     def _transaction(self) -> Iterator[int]:

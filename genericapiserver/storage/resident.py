@@ -1,0 +1,176 @@
+"""What engines have in common that keep every key in memory, with its history back to the floor.
+
+Reads never wait. The engine decides what is written and when it may be seen; `_record` then puts it where reads find it and
+`_log.publish` makes it visible, both in one section of loop code without an await.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
+
+from genericapiserver.storage.engine import (
+    CompactedError,
+    EngineClosedError,
+    EngineEvent,
+    EngineWatch,
+    FutureRevisionError,
+    GetResult,
+    KeyValue,
+    RangeResult,
+    RangeStats,
+    Subscriber,
+    Subscription,
+    WatchBatch,
+)
+from genericapiserver.storage.event_log import EventLog
+
+
+def _revision(event: EngineEvent) -> int:
+    return event.rev
+
+
+class ResidentEngine:
+    """The reading half of a StorageEngine that belongs to one process. *first_rev* is where its history begins."""
+
+    def __init__(self, first_rev: int) -> None:
+        if first_rev < 1:
+            raise ValueError("revisions start at 1")
+        self._log = EventLog(first_rev)
+        self._compact_rev = 0
+        self._value_bytes = 0
+        self._current: dict[bytes, KeyValue] = {}
+        self._keys: list[bytes] = []
+        # What every key was, newest last, back to the floor; and the keys that have such a history, deleted ones too.
+        self._versions: dict[bytes, list[EngineEvent]] = {}
+        self._known_keys: list[bytes] = []
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def is_current(self) -> bool:
+        return True
+
+    async def catch_up(self) -> None:
+        self._readable(0)
+
+    def current_rev(self) -> int:
+        return self._log.current_rev
+
+    def compact_rev(self) -> int:
+        return self._compact_rev
+
+    def floor_rev(self) -> int:
+        return self._log.floor_rev
+
+    def size_bytes(self) -> int:
+        return self._value_bytes
+
+    async def get(self, key: bytes, *, rev: int = 0) -> GetResult:
+        current_rev = self._readable(rev)
+        if rev and rev < current_rev:
+            return GetResult(self._at(key, rev), current_rev)
+        return GetResult(self._current.get(key), current_rev)
+
+    async def range(self, start: bytes, end: bytes, *, limit: int = 0, rev: int = 0) -> RangeResult:
+        current_rev = self._readable(rev)
+        if rev and rev < current_rev:
+            return self._range_at(start, end, limit, rev, current_rev)
+        low = bisect_left(self._keys, start)
+        high = bisect_left(self._keys, end, low)
+        stop = min(high, low + limit) if limit else high
+        current = self._current
+        return RangeResult([current[key] for key in self._keys[low:stop]], high - low, current_rev)
+
+    async def stats(self, start: bytes, end: bytes) -> RangeStats:
+        self._readable(0)
+        keys = self._keys[bisect_left(self._keys, start) : bisect_left(self._keys, end)]
+        return RangeStats(len(keys), sum(len(self._current[key].value) for key in keys))
+
+    def watch(self, start: bytes, end: bytes | None, *, after_rev: int) -> EngineWatch:
+        self._readable(0)
+        return self._log.watch(start, end, after_rev)
+
+    async def history(self, start: bytes, end: bytes | None, *, after_rev: int, upto: int) -> WatchBatch:
+        self._readable(after_rev)
+        return self._log.read(start, end, after_rev, upto)
+
+    def subscribe(
+        self,
+        prefix: bytes,
+        subscriber: Subscriber,
+        *,
+        closed: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
+    ) -> Subscription:
+        self._readable(0)
+        return self._log.subscribe(prefix, subscriber, closed, lost)
+
+    async def reached(self, rev: int) -> None:
+        await self._log.reached(rev)
+
+    async def request_progress(self) -> None:
+        self._log.report_progress()
+
+    def _readable(self, rev: int) -> int:
+        log = self._log
+        if log.closed:
+            raise EngineClosedError("the storage engine is closed")
+        if rev:
+            if rev > log.current_rev:
+                raise FutureRevisionError(rev, log.current_rev)
+            if rev < log.floor_rev:
+                raise CompactedError(rev, log.floor_rev)
+        return log.current_rev
+
+    def _record(self, event: EngineEvent, expires_at: float = 0.0) -> None:
+        """Put *event*, the newest one, where reads find it."""
+        key, value = event.key, event.value
+        if value is None:
+            del self._current[key]
+            del self._keys[bisect_left(self._keys, key)]
+        else:
+            if key not in self._current:
+                insort(self._keys, key)
+            self._current[key] = KeyValue(key, value, event.create_rev, event.rev, expires_at)
+        self._value_bytes += len(value or b"") - len(event.prev_value or b"")
+        versions = self._versions.get(key)
+        if versions is None:
+            self._versions[key] = [event]
+            insort(self._known_keys, key)
+        else:
+            versions.append(event)
+
+    def _at(self, key: bytes, rev: int) -> KeyValue | None:
+        versions = self._versions.get(key)
+        if versions is None:
+            return None
+        index = bisect_right(versions, rev, key=_revision) - 1
+        if index < 0:
+            return None
+        event = versions[index]
+        return None if event.value is None else KeyValue(key, event.value, event.create_rev, event.rev)
+
+    def _range_at(self, start: bytes, end: bytes, limit: int, rev: int, current_rev: int) -> RangeResult:
+        low = bisect_left(self._known_keys, start)
+        high = bisect_left(self._known_keys, end, low)
+        found: list[KeyValue] = []
+        total = 0
+        for key in self._known_keys[low:high]:
+            kv = self._at(key, rev)
+            if kv is not None:
+                total += 1
+                if not limit or total <= limit:
+                    found.append(kv)
+        return RangeResult(found, total, current_rev)
+
+    def _forget(self, rev: int) -> None:
+        """Keep of every key what it was at *rev* and later. Only keys written up to *rev* can have more than that."""
+        for key in {event.key for event in self._log.raise_floor(rev, forget=True)}:
+            versions = self._versions[key]
+            keep = bisect_right(versions, rev, key=_revision) - 1
+            if versions[keep].value is None:
+                keep += 1
+            del versions[:keep]
+            if not versions:
+                del self._versions[key]
+                del self._known_keys[bisect_left(self._known_keys, key)]
