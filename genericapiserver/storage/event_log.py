@@ -8,8 +8,6 @@ wakes cursors and those who wait for a revision, all in one go on the loop.
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from heapq import heappop, heappush
-from itertools import count
 from typing import TypeAlias
 
 from genericapiserver.storage.engine import (
@@ -20,6 +18,7 @@ from genericapiserver.storage.engine import (
     Subscriber,
     WatchBatch,
 )
+from genericapiserver.storage.revision_waiters import RevisionWaiters
 
 BATCH_EVENTS = 1000
 """At most so many events are handed to a cursor at once, so that a long history does not hold up the loop."""
@@ -52,8 +51,7 @@ class EventLog:
         self._history = history
         self._cursors: set[LogCursor] = set()
         self._subscribers: dict[bytes, list[LogSubscription]] = {}
-        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._tickets = count()
+        self._waiters = RevisionWaiters()
 
     def __len__(self) -> int:
         return len(self._events)
@@ -68,16 +66,22 @@ class EventLog:
             self._tell_subscribers(events)
         for cursor in self._cursors:
             cursor.offer(events)
-        if self._waiters:
-            self._tell_waiters()
+        self._waiters.tell(self.current_rev)
         if self._capacity is not None and len(self._events) > self._capacity + self._capacity // 4:
             self._drop(len(self._events) - self._capacity)
 
-    def _tell_waiters(self) -> None:
-        while self._waiters and self._waiters[0][0] <= self.current_rev:
-            future = heappop(self._waiters)[2]
-            if not future.done():
-                future.set_result(None)
+    @property
+    def idle(self) -> bool:
+        """Whether nobody watches and nobody has subscribed."""
+        return not self._cursors and not self._subscribers
+
+    def advance(self, current_rev: int) -> None:
+        """Nothing that belongs here was written up to *current_rev*: others count on with the same numbers."""
+        if current_rev > self.current_rev:
+            self.current_rev = current_rev
+            if not self._events:
+                self.start_rev = current_rev
+            self._waiters.tell(current_rev)
 
     def _tell_subscribers(self, events: Sequence[EngineEvent]) -> None:
         if len(events) == 1:
@@ -115,7 +119,7 @@ class EventLog:
                 subscription.lost()
         for cursor in self._cursors:
             cursor.look()
-        self._tell_waiters()
+        self._waiters.tell(current_rev)
 
     def subscribe(
         self,
@@ -145,14 +149,7 @@ class EventLog:
             raise EngineClosedError("the storage engine is closed")
         if rev <= self.current_rev:
             return
-        future = asyncio.get_running_loop().create_future()
-        heappush(self._waiters, (rev, next(self._tickets), future))
-        try:
-            await future
-        finally:
-            if future.cancelled():
-                self._waiters = [waiter for waiter in self._waiters if waiter[2] is not future]
-                self._waiters.sort()
+        await self._waiters.wait_for(rev)
 
     def watch(self, start: bytes, end: bytes | None, after_rev: int) -> "LogCursor":
         cursor = LogCursor(self, start, end, after_rev, self._history)
@@ -205,10 +202,7 @@ class EventLog:
         self.closed = True
         for cursor in tuple(self._cursors):
             cursor.close()
-        for _, _, future in self._waiters:
-            if not future.done():
-                future.set_exception(EngineClosedError("the storage engine is closed"))
-        self._waiters.clear()
+        self._waiters.close()
         subscriptions = [subscription for group in self._subscribers.values() for subscription in group]
         self._subscribers.clear()
         for subscription in subscriptions:

@@ -10,17 +10,22 @@ from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.views import ViewEngine, ViewFamily
 
 NO_COMPACTION = Retention(interval=0, max_events=0)
 OpenEngine: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "shared"])
+@pytest.fixture(params=["memory", "sqlite", "shared", "view", "fork"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageEngine]:
     """An empty engine at revision 1."""
     made: StorageEngine
     if request.param == "memory":
         made = MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
+    elif request.param in ("view", "fork"):
+        base = made = ViewEngine.base(ViewFamily(initial_rev=1, retention=NO_COMPACTION))
+        if request.param == "fork":
+            made = base.fork().fork()
     else:
         made = await SQLiteEngine.open(
             tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION, shared=request.param == "shared"

@@ -16,6 +16,7 @@ from genericapiserver.storage.engine import CompactedError, EngineEvent, Storage
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.views import ViewEngine, ViewFamily
 from tests.conformance.two_engines import TwoEngines
 
 KEYS = [b"/r/a", b"/r/a/b", b"/r/a0", b"/r/b", b"/s/a"]
@@ -36,6 +37,8 @@ class Engines(RuleBasedStateMachine):
         self.two: StorageEngine = self.run(
             TwoEngines.open(Path(self.directory.name) / "shared.db", initial_rev=1, retention=NO_COMPACTION)
         )
+        family = ViewFamily(initial_rev=1, retention=NO_COMPACTION)
+        self.view: StorageEngine = ViewEngine.base(family).fork().fork()
         self.states: dict[int, dict[bytes, tuple[bytes, int, int]]] = {1: {}}
         self.events: list[EngineEvent] = []
         self.rev = self.floor = 1
@@ -46,7 +49,7 @@ class Engines(RuleBasedStateMachine):
 
     @property
     def engines(self) -> tuple[StorageEngine, ...]:
-        return self.memory, self.sqlite, self.two
+        return self.memory, self.sqlite, self.two, self.view
 
     @initialize()
     def listen(self) -> None:
