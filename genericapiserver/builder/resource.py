@@ -77,6 +77,9 @@ class Resource:
     of the resource (see registry.subresource).
     """
 
+    store_type: type[Store] = Store
+    """What serves the verbs; a subclass leaves some out (see registry.generic.options.store_for)."""
+
     def __init__(
         self,
         object_type: type[Any],
@@ -164,6 +167,7 @@ class Resource:
             singular_name=self.singular,
             strategy=strategy,
             attributes=attributes,
+            store_type=self.store_type,
             short_names=self.short_names,
             categories=self.categories,
             table_columns=self._columns,
