@@ -1,6 +1,7 @@
 """The shortest way to a server: declare types, list resources, serve.
 
-Here: a resource from one declaration (`Resource`, or a class that declares itself), a server from declarations
+Here: a resource from one declaration (`Resource`, or a class that declares itself), a resource over somebody else's data
+(`Source`), a server from declarations
 (`build_server`, `ServerBuilder`), servers that stand alone with certificates and a kubeconfig of their own (`serve`).
 Not here: anything a server could not do with the root modules. May import everything but the other products.
 """
@@ -13,6 +14,7 @@ from genericapiserver.builder.resource import Resource, ResourceStrategy, Resour
 from genericapiserver.builder.rest import DefaultStrategy, ResourceHandlerProvider, StatusSubResourceStrategy
 from genericapiserver.builder.running import RunningServer
 from genericapiserver.builder.server_builder import BuildError, ServerBuilder, build_server
+from genericapiserver.builder.sources import Source
 from genericapiserver.builder.start import ServerStartOptions
 from genericapiserver.builder.storage import Storage, engine, file, memory, sqlite
 
@@ -32,6 +34,7 @@ __all__ = [
     "RunningServer",
     "ServerBuilder",
     "ServerStartOptions",
+    "Source",
     "StatusSubResourceStrategy",
     "Storage",
     "build_server",

@@ -103,7 +103,9 @@ def test_of_several_versions_one_is_stored() -> None:
 
 def test_the_other_versions_convert() -> None:
     both = [resource(), Resource(Note, group=V1.group, version="v2", is_storage_version=False)]
-    with pytest.raises(ValueError, match=r"^Note at v2: resource should implement MultiVersionObject if it's not storage-"):
+    with pytest.raises(
+        ValueError, match=r"^Note at v2: resource should implement MultiVersionObject if it's not storage-"
+    ):
         new_scheme(both)
 
 

@@ -57,6 +57,9 @@ class Resource:
     Raises ValueError for names that cannot be served, with everything that is wrong.
     """
 
+    store_type: type[Store] = Store
+    """What serves the verbs; a subclass leaves some out (see registry.generic.options.store_for)."""
+
     def __init__(
         self,
         object_type: type[Any],
@@ -189,6 +192,7 @@ class Resource:
             singular_name=self.singular,
             strategy=strategy or self.strategy(scheme, versions),
             attributes=attributes,
+            store_type=self.store_type,
             **{
                 "short_names": self.short_names,
                 "categories": self.categories,
