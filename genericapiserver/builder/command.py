@@ -84,8 +84,9 @@ class _Announced:
                 try:
                     write_client_kubeconfig(Path(path), self._options.client_config(server.config), name=server.name)
                 except OSError as error:
+                    where = f"{error.filename}: " if error.filename not in (None, path) else ""
                     raise ConfigError(
-                        f"--write-kubeconfig {path}: {error.strerror or error}. "
+                        f"--write-kubeconfig {path}: {where}{error.strerror or error}. "
                         "Give a file that can be written, or a --token"
                     ) from error
         return server

@@ -23,6 +23,7 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.groups import DeclaredGroups
 from genericapiserver.builder.kubeconfig import name_to_ask_for
+from genericapiserver.builder.resource.scheme import without_hubs
 from genericapiserver.builder.running import RunningServer, new_client, url_of, write_client_kubeconfig
 from genericapiserver.builder.serving_options import ServingOptions
 from genericapiserver.builder.storage import OpenStorages, Place, Storage, open_storages
@@ -41,6 +42,9 @@ from genericapiserver.server import GenericAPIServer
 
 INFORMERS_HOOK: Final = "start-tilt-server-informers"
 """The seeds' name, which probes may have excluded by name."""
+
+WATCH_TERMINATION: Final = 1.0
+"""Seconds that watches get to end; a function of `with_config_fns` may say otherwise."""
 
 OptionsFunc: TypeAlias = Callable[["ServerStartOptions"], object]
 ConfigFunc: TypeAlias = Callable[[Config], object]
@@ -107,6 +111,7 @@ class ServerStartOptions:
                 version=self.openapi_version,
                 security_definitions={"BearerToken": BEARER_TOKEN},
             ),
+            shutdown_watch_termination_grace_period=WATCH_TERMINATION,
         )
         async with config.closed_on_error():
             serving.apply_to(config)
@@ -145,7 +150,11 @@ class ServerStartOptions:
 
     def api_groups(self, storages: OpenStorages) -> list[APIGroupInfo]:
         """The groups with their storages. Raises ConfigError for a provider that fails, or gives no storage."""
-        return self.groups.api_groups(storages, self.scheme, self.serializer)
+        infos = self.groups.api_groups(storages, self.scheme, self.serializer)
+        documented = without_hubs(self.scheme)
+        for info in infos:
+            info.openapi_scheme = documented
+        return infos
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[RunningServer]:
