@@ -58,6 +58,13 @@ class BuiltConfig(Config):
 
     informers: InformerFactory | None = None
     storages: OpenStorages | None = None
+    kubeconfig: Path | None = None
+    """A file that is taken away again if this never becomes a server."""
+
+    async def close(self) -> None:
+        if self.kubeconfig is not None:
+            self.kubeconfig.unlink(missing_ok=True)
+        await super().close()
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -115,6 +122,7 @@ class ServerStartOptions:
         )
         async with config.closed_on_error():
             serving.apply_to(config)
+            self._write_kubeconfig(config)
             config.external_address = joined(*self._address(config))
             config.informers = InformerFactory(config.new_loopback_transport())
             if self.plugins:
@@ -146,6 +154,7 @@ class ServerStartOptions:
                 server.add_post_start_hook(name, hook)
             for function in self.server_fns:
                 function(server)
+        config.kubeconfig = None
         return server
 
     def api_groups(self, storages: OpenStorages) -> list[APIGroupInfo]:
@@ -169,8 +178,6 @@ class ServerStartOptions:
             config, address = self.client_config(server.config), self._address(server.config)
             client = new_client(config, address, self.serving_options.conn_provider)
             stack.push_async_callback(client.aclose)
-            if self.serving_options.kubeconfig:
-                write_client_kubeconfig(Path(self.serving_options.kubeconfig), config, name=self.name)
             yield RunningServer(
                 server=server,
                 address=address,
@@ -188,6 +195,23 @@ class ServerStartOptions:
         """The same with a configuration that `config` made and the program has looked at."""
         server = await self.server_from_config(completed)
         await server.prepare_run().run(shutdown_trigger=shutdown_trigger)
+
+    def _write_kubeconfig(self, config: BuiltConfig) -> None:
+        """Raises ConfigError. A file that was there before stays, whatever becomes of this start."""
+        given = self.serving_options.kubeconfig
+        if not given:
+            return
+        path = Path(given)
+        is_new = not path.exists()
+        try:
+            write_client_kubeconfig(path, self.client_config(config), name=self.name)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename not in (None, given) else ""
+            raise ConfigError(
+                f"--write-kubeconfig {given}: {where}{error.strerror or error}. "
+                "Give a file that can be written, or a --token"
+            ) from error
+        config.kubeconfig = path if is_new else None
 
     async def _completed_and_valid(self) -> None:
         self.complete()

@@ -827,3 +827,19 @@ async def test_a_kubeconfig_is_written_for_its_owner_only(tmp_path: Path) -> Non
     async with serving(manifests().with_kubeconfig(path)) as ask:
         assert load_kubeconfig(path) == ask.running.client_config
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_start_that_is_refused_leaves_no_kubeconfig(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "kubeconfig"
+    broken = in_memory(Note, storage=sqlite(tmp_path / "file" / "objects.db"), kubeconfig=path)
+    with pytest.raises(ConfigError, match="unable to write data dir"):
+        async with serving(broken):
+            pass
+    assert not path.exists()
+    async with serving(in_memory(Note, kubeconfig=path)):
+        pass
+    with pytest.raises(ConfigError, match="unable to write data dir"):
+        async with serving(broken):
+            pass
+    assert path.exists()

@@ -244,6 +244,16 @@ class Resource:
         return StatusStore(store, strategy)
 
 
+def declared(obj: type[Any] | Resource) -> Resource:
+    """*obj* itself, or the Resource that a class declares. Raises ValueError with all that is wrong, a line each."""
+    if isinstance(obj, Resource):
+        return obj
+    try:
+        return Resource(obj)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
 def _said(given: Sequence[str] | None, object_type: type[Any], attribute: str) -> Sequence[str]:
     """What the declaration says, else the class."""
     own: Sequence[str] = getattr(object_type, attribute, ())
