@@ -8,7 +8,7 @@ from collections.abc import Sequence
 USAGE = """\
 Usage: genericapiserver serve FILE.py [flags]
 
-Serves every Resource that the Python file defines, through every admission plugin that it defines, alone on this
+Serves every resource that the Python file declares, through every admission plugin that it defines, alone on this
 machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
 `genericapiserver serve --help` lists the flags.
 """

@@ -30,6 +30,8 @@ class APIGroupInfo:
     convert_error: Callable[[Exception], StatusError] | None = None
     """What clients are told of an error of a storage that is not made for them. Without it they are told nothing of it, as
     of any other fault of the program."""
+    openapi_scheme: Scheme | None = None
+    """The kinds of types as OpenAPI documents name them; those of *scheme* when None, hubs included."""
 
     @classmethod
     def for_group(cls, group: str, *, scheme: Scheme, serializer: CodecFactory | None = None) -> "APIGroupInfo":

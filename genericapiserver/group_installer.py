@@ -160,7 +160,7 @@ class GroupInstaller:
         self, info: APIGroupInfo, versions: Iterable[InstalledVersion], aggregated: AggregatedDiscoveryManager
     ) -> None:
         """Put made versions into the container and the aggregated document, and remember what to close."""
-        self._schemes.append(info.scheme)
+        self._schemes.append(info.openapi_scheme or info.scheme)
         for version in versions:
             self._container.add(version.service)
             aggregated.add_group_version(version.group_version.group, version.discovery)

@@ -3,14 +3,11 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TextIO
 
 import attrs
 
-from genericapiserver.builder.running import write_client_kubeconfig
 from genericapiserver.builder.start import ServerStartOptions
-from genericapiserver.config import ConfigError
 from genericapiserver.options.command import run_command
 from genericapiserver.options.flags import FlagSet
 from genericapiserver.options.logs import LoggingOptions
@@ -76,19 +73,7 @@ class _Announced:
         return self._options.validate()
 
     async def server(self) -> GenericAPIServer:
-        """Raises ConfigError. The kubeconfig is written last, and before anybody is served."""
-        server = await self._options.server()
-        path = self._options.serving_options.kubeconfig
-        if path:
-            async with server.config.closed_on_error():
-                try:
-                    write_client_kubeconfig(Path(path), self._options.client_config(server.config), name=server.name)
-                except OSError as error:
-                    raise ConfigError(
-                        f"--write-kubeconfig {path}: {error.strerror or error}. "
-                        "Give a file that can be written, or a --token"
-                    ) from error
-        return server
+        return await self._options.server()
 
 
 def report_build_error(error: Exception, output: TextIO | None) -> int:

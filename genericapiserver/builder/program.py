@@ -5,13 +5,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from genericapiserver.admission import AdmissionPlugin, MutatingPlugin, PluginRegistry, ValidatingPlugin
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apimachinery.types import is_api_type
 from genericapiserver.builder.groups import DeclaredGroups
 from genericapiserver.builder.resource import Resource
-from genericapiserver.builder.resource.scheme import declared_kinds, scheme_of
+from genericapiserver.builder.resource.declaration import declared
+from genericapiserver.builder.resource.scheme import declared_kinds, scheme_of, stored_versions
 from genericapiserver.builder.standalone import run_standalone
 from genericapiserver.component import ComponentGlobalsRegistry, EffectiveVersion
 from genericapiserver.config import ConfigError, RecommendedConfig
@@ -24,30 +27,35 @@ from genericapiserver.server import GenericAPIServer
 
 
 class ResourceServerOptions:
-    """The options of a server for *resources*, called *name* at *version*.
+    """The options of a server for *resources*, called *name* at *version*: Resources, or classes that declare themselves.
 
     *plugins* run after those of the library, in their order; each has its name on the flags. Raises ConfigError for two
-    of one name.
+    of one name, and with everything that is wrong with the declarations.
     """
 
     def __init__(
         self,
-        resources: Sequence[Resource],
+        resources: Sequence[type[Any] | Resource],
         *,
         name: str,
         version: str = "1.0",
         plugins: Sequence[AdmissionPlugin] = (),
     ) -> None:
-        self.resources = resources
+        try:
+            self.resources = [declared(resource) for resource in resources]
+            kinds, problems = declared_kinds(self.resources)
+            self.scheme = scheme_of(kinds)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
         self.name = name
         self.version = EffectiveVersion.parse(version)
-        kinds, problems = declared_kinds(resources)
         if problems:
             raise ConfigError("\n".join(problems))
         self.groups = DeclaredGroups(kinds)
-        self.scheme = scheme_of(kinds)
         self.serializer = CodecFactory(self.scheme)
-        self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
+        self.recommended = RecommendedOptions(
+            prefix="/registry", serializer=self.serializer, storage_versions=stored_versions(kinds)
+        )
         if self.recommended.admission is not None:
             add_plugins(self.recommended.admission.plugins, plugins)
         self.feature_gate = default_feature_gate()
@@ -99,7 +107,7 @@ def add_plugins(registry: PluginRegistry, plugins: Sequence[AdmissionPlugin]) ->
 
 
 def serve(
-    *resources: Resource,
+    *resources: type[Any] | Resource,
     plugins: Sequence[AdmissionPlugin] = (),
     name: str = "genericapiserver",
     arguments: Sequence[str] | None = None,
@@ -128,12 +136,21 @@ def serve_module(path: str, arguments: Sequence[str]) -> int:
     Raises ConfigError when there are no resources.
     """
     module = _load(Path(path))
-    resources = [value for value in vars(module).values() if isinstance(value, Resource)]
+    resources = resources_in(module)
     if not resources:
         raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
     plugins = list({id(value): value for value in vars(module).values() if _is_plugin(value)}.values())
     options = ResourceServerOptions(resources, name=Path(path).stem, plugins=plugins)
     return _run(f"genericapiserver serve {path}", options, arguments)
+
+
+def resources_in(module: ModuleType) -> list[type[Any] | Resource]:
+    """What *module* has to serve: its Resources, and its classes that declare themselves, unless one is in a Resource."""
+    values = list({id(value): value for value in vars(module).values()}.values())
+    resources = [value for value in values if isinstance(value, Resource)]
+    of_resources = {resource.object_type for resource in resources}
+    classes = [value for value in values if isinstance(value, type) and is_api_type(value)]
+    return [*resources, *(cls for cls in classes if hasattr(cls, "group_version_resource") and cls not in of_resources)]
 
 
 def _is_plugin(value: object) -> bool:

@@ -20,8 +20,8 @@ from genericapiserver.builder.cert_key import GeneratableKeyCert
 from genericapiserver.builder.command import Command, report_build_error
 from genericapiserver.builder.connections import ConnProvider
 from genericapiserver.builder.groups import DeclaredGroups, Handled
-from genericapiserver.builder.resource.checks import NAME, class_problems
-from genericapiserver.builder.resource.declaration import Resource
+from genericapiserver.builder.resource.checks import NAME
+from genericapiserver.builder.resource.declaration import Resource, declared
 from genericapiserver.builder.resource.scheme import DeclaredKind, declared_kinds, scheme_of
 from genericapiserver.builder.rest import ResourceHandlerProvider
 from genericapiserver.builder.running import RunningServer
@@ -427,13 +427,9 @@ class _Build:
 
 def _resource(obj: type[Any] | Resource) -> tuple[Resource | None, list[str]]:
     """*obj* as a Resource, or what is wrong with it."""
-    if isinstance(obj, Resource):
-        return obj, []
-    if problems := class_problems(obj):
-        return None, problems
     try:
-        return Resource(obj), []
-    except (TypeError, ValueError) as error:
+        return declared(obj), []
+    except ValueError as error:
         return None, str(error).splitlines()
 
 

@@ -135,22 +135,26 @@ class ServingOptions:
         secure = self.secure
         if self.conn_provider is not None:
             # Nothing is bound beside what the provider gives.
-            secure = attrs.evolve(
-                secure, bind_port=0, listener=None, more_listeners=[*self._provided(self.conn_provider)]
-            )
-        secure.maybe_default_with_self_signed_certs("localhost", alternate_ips=["127.0.0.1"])
-        self.secure.cert_file, self.secure.key_file = secure.cert_file, secure.key_file
-        self.secure.generated_cert = secure.generated_cert
-        secure.apply_to(config)
+            provided = self._provided(self.conn_provider)
+            secure = attrs.evolve(secure, bind_port=0, listener=None, more_listeners=[provided])
+        try:
+            secure.maybe_default_with_self_signed_certs("localhost", alternate_ips=["127.0.0.1"])
+            secure.apply_to(config)
+        except BaseException:
+            # What listened before this was called is not closed by options that never got to opening.
+            for listener in (*secure.more_listeners, secure.listener):
+                if listener is not None:
+                    listener.close()
+            raise
         if config.loopback_client_config is not None:
             config.loopback_client_config = attrs.evolve(config.loopback_client_config, bearer_token=self.token)
         config.authentication = AuthenticationInfo(authenticator=self._authenticator())
         config.authorization = AuthorizationInfo(authorizer=self._authorizer())
 
-    def _provided(self, provider: ConnProvider) -> list[Listener]:
+    def _provided(self, provider: ConnProvider) -> Listener:
         host, port = self.host_port
         try:
-            return [as_listener(provider.listen("tcp", joined(host, port)))]
+            return as_listener(provider.listen("tcp", joined(host, port)))
         except (ListenerError, OSError) as error:
             raise ConfigError(f"failed to create listener: {error}") from error
 

@@ -23,6 +23,7 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.groups import DeclaredGroups
 from genericapiserver.builder.kubeconfig import name_to_ask_for
+from genericapiserver.builder.resource.scheme import without_hubs
 from genericapiserver.builder.running import RunningServer, new_client, url_of, write_client_kubeconfig
 from genericapiserver.builder.serving_options import ServingOptions
 from genericapiserver.builder.storage import OpenStorages, Place, Storage, open_storages
@@ -42,6 +43,9 @@ from genericapiserver.server import GenericAPIServer
 INFORMERS_HOOK: Final = "start-tilt-server-informers"
 """The seeds' name, which probes may have excluded by name."""
 
+WATCH_TERMINATION: Final = 1.0
+"""Seconds that watches get to end; a function of `with_config_fns` may say otherwise."""
+
 OptionsFunc: TypeAlias = Callable[["ServerStartOptions"], object]
 ConfigFunc: TypeAlias = Callable[[Config], object]
 ServerFunc: TypeAlias = Callable[[GenericAPIServer], object]
@@ -54,6 +58,13 @@ class BuiltConfig(Config):
 
     informers: InformerFactory | None = None
     storages: OpenStorages | None = None
+    kubeconfig: Path | None = None
+    """A file that is taken away again if this never becomes a server."""
+
+    async def close(self) -> None:
+        if self.kubeconfig is not None:
+            self.kubeconfig.unlink(missing_ok=True)
+        await super().close()
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -107,9 +118,11 @@ class ServerStartOptions:
                 version=self.openapi_version,
                 security_definitions={"BearerToken": BEARER_TOKEN},
             ),
+            shutdown_watch_termination_grace_period=WATCH_TERMINATION,
         )
         async with config.closed_on_error():
             serving.apply_to(config)
+            self._write_kubeconfig(config)
             config.external_address = joined(*self._address(config))
             config.informers = InformerFactory(config.new_loopback_transport())
             if self.plugins:
@@ -141,11 +154,16 @@ class ServerStartOptions:
                 server.add_post_start_hook(name, hook)
             for function in self.server_fns:
                 function(server)
+        config.kubeconfig = None
         return server
 
     def api_groups(self, storages: OpenStorages) -> list[APIGroupInfo]:
         """The groups with their storages. Raises ConfigError for a provider that fails, or gives no storage."""
-        return self.groups.api_groups(storages, self.scheme, self.serializer)
+        infos = self.groups.api_groups(storages, self.scheme, self.serializer)
+        documented = without_hubs(self.scheme)
+        for info in infos:
+            info.openapi_scheme = documented
+        return infos
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[RunningServer]:
@@ -160,8 +178,6 @@ class ServerStartOptions:
             config, address = self.client_config(server.config), self._address(server.config)
             client = new_client(config, address, self.serving_options.conn_provider)
             stack.push_async_callback(client.aclose)
-            if self.serving_options.kubeconfig:
-                write_client_kubeconfig(Path(self.serving_options.kubeconfig), config, name=self.name)
             yield RunningServer(
                 server=server,
                 address=address,
@@ -179,6 +195,23 @@ class ServerStartOptions:
         """The same with a configuration that `config` made and the program has looked at."""
         server = await self.server_from_config(completed)
         await server.prepare_run().run(shutdown_trigger=shutdown_trigger)
+
+    def _write_kubeconfig(self, config: BuiltConfig) -> None:
+        """Raises ConfigError. A file that was there before stays, whatever becomes of this start."""
+        given = self.serving_options.kubeconfig
+        if not given:
+            return
+        path = Path(given)
+        is_new = not path.exists()
+        try:
+            write_client_kubeconfig(path, self.client_config(config), name=self.name)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename not in (None, given) else ""
+            raise ConfigError(
+                f"--write-kubeconfig {given}: {where}{error.strerror or error}. "
+                "Give a file that can be written, or a --token"
+            ) from error
+        config.kubeconfig = path if is_new else None
 
     async def _completed_and_valid(self) -> None:
         self.complete()

@@ -3,15 +3,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
-from genericapiserver.builder.program import _is_plugin, serve_module
+from genericapiserver.builder.program import _is_plugin, resources_in, serve_module
 from genericapiserver.component import FeatureGateError
 from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
+from tests.builder import versions
 from tests.support.demo_api import Gadget
 
 
@@ -78,3 +80,20 @@ def test_a_wrong_flag_names_the_command_that_lists_the_right_ones(
     assert serve_module(str(file), ["--nope"]) == 1
     said = capsys.readouterr().err
     assert said == f"Error: unknown flag: --nope (see 'genericapiserver serve {file} --help')\n"
+
+
+def test_classes_that_declare_themselves_are_served_as_resources_are() -> None:
+    module = ModuleType("notes")
+    module.__dict__.update(first=versions.V1.Truck, again=versions.V1.Truck, second=versions.V1Beta1.Truck)
+    assert resources_in(module) == [versions.V1.Truck, versions.V1Beta1.Truck]
+    module.__dict__["third"] = declared = Resource(versions.V1.Truck, short_names=["tk"])
+    assert resources_in(module) == [declared, versions.V1Beta1.Truck]
+    options = ResourceServerOptions(resources_in(module), name="trucks")
+    assert [str(version) for version in options.scheme.prioritized_versions_for_group(versions.GROUP)] == [
+        "fleet.example.com/v1",
+        "fleet.example.com/v1beta1",
+    ]
+    with pytest.raises(ConfigError, match="none of its versions is the storage version"):
+        ResourceServerOptions([versions.V1Beta1.Truck], name="trucks")
+    with pytest.raises(ConfigError, match="is no API type"):
+        ResourceServerOptions([ModuleType], name="trucks")

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,7 +22,9 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import strict_decoding_text
 from genericapiserver.builder import Resource
+from genericapiserver.builder.program import resources_in
 from genericapiserver.builder.resource import new_scheme
+from genericapiserver.builder.resource.declaration import declared
 
 KUBECONFIG = ("v1", "Config")
 """No API type: clients read it, and what it points to need not exist here."""
@@ -76,7 +79,7 @@ def _own_schemes() -> tuple[Scheme, ...]:
 
 @functools.cache
 def _scheme_of_programs(programs: tuple[tuple[str, str], ...]) -> Scheme:
-    resources: list[Resource] = []
+    resources: list[type[Any] | Resource] = []
     for name, text in programs:
         module_name = f"documented_{Path(name).stem}"
         spec = importlib.util.spec_from_loader(module_name, None)
@@ -84,5 +87,5 @@ def _scheme_of_programs(programs: tuple[tuple[str, str], ...]) -> Scheme:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         exec(compile(text, name, "exec"), vars(module))
-        resources += [value for value in vars(module).values() if isinstance(value, Resource)]
-    return new_scheme(resources)
+        resources += resources_in(module)
+    return new_scheme([declared(resource) for resource in resources])

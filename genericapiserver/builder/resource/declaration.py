@@ -122,6 +122,16 @@ class Resource:
         return ResourceStrategy if status is None else ResourceWithStatusStrategy
 
     @property
+    def has_status(self) -> bool:
+        """Whether there is a `/status`."""
+        return self._status is not None
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether there is a `/scale`."""
+        return self._scale is not None or hasattr(self.object_type, "get_scale")
+
+    @property
     def resource(self) -> GroupVersionResource:
         return self.group_version.with_resource(self.plural)
 
@@ -159,7 +169,7 @@ class Resource:
             add_field_labels(scheme, version.with_kind(self.object_type.__name__), fields_at(*selectable))
         if self._defaults is not None:
             scheme.add_defaulting_func(self.object_type, self._defaults)
-        if self._scale is not None or hasattr(self.object_type, "get_scale"):
+        if self.has_scale:
             autoscaling_v1.add_to_scheme(scheme)
 
     def _paths(self) -> list[str]:
@@ -213,7 +223,7 @@ class Resource:
             below["status"] = self.status_store(store, scheme, versions)
         if self._scale is not None:
             below["scale"] = ScaleStore(store, self._scale, versions=versions if self._scale.tracks_managers else [])
-        elif hasattr(self.object_type, "get_scale"):
+        elif self.has_scale:
             below["scale"] = ObjectScaleStore(store)
         for extra in _generic_sub_resources(self.object_type):
             provider = extra.get_storage_provider(self.object_type, extra.name, lambda scheme, getter: store)
@@ -232,6 +242,16 @@ class Resource:
         else:
             strategy = self._status(main, scheme, versions=versions)
         return StatusStore(store, strategy)
+
+
+def declared(obj: type[Any] | Resource) -> Resource:
+    """*obj* itself, or the Resource that a class declares. Raises ValueError with all that is wrong, a line each."""
+    if isinstance(obj, Resource):
+        return obj
+    try:
+        return Resource(obj)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def _said(given: Sequence[str] | None, object_type: type[Any], attribute: str) -> Sequence[str]:

@@ -118,6 +118,24 @@ def scheme_of(kinds: Sequence[DeclaredKind], *, name: str = "genericapiserver") 
     return scheme
 
 
+def stored_versions(kinds: Iterable[DeclaredKind]) -> list[GroupVersion]:
+    """What is written for each group, where all its kinds agree on that; elsewhere it is the preferred version."""
+    by_group: dict[str, set[GroupVersion]] = {}
+    for kind in kinds:
+        version = kind.stored.group_version
+        by_group.setdefault(version.group, set()).add(version)
+    return [version for versions in by_group.values() if len(versions) == 1 for version in versions]
+
+
+def without_hubs(scheme: Scheme) -> Scheme:
+    """The names of *scheme* as clients know them, for documents."""
+    named = Scheme(scheme.name)
+    for kind, cls in scheme.all_known_types().items():
+        if not kind.group_version.is_internal:
+            named.add_known_type_with_name(kind, cls)
+    return named
+
+
 def new_scheme(resources: Sequence[Resource]) -> Scheme:
     """A scheme with the types of *resources*. Raises ValueError with everything that is wrong."""
     kinds, problems = declared_kinds(resources)

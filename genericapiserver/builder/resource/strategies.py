@@ -7,6 +7,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genericapiserver.apimachinery.errors import InternalError
 from genericapiserver.apimachinery.field import FieldError
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.types import deep_copy
@@ -114,7 +115,9 @@ def _either(said: bool | None, otherwise: bool) -> bool:
 
 
 def _found(errors: Sequence[FieldError] | None, obj: Any, hook: str) -> Sequence[FieldError]:
-    """Raises TypeError for a hook that forgot to return: whatever it found must not pass."""
+    """Raises InternalError for a hook that forgot to return: whatever it found must not pass."""
     if errors is None:
-        raise TypeError(f"{type(obj).__name__}.{hook} returned None: it returns a list of FieldError, empty for none")
+        raise InternalError(
+            f"{type(obj).__name__}.{hook} returned None: it returns a list of FieldError, empty for none"
+        )
     return errors

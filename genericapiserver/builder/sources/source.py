@@ -29,7 +29,6 @@ from genericapiserver.config import ConfigError
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions, RESTOptionsGetter
 from genericapiserver.registry.generic.store import Store
-from genericapiserver.registry.rest import RESTStorage
 from genericapiserver.storage.interface import StorageBackend
 
 INTERVAL: Final = 2.0
@@ -99,10 +98,10 @@ class Source(Resource):
         self.functions = {verb: function for verb, function in given.items() if function is not None}
         self._interval, self._max_age, self._timeout, self._threads = interval, max_age, timeout, threads
         self._backends: weakref.WeakSet[SourceBackend] = weakref.WeakSet()
-        self._check(declaration)
+        self._check()
         self.store_type = type("SourceStore", (SourceStore,), dict.fromkeys(self._missing(), None))
 
-    def _check(self, declaration: dict[str, Any]) -> None:
+    def _check(self) -> None:
         for verb, function in self.functions.items():
             if not callable(function):
                 raise ValueError(f"{verb} of the source of {self.plural} is a function, not {function!r}")
@@ -115,8 +114,8 @@ class Source(Resource):
             if not least <= value < math.inf:
                 wanted = "must not be negative" if least == 0 else "must be positive"
                 raise ValueError(f"{name} of the source of {self.plural} {wanted}, not {value}")
-        for subresource in ("status", "scale"):
-            if declaration.get(subresource) is not None and UPDATE not in self.functions:
+        for subresource, there in (("status", self.has_status), ("scale", self.has_scale)):
+            if there and UPDATE not in self.functions:
                 raise ValueError(f"{subresource} of {self.plural} needs the update function of its source")
 
     def _missing(self) -> tuple[str, ...]:
@@ -132,9 +131,9 @@ class Source(Resource):
         for backend in tuple(self._backends):
             backend.polling.tell()
 
-    def storages(self, getter: RESTOptionsGetter, scheme: Scheme) -> dict[str, RESTStorage]:
+    def store(self, getter: RESTOptionsGetter, scheme: Scheme, **further: Any) -> Store:
         """See Resource. Raises ConfigError where several processes would write to the source."""
-        return super().storages(_MirrorOptions(self, getter, scheme), scheme)
+        return super().store(_MirrorOptions(self, getter, scheme), scheme, **further)
 
     def backend(
         self, mirrored: StorageBackend[Any], resource: GroupResource, prefix: str, scheme: Scheme

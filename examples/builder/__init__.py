@@ -1,0 +1,1 @@
+"""The smallest server that the builder makes: one kind, in memory."""
