@@ -27,6 +27,7 @@ from genericapiserver.registry.generic.options import AttributesFunc, RESTOption
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
+from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 from genericapiserver.workers import FileLockLeader
@@ -258,6 +259,7 @@ class StorageOptions:
         config.storage_engine = engine
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
+        count_files(config.metrics, engine)
         config.rest_options_getter = StorageFactory(
             self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
         )

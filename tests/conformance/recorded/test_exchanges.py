@@ -16,7 +16,11 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module", params=["memory", "sqlite", "file"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReferenceServer]:
     folder = tmp_path_factory.mktemp(request.param)
-    flags = {"memory": [], "sqlite": [f"--storage-path={folder}/objects.db"], "file": [f"--storage-path={folder}/objects"]}
+    flags = {
+        "memory": [],
+        "sqlite": [f"--storage-path={folder}/objects.db"],
+        "file": [f"--storage-path={folder}/objects"],
+    }
     with reference_server(folder, f"--storage-backend={request.param}", *flags[request.param]) as running:
         yield running
 
