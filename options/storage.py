@@ -1,7 +1,7 @@
 """StorageOptions: where objects are kept. The reference's EtcdOptions, with our engines beside etcd.
 
-`--storage-backend` names an engine and `--storage-path` its file; flags that only mean something to etcd or to encryption
-are known and refused, so that nobody believes their data to be where it is not.
+`--storage-backend` names an engine and `--storage-path` its file or folder; flags that only mean something to etcd or to
+encryption are known and refused, so that nobody believes their data to be where it is not.
 Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 """
 
@@ -27,15 +27,19 @@ from genericapiserver.registry.generic.options import AttributesFunc, RESTOption
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
+from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 from genericapiserver.workers import FileLockLeader
 
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
-BACKENDS: Final = (SQLITE, MEMORY)
+FILE: Final = "file"
+BACKENDS: Final = (SQLITE, MEMORY, FILE)
 MEDIA_TYPES: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 DEFAULT_PATH: Final = "apiserver.local.config/objects.db"
+DEFAULT_FOLDER: Final = "apiserver.local.config/objects"
+"""The default of the file engine."""
 
 
 @attrs.define(kw_only=True)
@@ -80,7 +84,13 @@ class StorageOptions:
     def add_flags(self, flags: FlagSet) -> None:
         for name, kind, attribute, text in (
             ("storage-backend", STRING, "backend", f"The storage engine for objects, one of: {', '.join(BACKENDS)}."),
-            ("storage-path", STRING, "path", "The file that the sqlite engine keeps objects in."),
+            (
+                "storage-path",
+                STRING,
+                "path",
+                "The file that the sqlite engine keeps objects in, or the folder of the file engine "
+                f"({DEFAULT_FOLDER} unless something else is given).",
+            ),
             ("etcd-prefix", STRING, "prefix", "The prefix to prepend to all resource paths in storage."),
             ("storage-media-type", STRING, "media_type", "The media type to use to store objects in storage."),
             (
@@ -181,6 +191,11 @@ class StorageOptions:
         return self.backend or SQLITE
 
     @property
+    def location(self) -> str:
+        """The file or folder of the engine."""
+        return DEFAULT_FOLDER if self.engine == FILE and self.path == DEFAULT_PATH else self.path
+
+    @property
     def shareable(self) -> bool:
         """Whether several processes can use the engine at once."""
         return self.engine in SHAREABLE
@@ -192,8 +207,8 @@ class StorageOptions:
                 f"--storage-backend invalid, allowed values: {', '.join(BACKENDS)}. "
                 f"If not specified, it will default to '{SQLITE}'"
             )
-        if self.engine == SQLITE and not self.path:
-            problems.append("--storage-path must be specified for --storage-backend=sqlite")
+        if self.engine in (SQLITE, FILE) and not self.path:
+            problems.append(f"--storage-path must be specified for --storage-backend={self.engine}")
         if self.media_type not in ("", *MEDIA_TYPES):
             problems.append(
                 f'--storage-media-type "{self.media_type}" invalid, allowed values: {", ".join(sorted(MEDIA_TYPES))}'
@@ -224,7 +239,7 @@ class StorageOptions:
         """Open the engine and have *config* close it at the end. Raises ConfigError when it cannot be opened."""
         storage = StorageConfig(
             type=self.engine,
-            path=self.path,
+            path=self.location,
             prefix=self.prefix,
             compaction_interval=self.compaction_interval,
             watch_cache=self.watch_cache,
@@ -244,6 +259,7 @@ class StorageOptions:
         config.storage_engine = engine
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
+        count_files(config.metrics, engine)
         config.rest_options_getter = StorageFactory(
             self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
         )

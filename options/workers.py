@@ -6,11 +6,16 @@ import attrs
 
 from genericapiserver.config import Config
 from genericapiserver.options.flags import INT, FlagSet
-from genericapiserver.options.storage import StorageOptions
+from genericapiserver.options.storage import FILE, MEMORY, StorageOptions
 from genericapiserver.workers import Worker
 
 MOST: Final = 32
 """More processes than this take turns at writing to one file for longer than they work; and each has its own caches."""
+
+_ALONE: Final = {
+    MEMORY: "each would have objects of its own",
+    FILE: "only one process at a time can have the folder open",
+}
 
 
 @attrs.define(kw_only=True)
@@ -41,7 +46,7 @@ class WorkerOptions:
         if self.several and storage is not None and not storage.shareable:
             return [
                 f"--workers {self.workers} needs a storage that processes can share, which --storage-backend="
-                f"{storage.engine} is not: each would have objects of its own; use sqlite, or --workers=1"
+                f"{storage.engine} is not: {_ALONE[storage.engine]}; use sqlite, or --workers=1"
             ]
         return []
 

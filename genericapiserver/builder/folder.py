@@ -30,6 +30,11 @@ class DataFolder:
     def database(self) -> Path:
         return self.path / "objects.db"
 
+    @property
+    def objects(self) -> Path:
+        """The folder of objects, where each has a file of its own."""
+        return self.path / "objects"
+
     def authority(self) -> Authority:
         """The authority in the folder, made when there is none. Raises OSError."""
         return Authority(self.pki)

@@ -26,6 +26,7 @@ from genericapiserver.options.flags import BOOL, STRING, STRINGS, FlagSet
 from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.server_run import ServerRunOptions
+from genericapiserver.options.storage import FILE
 from genericapiserver.options.token_options import ServiceAccountOptions
 from genericapiserver.server import GenericAPIServer
 
@@ -106,7 +107,9 @@ class StandaloneOptions:
         if self.authorization is not None:
             self.authorization.watch_rbac = rbac_v1.GROUP in self.control_plane_groups
         if recommended.storage is not None and not recommended.storage.path:
-            recommended.storage.path = str(self.folder.database)
+            folder = self.folder
+            is_file = recommended.storage.engine == FILE
+            recommended.storage.path = str(folder.objects if is_file else folder.database)
         self.inner.complete()
 
     def validate(self) -> list[str]:

@@ -24,6 +24,7 @@ from genericapiserver.registry.generic.metrics import comparison_observer
 from genericapiserver.registry.generic.options import RESTOptions
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import StorageConfig, open_engine
+from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 
 PREFIX: Final = "/registry"
@@ -177,6 +178,7 @@ async def open_storages(
             opened = engines[storage] = await storage.open()
         except (EngineError, OSError, ValueError) as error:
             raise ConfigError(f"unable to write data dir: {storage.name}: {reason(error)}") from error
+        count_files(config.metrics, opened)
         if storage.closes:
             config.add_cleanup(opened.aclose)
     _add_checks(config, engines)

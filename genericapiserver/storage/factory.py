@@ -10,6 +10,7 @@ from genericapiserver.apimachinery.deepcopy import deep_copy
 from genericapiserver.storage.access import MAX_OBJECT_BYTES
 from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
 from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.metrics import ResourceMetrics
@@ -25,7 +26,8 @@ T = TypeVar("T")
 
 SQLITE = "sqlite"
 MEMORY = "memory"
-TYPES = (SQLITE, MEMORY)
+FILE = "file"
+TYPES = (SQLITE, MEMORY, FILE)
 SHAREABLE = (SQLITE,)
 """Engines that several processes may have open at once."""
 
@@ -34,8 +36,9 @@ SHAREABLE = (SQLITE,)
 class StorageConfig:
     """Where and how a server keeps its objects. One engine serves all resources.
 
-    `path` is the file of the SQLite engine. `compaction_interval` in seconds: what is older than two of them is
-    forgotten; 0 keeps history by number only. `max_history` bounds the number of changes kept, 0 by time only.
+    `path` is the file of the SQLite engine, or the folder of the file engine. `compaction_interval` in seconds: what is
+    older than two of them is forgotten; 0 keeps history by number only. `max_history` bounds the number of changes kept,
+    0 by time only.
     """
 
     type: str = SQLITE
@@ -78,6 +81,12 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
                 retention=retention,
                 initial_rev=config.initial_revision,
                 shared=config.shared,
+            )
+        case "file":
+            if not config.path:
+                raise ValueError("the file engine needs a path")
+            return await FileEngine.open(
+                config.path, prefix=config.prefix, retention=retention, initial_rev=config.initial_revision
             )
         case other:
             raise ValueError(f"unknown storage type: {other}")

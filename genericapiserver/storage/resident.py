@@ -5,7 +5,7 @@ Reads never wait. The engine decides what is written and when it may be seen; `_
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -139,6 +139,28 @@ class ResidentEngine:
             insort(self._known_keys, key)
         else:
             versions.append(event)
+
+    def _load(self, events: Sequence[tuple[EngineEvent, float]], rev: int) -> None:
+        """Begin with *events*, the history up to *rev*, each with its expiry. Those up to the floor say what keys were."""
+        floor = self._log.floor_rev
+        for event, expires_at in events:
+            key = event.key
+            if event.value is None:
+                self._current.pop(key, None)
+            else:
+                self._current[key] = KeyValue(key, event.value, event.create_rev, event.rev, expires_at)
+            versions = self._versions.setdefault(key, [])
+            if event.rev <= floor:
+                versions.clear()
+                if event.value is None:
+                    del self._versions[key]
+                    continue
+            versions.append(event)
+        self._keys = sorted(self._current)
+        self._known_keys = sorted(self._versions)
+        self._value_bytes = sum(len(kv.value) for kv in self._current.values())
+        self._log.publish([event for event, _ in events if event.rev > floor])
+        self._log.current_rev = rev
 
     def _at(self, key: bytes, rev: int) -> KeyValue | None:
         versions = self._versions.get(key)

@@ -70,12 +70,18 @@ def stored(client: HTTPSClient) -> tuple[int, dict[str, tuple[int, str]]]:
     return int(found["metadata"]["resourceVersion"]), objects
 
 
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "file"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The flag for each engine that survives."""
+    return f"--storage-backend={request.param}"
+
+
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path, engine: str) -> None:
     data, port, acknowledged = tmp_path / "data", free_port(), Acknowledged()
     for round in ("first", "second"):  # the second starts from a file that a crash has left
-        with standalone(data, port) as server:
+        with standalone(data, port, engine) as server:
             write_and_kill(server, round, acknowledged)
-    with standalone(data, port) as server:
+    with standalone(data, port, engine) as server:
         version, objects = stored(server.admin)
         assert acknowledged.objects.items() <= objects.items()
         # What was written and not yet told may be there too: at most one object a writer and round.
@@ -88,14 +94,14 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
         server.process.stop()
 
 
-def test_a_watch_goes_on_from_a_version_before_the_crash(tmp_path: Path) -> None:
+def test_a_watch_goes_on_from_a_version_before_the_crash(tmp_path: Path, engine: str) -> None:
     data, port, acknowledged = tmp_path / "data", free_port(), Acknowledged()
-    with standalone(data, port) as server:
+    with standalone(data, port, engine) as server:
         write_and_kill(server, "before", acknowledged)
     first = min(version for version, _ in acknowledged.objects.values())
     missed = {name for name, (version, _) in acknowledged.objects.items() if version > first}
     with (
-        standalone(data, port) as server,
+        standalone(data, port, engine) as server,
         server.admin.stream("GET", f"{FLUNDERS}?watch=1&resourceVersion={first}") as watch,
     ):
         versions = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from examples.wardle import types, v1alpha1
 from examples.wardle.scheme import GROUP, new_scheme
@@ -16,7 +18,7 @@ from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.healthz import HealthChecker
+from genericapiserver.healthz import HealthChecker, HealthCheckError
 from genericapiserver.options.storage import StorageFactory, StorageOptions
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.engine import StorageEngine
@@ -198,3 +200,29 @@ async def test_resources_are_stored_in_the_version_of_their_group() -> None:
 async def test_how_often_objects_are_counted() -> None:
     async with applied(options(backend="memory", count_metric_poll_period=0.0)) as config:
         assert config.object_count_period == 0.0
+
+
+async def test_files_that_lag_behind_are_counted(tmp_path: Path) -> None:
+    async with applied(options(backend="file", path=str(tmp_path / "objects"))) as config:
+        assert config.storage_engine is not None
+        await config.storage_engine.put(b"/registry/r/a", b'{"metadata":{}}', expect_rev=0)
+        page = generate_latest(config.metrics.collectors).decode()
+        assert "apiserver_storage_object_file_failures_total 0.0" in page
+        assert "apiserver_storage_object_files_pending " in page
+        assert 'apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} ' in page
+
+
+async def test_a_folder_of_files_has_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with applied(options(backend="file")):
+        assert sorted(os.listdir("apiserver.local.config/objects")) == [".lock", "journal"]
+        with pytest.raises(ConfigError, match="another process has it open"):
+            await options(backend="file").apply_to(new_config())
+
+
+async def test_the_check_of_a_folder_that_is_gone_fails(tmp_path: Path) -> None:
+    scope: Scope = {"type": "http"}
+    async with applied(options(backend="file", path=str(tmp_path / "objects"), healthcheck_timeout=5.0)) as config:
+        shutil.rmtree(tmp_path / "objects")
+        with pytest.raises(HealthCheckError, match="the journal cannot be written"):
+            await check(config.readyz_checks, "etcd").check(scope)

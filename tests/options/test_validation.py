@@ -330,9 +330,10 @@ def test_admission_plugins_must_have_a_place() -> None:
     [
         (
             {"backend": "etcd2"},
-            "--storage-backend invalid, allowed values: sqlite, memory. If not specified, it will default to 'sqlite'",
+            "--storage-backend invalid, allowed values: sqlite, memory, file. If not specified, it will default to 'sqlite'",
         ),
         ({"path": ""}, "--storage-path must be specified for --storage-backend=sqlite"),
+        ({"backend": "file", "path": ""}, "--storage-path must be specified for --storage-backend=file"),
         (
             {"media_type": "text/plain"},
             '--storage-media-type "text/plain" invalid, allowed values: application/json, '

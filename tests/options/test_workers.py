@@ -22,6 +22,13 @@ def storage(**settings: str) -> StorageOptions:
     [
         (1, "sqlite", ""),
         (1, "memory", ""),
+        (1, "file", ""),
+        (
+            2,
+            "file",
+            "--workers 2 needs a storage that processes can share, which --storage-backend=file is not: only one process at "
+            "a time can have the folder open; use sqlite, or --workers=1",
+        ),
         (2, "sqlite", ""),
         (32, "", ""),
         (0, "sqlite", "--workers 0 must be between 1 and 32"),

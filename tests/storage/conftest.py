@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
@@ -16,7 +17,7 @@ NO_COMPACTION = Retention(interval=0, max_events=0)
 OpenEngine: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "shared", "view", "fork"])
+@pytest.fixture(params=["memory", "sqlite", "shared", "file", "view", "fork"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageEngine]:
     """An empty engine at revision 1."""
     made: StorageEngine
@@ -26,6 +27,8 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         base = made = ViewEngine.base(ViewFamily(initial_rev=1, retention=NO_COMPACTION))
         if request.param == "fork":
             made = base.fork().fork()
+    elif request.param == "file":
+        made = await FileEngine.open(tmp_path / "objects", initial_rev=1, retention=NO_COMPACTION)
     else:
         made = await SQLiteEngine.open(
             tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION, shared=request.param == "shared"

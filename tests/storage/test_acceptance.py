@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
 )
 
 from genericapiserver.storage.engine import StorageEngine  # noqa: E402
+from genericapiserver.storage.files import FileEngine  # noqa: E402
 from genericapiserver.storage.memory import MemoryEngine  # noqa: E402
 from genericapiserver.storage.retention import Retention  # noqa: E402
 from genericapiserver.storage.sqlite import SQLiteEngine  # noqa: E402
@@ -44,24 +45,38 @@ async def open_engine(name: str, tmp_path: Path) -> StorageEngine:
         return base if name == "view" else base.fork().fork()
     if name == "two":
         return await TwoEngines.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
+    if name == "file":
+        return await FileEngine.open(tmp_path / "objects", initial_rev=1, retention=NO_COMPACTION)
     return await SQLiteEngine.open(tmp_path / "store.db", initial_rev=1, retention=NO_COMPACTION)
 
 
-@pytest.fixture(params=["memory", "sqlite", "memory-cacher", "sqlite-cacher", "two-cacher", *VIEWS, "fork-cacher"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        "file",
+        "memory-cacher",
+        "sqlite-cacher",
+        "file-cacher",
+        "two-cacher",
+        *VIEWS,
+        "fork-cacher",
+    ]
+)
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     engine, _, cacher = request.param.partition("-")
     async for ready in made(await open_engine(engine, tmp_path), cached=bool(cacher)):
         yield ready
 
 
-@pytest.fixture(params=["memory", "sqlite", *VIEWS])
+@pytest.fixture(params=["memory", "sqlite", "file", *VIEWS])
 async def bare_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """For the cases that the reference runs without a cache only."""
     async for ready in made(await open_engine(request.param, tmp_path), cached=False):
         yield ready
 
 
-@pytest.fixture(params=["memory-cacher", "sqlite-cacher", "two-cacher", "fork-cacher"])
+@pytest.fixture(params=["memory-cacher", "sqlite-cacher", "file-cacher", "two-cacher", "fork-cacher"])
 async def cached_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """For the cases that only a cache has."""
     async for ready in made(await open_engine(request.param.partition("-")[0], tmp_path), cached=True):

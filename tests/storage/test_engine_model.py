@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from genericapiserver.storage.engine import CompactedError, EngineEvent, StorageEngine
+from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
@@ -22,6 +23,8 @@ from tests.conformance.two_engines import TwoEngines
 KEYS = [b"/r/a", b"/r/a/b", b"/r/a0", b"/r/b", b"/s/a"]
 RANGES = [(b"/r/", b"/r0"), (b"/", b"0"), (b"/r/a\x00", b"/r/b")]
 NO_COMPACTION = Retention(interval=0, max_events=0)
+SMALL_JOURNAL: dict[str, Any] = {"retention": NO_COMPACTION, "slack": 1}
+"""The journal is made smaller at every occasion."""
 
 
 class Engines(RuleBasedStateMachine):
@@ -39,6 +42,8 @@ class Engines(RuleBasedStateMachine):
         )
         family = ViewFamily(initial_rev=1, retention=NO_COMPACTION)
         self.view: StorageEngine = ViewEngine.base(family).fork().fork()
+        self.folder = Path(self.directory.name) / "objects"
+        self.files: StorageEngine = self.run(FileEngine.open(self.folder, initial_rev=1, **SMALL_JOURNAL))
         self.states: dict[int, dict[bytes, tuple[bytes, int, int]]] = {1: {}}
         self.events: list[EngineEvent] = []
         self.rev = self.floor = 1
@@ -49,7 +54,7 @@ class Engines(RuleBasedStateMachine):
 
     @property
     def engines(self) -> tuple[StorageEngine, ...]:
-        return self.memory, self.sqlite, self.two, self.view
+        return self.memory, self.sqlite, self.two, self.view, self.files
 
     @initialize()
     def listen(self) -> None:
@@ -168,12 +173,17 @@ class Engines(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The file is closed and opened again: nothing may have changed."""
+        """The file and the folder are closed and opened again: nothing may have changed."""
         heard = self.heard.pop(self.sqlite)
         self.run(self.sqlite.aclose())
         self.sqlite = self.run(SQLiteEngine.open(self.path, retention=NO_COMPACTION))
         self.heard[self.sqlite] = heard
         self.sqlite.subscribe(b"/", heard.extend)
+        heard = self.heard.pop(self.files)
+        self.run(self.files.aclose())
+        self.files = self.run(FileEngine.open(self.folder, **SMALL_JOURNAL))
+        self.heard[self.files] = heard
+        self.files.subscribe(b"/", heard.extend)
 
     @invariant()
     def everybody_is_at_the_same_revision(self) -> None:

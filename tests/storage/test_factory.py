@@ -7,13 +7,16 @@ import pytest
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.engine import EngineOpenError
 from genericapiserver.storage.factory import StorageConfig, new_backend, open_engine
+from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.store import Store
 from tests.conformance.storage_harness import CODEC, Pod, new_pod
 
 
-@pytest.mark.parametrize(("type_", "kind"), [("memory", MemoryEngine), ("sqlite", SQLiteEngine), ("", SQLiteEngine)])
+@pytest.mark.parametrize(
+    ("type_", "kind"), [("memory", MemoryEngine), ("sqlite", SQLiteEngine), ("", SQLiteEngine), ("file", FileEngine)]
+)
 async def test_a_type_names_an_engine(tmp_path: Path, type_: str, kind: type) -> None:
     engine = await open_engine(StorageConfig(type=type_, path=str(tmp_path / "store.db")))
     assert isinstance(engine, kind)
@@ -24,8 +27,9 @@ async def test_a_type_names_an_engine(tmp_path: Path, type_: str, kind: type) ->
 async def test_a_type_nobody_knows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown storage type: etcd9"):
         await open_engine(StorageConfig(type="etcd9"))
-    with pytest.raises(ValueError, match="needs a path"):
-        await open_engine(StorageConfig(type="sqlite"))
+    for type_ in ("sqlite", "file"):
+        with pytest.raises(ValueError, match=f"the {type_} engine needs a path"):
+            await open_engine(StorageConfig(type=type_))
     with pytest.raises(EngineOpenError):
         await open_engine(StorageConfig(type="sqlite", path=str(tmp_path)))
 

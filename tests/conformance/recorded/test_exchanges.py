@@ -13,13 +13,15 @@ SCENARIOS = load()
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
+@pytest.fixture(scope="module", params=["memory", "sqlite", "file"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReferenceServer]:
     folder = tmp_path_factory.mktemp(request.param)
-    flags = ["--storage-backend=memory"]
-    if request.param == "sqlite":
-        flags = ["--storage-backend=sqlite", f"--storage-path={folder}/objects.db"]
-    with reference_server(folder, *flags) as running:
+    flags = {
+        "memory": [],
+        "sqlite": [f"--storage-path={folder}/objects.db"],
+        "file": [f"--storage-path={folder}/objects"],
+    }
+    with reference_server(folder, f"--storage-backend={request.param}", *flags[request.param]) as running:
         yield running
 
 

@@ -1,0 +1,32 @@
+"""Writing so that it survives the machine: what these functions have returned from is on the disk. They block."""
+
+import fcntl
+import os
+from pathlib import Path
+
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+"""Where a plain fsync only reaches the cache of the disk (macOS)."""
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of *data*, however many calls it takes. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def make_durable(descriptor: int) -> None:
+    """Return once everything written to the file is on the disk. Raises OSError."""
+    if _FULL_SYNC is not None:
+        fcntl.fcntl(descriptor, _FULL_SYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Return once the names in *folder* are on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

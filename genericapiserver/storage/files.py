@@ -1,0 +1,255 @@
+"""The engine that keeps objects as a folder of JSON files: durable, one machine, one process, made to be read by people.
+
+The truth is a journal (`files_journal`): a write is acknowledged when its line is on the disk. The files of objects
+follow it (`files_view`), and are made what the journal says when the store is opened (`files_repair`). All keys and their
+history are in memory, where reads find them.
+
+The loop never waits for the disk: one thread writes the journal (`files_writer`), another one the files. Committed writes
+come back to the loop in the order of their revisions and are published there, to subscribers first, before their writers
+are answered. A write that was acknowledged survives a crash of the process and of the machine.
+
+    <folder>/journal/                                    the truth; leave it alone
+    <folder>/<group>/<plural>/<namespace>/<name>.json    an object, for reading
+    <folder>/.lock                                       held by the process that has the store open
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import attrs
+
+from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.aio.file_lock import FileLock
+from genericapiserver.storage.engine import EngineEvent, EngineFaultError, EngineOpenError, KeyValue, WriteResult
+from genericapiserver.storage.files_journal import Journal, jump, lines_of, open_journal, segments_in
+from genericapiserver.storage.files_lines import PUT, Line
+from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
+from genericapiserver.storage.files_repair import Version, compare, repair
+from genericapiserver.storage.files_view import FolderView
+from genericapiserver.storage.files_writer import FilesWriter
+from genericapiserver.storage.resident import ResidentEngine
+from genericapiserver.storage.retention import Retention
+from genericapiserver.storage.writing import Compaction, Write, WriteQueue
+
+LOCK = ".lock"
+SLACK = 16 * 1024 * 1024
+"""Bytes by which the journal grows at least before it is made smaller."""
+
+
+@attrs.define
+class _Opened:
+    """What opening a store has brought."""
+
+    lock: FileLock
+    journal: Journal
+    view: FolderView
+    history: "History"
+
+
+@attrs.define
+class History:
+    """What the journal says, in order."""
+
+    events: list[tuple[EngineEvent, float]] = attrs.field(factory=list)
+    current: dict[bytes, KeyValue] = attrs.field(factory=dict)
+
+    def apply(self, line: Line) -> None:
+        """Take in a put or a delete."""
+        key = line.engine_key
+        existing = self.current.pop(key, None)
+        value = line.stored if line.op == PUT else None
+        previous = existing.value if existing is not None else None
+        event = EngineEvent(line.rev, key, value, previous, line.created, line.prev)
+        self.events.append((event, line.expires))
+        if value is not None:
+            self.current[key] = KeyValue(key, value, line.created, line.rev, line.expires)
+
+
+class FileEngine(ResidentEngine):
+    """A StorageEngine in the folder *path*. Made by `FileEngine.open`, on the loop that is going to use it."""
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | Path,
+        *,
+        prefix: str = "/registry",
+        initial_rev: int | None = None,
+        retention: Retention | None = None,
+        clock: Clock | None = None,
+        slack: int = SLACK,
+    ) -> Self:
+        """Open or create the store. Raises EngineOpenError, whose text says what is wrong and what to do.
+
+        Files are named by what follows *prefix* in their keys. *initial_rev* counts for a new store only; by default it
+        begins at the time in microseconds, far above what a store that was deleted before may have given out. The journal
+        is made smaller when it has doubled, and has grown by *slack* bytes.
+        """
+        opened = await asyncio.to_thread(_open, Path(path), prefix, initial_rev)
+        return cls(asyncio.get_running_loop(), opened, retention or Retention(), clock or SystemClock(), slack)
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, opened: _Opened, retention: Retention, clock: Clock, slack: int
+    ) -> None:
+        journal, history = opened.journal, opened.history
+        super().__init__(journal.state.floor)
+        self._loop = loop
+        self._lock = opened.lock
+        self._path = journal.folder.parent
+        self._journal_folder = journal.folder
+        self._load(history.events, journal.state.rev)
+        self._compact_rev = journal.state.compact_rev
+        self._view = opened.view
+        self._writes = WriteQueue(loop)
+        post = self._writes.post
+        self._writer = FilesWriter(
+            journal,
+            history.current,
+            view=opened.view,
+            path=self._path,
+            retention=retention,
+            clock=clock,
+            slack=slack,
+            deliver=partial(post, self._committed),
+            floor_raised=partial(post, self._floor_is),
+            settled=partial(post, self._writes.settle),
+        )
+        self._writes.connect(self._writer.submit)
+        self._closing: asyncio.Future[None] | None = None
+        self._view.start()
+        self._writer.start()
+
+    def size_bytes(self) -> int:
+        try:
+            return sum(each.path.stat().st_size for each in segments_in(self._journal_folder)) + self._view.bytes
+        except OSError:  # a file of the journal has just been replaced
+            return self._view.bytes
+
+    @property
+    def files_pending(self) -> int:
+        """How many files are not yet as their objects are."""
+        return self._view.pending
+
+    @property
+    def file_failures(self) -> int:
+        """How often files could not be written."""
+        return self._view.failures
+
+    async def put(self, key: bytes, value: bytes, *, expect_rev: int, ttl: float = 0.0) -> WriteResult:
+        self._readable(0)
+        return await self._writes.write(Write(key, value, expect_rev, ttl))
+
+    async def delete(self, key: bytes, *, expect_rev: int) -> WriteResult:
+        self._readable(0)
+        return await self._writes.write(Write(key, None, expect_rev))
+
+    async def compact(self, rev: int) -> None:
+        self._readable(0)
+        await self._writes.compact(rev)
+
+    async def check(self) -> None:
+        self._readable(0)
+        if not self._writer.is_alive():
+            raise EngineFaultError("the storage writer has ended", str(self._path))
+        await self._writes.probe()
+
+    async def files_written(self) -> None:
+        """Return once the files of objects are as the objects are now."""
+        await asyncio.to_thread(self._view.wait_for, self._log.current_rev)
+
+    # ---- news from the writer thread, on the loop
+
+    def _committed(self, base: int, writes: Sequence[Write]) -> None:
+        events = []
+        for write in writes:
+            if write.event is not None:
+                self._record(write.event, write.expires_at)
+                events.append(write.event)
+        self._log.publish(events)
+        self._writes.answer(writes)
+
+    def _floor_is(self, rev: int, compaction: Compaction | None) -> None:
+        self._compact_rev = max(self._compact_rev, rev)
+        self._forget(rev)
+        if compaction is not None:
+            compaction.settle(compaction)
+
+    # ---- the end
+
+    async def aclose(self) -> None:
+        if self._closing is None:
+            self._closing = self._loop.create_future()
+            self._writes.flush()
+            self._writer.stop()
+            await asyncio.to_thread(self._writer.join)
+            # The writer's last news was posted before it ended, so it is handled before this goes on.
+            self._log.close()
+            self._lock.close()
+            self._closing.set_result(None)
+        await self._closing
+
+
+def _open(root: Path, prefix: str, initial_rev: int | None) -> _Opened:
+    root = root.absolute()
+    lock = _locked(root)
+    journal: Journal | None = None
+    try:
+        history = History()
+        journal = open_journal(root / JOURNAL, initial_rev=initial_rev, apply=history.apply)
+        view = FolderView(root, journal.temporary, KeyPaths(prefix))
+        _settle_files(view, journal, history)
+        return _Opened(lock, journal, view, history)
+    except OSError as error:
+        _close(lock, journal)
+        raise EngineOpenError(
+            error.filename or str(root),
+            f"{error.strerror}",
+            "Check the permissions of the folder, and that its disk has room and is not read-only",
+        ) from error
+    except BaseException:
+        _close(lock, journal)
+        raise
+
+
+def _close(lock: FileLock, journal: Journal | None) -> None:
+    if journal is not None:
+        journal.close()
+    lock.close()
+
+
+def _locked(root: Path) -> FileLock:
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(root / LOCK)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise EngineOpenError(str(root), "it is not a folder", "Choose another path") from error
+    except OSError as error:
+        raise EngineOpenError(
+            str(root), f"it cannot be written: {error.strerror}", "Check the permissions of the folder and its disk"
+        ) from error
+    if not lock.try_acquire():
+        lock.close()
+        raise EngineOpenError(str(root), "another process has it open", "Stop that process, or choose another path")
+    return lock
+
+
+def _settle_files(view: FolderView, journal: Journal, history: History) -> None:
+    """Make the files what the journal says; find out whether it has lost its end."""
+    deleted = {event.key for event, _ in history.events if event.value is None} - history.current.keys()
+    found = compare(view, history.current, deleted)
+    if found.highest > journal.state.rev:
+        jump(journal, "a file has a higher resourceVersion than the journal", found.highest)
+    repair(view, found, history.current, journal.state.rev, partial(_values_at, journal.folder))
+
+
+def _values_at(folder: Path, versions: set[Version]) -> Mapping[Version, bytes]:
+    """What the journal says of keys at revisions."""
+    found = {}
+    for segment in segments_in(folder):
+        for _, _, line in lines_of(segment):
+            if line.op == PUT and (version := (line.engine_key, line.rev)) in versions:
+                found[version] = line.stored
+    return found

@@ -1,0 +1,298 @@
+"""The files of objects: what the journal says, for people to read, search and compare.
+
+A thread of its own writes them behind the journal, each whole: under another name, to the disk, then renamed. When one
+object is written again before its turn has come, only the last version is. A file that somebody else has changed is not lost
+when its object is written: it is kept as `<name>.json.edited`. Files that are none of an object are left alone.
+"""
+
+import contextlib
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import count, islice
+from pathlib import Path
+from typing import NamedTuple
+
+from genericapiserver.aio.durable import make_durable, sync_folder, write_all
+from genericapiserver.logs import kv as values
+from genericapiserver.storage.engine import KeyValue
+from genericapiserver.storage.files_paths import KeyPaths
+from genericapiserver.storage.files_text import shown
+
+_log = logging.getLogger(__name__)
+
+REST = 5.0
+"""Seconds until files that could not be written are tried again."""
+EDITED = ".edited"
+BATCH = 200
+"""Files after which folders are brought to the disk, and those who wait for files are told."""
+
+
+class Seen(NamedTuple):
+    """A file as this program knows it: by its inode, size and time, or if those differ by its content."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    digest: bytes
+
+
+def digest_of(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()
+
+
+class FolderView(threading.Thread):
+    """Keeps the files in *root* as the objects of the store are. *temporary* is on the same disk."""
+
+    def __init__(self, root: Path, temporary: Path, paths: KeyPaths) -> None:
+        super().__init__(name=f"object-files {root.name}", daemon=True)
+        self.root = root
+        self.paths = paths
+        self.bytes = 0
+        """How much room the files take."""
+        self.failures = 0
+        """How often a file could not be written."""
+        self._temporary = temporary
+        self._names = count()
+        self._seen: dict[bytes, Seen] = {}
+        self._changed: dict[bytes, KeyValue | None] = {}
+        self._in_work = 0
+        self._condition = threading.Condition()
+        self._newest = 0
+        self._done = 0
+        self._deadline: float | None = None
+        self._ended = False
+        self._stale_folders: set[Path] = set()
+        self._failing: set[bytes] = set()
+
+    # ---- what others tell and ask
+
+    def changed(self, changes: Mapping[bytes, KeyValue | None], rev: int) -> None:
+        """The objects of *changes* are like that at *rev*; None: deleted."""
+        with self._condition:
+            if not changes and not self.pending:
+                self._done = rev
+            self._changed.update(changes)
+            self._newest = rev
+            self._condition.notify_all()
+
+    @property
+    def pending(self) -> int:
+        """How many files are not yet as their objects are."""
+        return len(self._changed) + self._in_work
+
+    def wait_for(self, rev: int) -> bool:
+        """Block until files are as objects were at *rev* or later; false when this ends before they are."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._done >= rev or self._ended)
+            return self._done >= rev
+
+    def stop(self, patience: float) -> bool:
+        """Block until everything is written, for *patience* seconds at most; whether it is."""
+        with self._condition:
+            self._deadline = time.monotonic() + patience
+            self._condition.notify_all()
+        self.join()
+        return not self._changed
+
+    # ---- the thread
+
+    def run(self) -> None:
+        while (taken := self._take()) is not None:
+            changes, upto = taken
+            left = self._write_all(changes)
+            with self._condition:
+                for key, kv in left.items():
+                    self._changed.setdefault(key, kv)  # unless it was written again meanwhile
+                if not left:
+                    self._done = upto
+                self._condition.notify_all()
+                if left:
+                    self.failures += 1
+                    self._condition.wait_for(self._stopping, REST)
+        with self._condition:
+            self._ended = True
+            self._condition.notify_all()
+
+    def _stopping(self) -> bool:
+        return self._deadline is not None
+
+    def _take(self) -> tuple[dict[bytes, KeyValue | None], int] | None:
+        """Everything that has changed, when there is something, and up to which revision; None at the end."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._changed or self._stopping())
+            out_of_time = self._deadline is not None and (time.monotonic() > self._deadline or self._failing)
+            if not self._changed or out_of_time:
+                return None
+            changes, self._changed = self._changed, {}
+            self._in_work = len(changes)
+            return changes, self._newest
+
+    def _write_all(self, changes: Mapping[bytes, KeyValue | None]) -> dict[bytes, KeyValue | None]:
+        """Bring the files of *changes* up to date; those for which that did not work, or for which there was no time."""
+        left: dict[bytes, KeyValue | None] = {}
+        for batch in batched(changes.items(), BATCH):
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                left.update(batch)
+            else:
+                left.update(self._write_some(batch))
+            self._in_work -= len(batch)
+        return left
+
+    def _write_some(self, batch: Sequence[tuple[bytes, KeyValue | None]]) -> dict[bytes, KeyValue | None]:
+        left: dict[bytes, KeyValue | None] = {}
+        for key, kv in batch:
+            try:
+                self.write(key, kv)
+                self._failing.discard(key)
+            except OSError as error:
+                left[key] = kv
+                self._tell(key, error)
+        try:
+            self.sync()
+        except OSError as error:
+            _log.error(values("The folders of objects cannot be brought to the disk", folder=self.root, err=error))
+            left.update(batch)
+        return left
+
+    def _tell(self, key: bytes, error: OSError) -> None:
+        """Once, not every few seconds."""
+        if key not in self._failing:
+            self._failing.add(key)
+            _log.error(
+                values(
+                    "The file of an object cannot be written and is tried again; the object is safe in the journal",
+                    file=self.path(key),
+                    err=error,
+                )
+            )
+
+    # ---- single files
+
+    def path(self, key: bytes) -> Path:
+        return self.root / self.paths.path_of(key)
+
+    def write(self, key: bytes, kv: KeyValue | None) -> None:
+        """Make the file of *key* show *kv*. Raises OSError."""
+        path = self.path(key)
+        self._keep_edits(key, path)
+        if kv is None:
+            self._remove(path)
+            self._forget(key)
+            return
+        content = shown(kv)
+        temporary = self._temporary / f"object-{next(self._names)}"
+        status = _write_new(temporary, content)
+        try:
+            make_folders(self.root, path.parent)
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        self._stale_folders.add(path.parent)
+        self.know(key, status, content)
+
+    def know(self, key: bytes, status: os.stat_result, content: bytes) -> None:
+        """The file of *key* is as it should be, with *content*."""
+        self._forget(key)
+        self.bytes += len(content)
+        self._seen[key] = Seen(status.st_ino, status.st_size, status.st_mtime_ns, digest_of(content))
+
+    def _forget(self, key: bytes) -> None:
+        seen = self._seen.pop(key, None)
+        if seen is not None:
+            self.bytes -= seen.size
+
+    def sync(self) -> None:
+        """Bring the names of the files to the disk. Raises OSError."""
+        for folder in list(self._stale_folders):
+            with contextlib.suppress(FileNotFoundError):  # it is gone again
+                sync_folder(folder)
+            self._stale_folders.discard(folder)
+
+    def _remove(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+        self._stale_folders.add(path.parent)
+        for folder in path.parents:
+            if folder == self.root:
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or not there
+                break
+            self._stale_folders.add(folder.parent)
+
+    # ---- what others have done to the files
+
+    def is_ours(self, key: bytes, path: Path) -> bool:
+        """Whether *path* is as this program has left it, or not there. Raises OSError."""
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        seen = self._seen.get(key)
+        if seen is None or not stat.S_ISREG(status.st_mode):
+            return False
+        if (seen.inode, seen.size, seen.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns):
+            return True
+        return digest_of(path.read_bytes()) == seen.digest
+
+    def _keep_edits(self, key: bytes, path: Path) -> None:
+        if not self.is_ours(key, path):
+            self.set_aside(path)
+
+    def set_aside(self, path: Path) -> None:
+        """Keep what somebody has written to *path* under another name. Raises OSError."""
+        for number in count(1):
+            kept = path.with_name(f"{path.name}{EDITED}" + (f".{number}" if number > 1 else ""))
+            if not os.path.lexists(kept):
+                break
+        os.rename(path, kept)
+        self._stale_folders.add(path.parent)
+        _log.warning(
+            values(
+                "The file of an object is not what the store has written: it is kept beside it, the object is unchanged",
+                file=path,
+                kept=kept.name,
+            )
+        )
+
+
+def _write_new(path: Path, content: bytes) -> os.stat_result:
+    """A durable file with *content* that only its owner can read. Raises OSError, and leaves nothing then."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(descriptor, content)
+        make_durable(descriptor)
+        return os.fstat(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(root: Path, folder: Path) -> None:
+    """*folder* under *root* and everything between, for their owner only. Raises OSError."""
+    missing = []
+    while folder != root and not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+        sync_folder(each.parent)
+
+
+def batched(items: Iterable[tuple[bytes, KeyValue | None]], size: int) -> Iterator[list[tuple[bytes, KeyValue | None]]]:
+    """*items* in lists of at most *size* (itertools.batched came with Python 3.12)."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
