@@ -10,15 +10,18 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import PROTOBUF_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.protobuf import PREFIX
-from genericapiserver.apis import core_v1, rbac_v1
+from genericapiserver.apis import apps_v1, core_v1, rbac_v1
 from tests.properties.widgets import QUICK
 
 SCHEME = Scheme("test")
 core_v1.add_to_scheme(SCHEME)
 rbac_v1.add_to_scheme(SCHEME)
+apps_v1.add_to_scheme(SCHEME)
+SCHEME.add_known_types(core_v1.GROUP_VERSION, core_v1.Pod, core_v1.PersistentVolume)
 CODECS = CodecFactory(SCHEME).with_protobuf()
 KINDS = [
-    *(core_v1.GROUP_VERSION.with_kind(kind) for kind in ("Namespace", "Event")),
+    *(core_v1.GROUP_VERSION.with_kind(kind) for kind in ("Namespace", "Event", "Pod", "PersistentVolume")),
+    apps_v1.GROUP_VERSION.with_kind("Deployment"),
     *(rbac_v1.GROUP_VERSION.with_kind(kind) for kind in ("ClusterRole", "RoleBinding")),
 ]
 
