@@ -1,16 +1,22 @@
-"""The command line: `genericapiserver serve notes.py [flags]`."""
+"""The command line: `genericapiserver COMMAND ...`. What a command needs is imported when it is asked for."""
 
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 USAGE = """\
 Usage: genericapiserver serve FILE.py [flags]
+       genericapiserver run FILE.py [flags]
+       genericapiserver manifests [FILE.py] [flags]
 
-Serves every resource that the Python file declares, through every admission plugin that it defines, alone on this
-machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
-`genericapiserver serve --help` lists the flags.
+serve      Serves every resource that the Python file declares, through every admission plugin that it defines, alone on
+           this machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
+run        Serves the same behind a kube-apiserver, which says who asks and what he may do.
+manifests  Writes what it takes to run that in a cluster, for Kustomize, as a Helm chart or as plain YAML.
+
+`genericapiserver COMMAND --help` lists the flags of a command.
 """
 
 HELP = ("-h", "--help")
@@ -21,26 +27,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] in HELP:
         sys.stdout.write(USAGE)
         return 0
-    if len(given) < 2 or given[0] != "serve":
+    command = COMMANDS.get(given[0]) if given else None
+    if command is None:
         sys.stderr.write(USAGE)
         return 2
-    return _serve(given[1], given[2:])
-
-
-def _serve(path: str, arguments: Sequence[str]) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end in order: no traceback
     gc.set_threshold(50_000)  # what imports make lives to the end: collecting it again and again finds nothing
-    from genericapiserver.builder.program import print_flags, serve_module
     from genericapiserver.config import ConfigError
 
     try:
-        if path in HELP:
-            return print_flags("genericapiserver serve FILE.py")
-        return serve_module(path, arguments)
+        return command(given[1:])
     except ConfigError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from genericapiserver.builder.program import print_flags, serve_module
+
+    if not arguments:
+        return _no_file()
+    if arguments[0] in HELP:
+        return print_flags("genericapiserver serve FILE.py")
+    return serve_module(arguments[0], arguments[1:])
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from genericapiserver.builder.program import print_run_flags, run_module
+
+    if not arguments:
+        return _no_file()
+    if arguments[0] in HELP:
+        return print_run_flags("genericapiserver run FILE.py")
+    return run_module(arguments[0], arguments[1:])
+
+
+def _manifests(arguments: Sequence[str]) -> int:
+    from genericapiserver.builder.manifests.command import run_manifests
+
+    return run_manifests(arguments)
+
+
+def _no_file() -> int:
+    sys.stderr.write(USAGE)
+    return 2
+
+
+COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
+    "serve": _serve,
+    "run": _run,
+    "manifests": _manifests,
+}
+"""Each is given the arguments after its name and gives the exit status. May raise ConfigError."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`genericapiserver serve notes.py`: serve every Resource that a module defines, through its admission plugins."""
+"""`genericapiserver serve notes.py` and `run notes.py`: serve every Resource of a module, through its admission plugins."""
 
 import importlib.util
 import sys
@@ -20,9 +20,11 @@ from genericapiserver.component import ComponentGlobalsRegistry, EffectiveVersio
 from genericapiserver.config import ConfigError, RecommendedConfig
 from genericapiserver.features import KUBE_FLOOR, KUBE_VERSION, default_feature_gate
 from genericapiserver.openapi import OpenAPIConfig
+from genericapiserver.options.command import run_command
 from genericapiserver.options.flags import FlagSet
+from genericapiserver.options.metrics import MetricsOptions
 from genericapiserver.options.recommended import RecommendedOptions
-from genericapiserver.options.server_run import add_component_flags
+from genericapiserver.options.server_run import ServerRunOptions, add_component_flags
 from genericapiserver.server import GenericAPIServer
 
 
@@ -135,13 +137,37 @@ def serve_module(path: str, arguments: Sequence[str]) -> int:
 
     Raises ConfigError when there are no resources.
     """
+    return _run(f"genericapiserver serve {path}", load_options(path), arguments)
+
+
+def run_module(path: str, arguments: Sequence[str]) -> int:
+    """Serve the same beside a cluster, which says who asks and what he may do: with the reference's flags.
+
+    Raises ConfigError when there are no resources.
+    """
+    return run_command(f"genericapiserver run {path}", beside_a_cluster(load_options(path)), arguments)
+
+
+def print_run_flags(command: str) -> int:
+    """Print the flags of `run_module`, but for those that a file's own plugins have."""
+    return run_command(command, beside_a_cluster(ResourceServerOptions((), name=command)), ["--help"])
+
+
+def beside_a_cluster(options: ResourceServerOptions) -> ResourceServerOptions:
+    """*options* with the flags that every API server has."""
+    options.recommended.server_run = ServerRunOptions()
+    options.recommended.metrics = MetricsOptions()
+    return options
+
+
+def load_options(path: str) -> ResourceServerOptions:
+    """The options of a server for what the Python file at *path* defines. Raises ConfigError when there are no resources."""
     module = _load(Path(path))
     resources = resources_in(module)
     if not resources:
         raise ConfigError(f"{path} defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)")
     plugins = list({id(value): value for value in vars(module).values() if _is_plugin(value)}.values())
-    options = ResourceServerOptions(resources, name=Path(path).stem, plugins=plugins)
-    return _run(f"genericapiserver serve {path}", options, arguments)
+    return ResourceServerOptions(resources, name=Path(path).stem, plugins=plugins)
 
 
 def resources_in(module: ModuleType) -> list[type[Any] | Resource]:

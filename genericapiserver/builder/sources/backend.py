@@ -26,7 +26,7 @@ from genericapiserver.builder.sources.calls import (
     SourceCalls,
 )
 from genericapiserver.builder.sources.metadata import for_source
-from genericapiserver.builder.sources.mirror import BadObjectError, Mirror
+from genericapiserver.builder.sources.mirror import BadObjectError, Mirror, Seen
 from genericapiserver.builder.sources.snapshots import Polling, Snapshots
 from genericapiserver.builder.sources.watch import SourceWatchStream
 from genericapiserver.storage.errors import KeyExistsError, KeyNotFoundError
@@ -112,7 +112,7 @@ class SourceBackend:
 
     async def _asked(self, key: str) -> StoredObject[Any] | None:
         """The object as the source has it now, mirrored."""
-        before = await self._mirror.get(key)
+        before = await self._mirror.seen(key)
         obj = await self._ask(key)
         await self._taken(key, obj, before)
         return await self._mirror.get(key)
@@ -131,7 +131,7 @@ class SourceBackend:
             raise self._calls.failed(verb, error) from error
         return obj
 
-    async def _taken(self, key: str, obj: Any | None, before: StoredObject[Any] | None) -> None:
+    async def _taken(self, key: str, obj: Any | None, before: Seen) -> None:
         try:
             await self._mirror.take_one(key, obj, before)
         except BadObjectError as error:

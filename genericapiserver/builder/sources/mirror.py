@@ -7,6 +7,7 @@ undone by a list() that began before.
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -25,8 +26,16 @@ CHUNK: Final = 200
 """Writes at once: an engine with a disk commits them together."""
 YIELD_EVERY: Final = 100
 
-Snapshot = Mapping[str, StoredObject[Any]]
-"""Objects of the copy by key."""
+
+@attrs.define(eq=False)
+class Seen:
+    """What the copy held before the source was asked: objects by key, and what has been deleted since."""
+
+    objects: Mapping[str, StoredObject[Any]]
+    deleted: set[str] = attrs.field(factory=set)
+
+    def revision(self, key: str) -> int:
+        return _revision(self.objects.get(key))
 
 
 class BadObjectError(ValueError):
@@ -68,6 +77,8 @@ class Mirror:
         self._clock = clock
         self._defaults = defaults
         self._locks: dict[str, _KeyLock] = {}
+        self._seen: weakref.WeakSet[Seen] = weakref.WeakSet()
+        """Of questions that are under way: an object may come and go while one is asked."""
 
     # ---- places
 
@@ -106,7 +117,15 @@ class Mirror:
     async def get(self, key: str) -> StoredObject[Any] | None:
         return await self.backend.get(key, ignore_not_found=True)
 
-    async def all(self) -> Snapshot:
+    async def seen(self, key: str = "") -> Seen:
+        """What is known of the object at *key*, or of all, at the beginning of a question to the source."""
+        seen = Seen({})
+        self._seen.add(seen)
+        one = await self.get(key) if key else None
+        seen.objects = ({} if one is None else {key: one}) if key else await self._all()
+        return seen
+
+    async def _all(self) -> Mapping[str, StoredObject[Any]]:
         page = await self.backend.get_list(self._keys.root(""), ListOptions(recursive=True))
         return {stored.key: stored for stored in page.items}
 
@@ -122,12 +141,12 @@ class Mirror:
             found[key] = obj
         return found
 
-    async def take(self, objects: Mapping[str, Any], before: Snapshot) -> None:
+    async def take(self, objects: Mapping[str, Any], before: Seen) -> None:
         """Bring the copy to what the source said since it was *before*. Raises BadObjectError, and StorageError."""
-        now = await self.all()
+        now = await self._all()
         changes: list[tuple[str, Any]] = []
         for index, key in enumerate((*objects, *(key for key in now if key not in objects))):
-            if key not in self._locks and _revision(before.get(key)) == _revision(now.get(key)):
+            if key not in self._locks and self._unchanged(key, before, now.get(key)):
                 obj = self.changed(objects[key], now.get(key)) if key in objects else None
                 if obj is not None or key not in objects:
                     changes.append((key, obj))
@@ -139,14 +158,17 @@ class Mirror:
                 if isinstance(outcome, BaseException):
                     raise outcome
 
-    async def take_one(self, key: str, obj: Any | None, before: StoredObject[Any] | None) -> None:
+    async def take_one(self, key: str, obj: Any | None, before: Seen) -> None:
         """The same for what the source said of the object at *key*; None: there is none."""
         now = await self.get(key)
-        if _revision(now) != _revision(before):
+        if not self._unchanged(key, before, now):
             return
         changed = None if obj is None else self.changed(obj, now)
         if changed is not None or (obj is None and now is not None):
             await self._change(key, changed, _revision(now))
+
+    def _unchanged(self, key: str, before: Seen, now: StoredObject[Any] | None) -> bool:
+        return key not in before.deleted and before.revision(key) == _revision(now)
 
     def changed(self, obj: Any, known: StoredObject[Any] | None) -> Any | None:
         """*obj* as it is to be stored; None when it is as it is known. Raises BadObjectError."""
@@ -193,7 +215,9 @@ class Mirror:
         return await self.backend.guaranteed_update(key, update, ignore_not_found=True)
 
     async def forget(self, key: str) -> StoredObject[Any] | None:
-        """Delete the object at *key*; None when it is gone."""
+        """Delete the object at *key*, which the source has deleted; None when it is gone."""
+        for seen in self._seen:
+            seen.deleted.add(key)
         try:
             return await self.backend.delete(key)
         except KeyNotFoundError:

@@ -60,7 +60,7 @@ class Snapshots:
         """One snapshot. When it is cancelled it counts as begun and not as ended, and those who wait take their own."""
         self._begun += 1
         number, began = self._begun, asyncio.get_running_loop().time()
-        before = await self._mirror.all()
+        before = await self._mirror.seen()
         try:
             objects = await self._calls(LIST)
             await self._mirror.take(self._mirror.by_key(objects), before)

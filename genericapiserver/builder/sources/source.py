@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from genericapiserver.aio import SystemClock
-from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.builder.resource import Resource
@@ -29,6 +29,7 @@ from genericapiserver.config import ConfigError
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions, RESTOptionsGetter
 from genericapiserver.registry.generic.store import Store
+from genericapiserver.registry.strategy import RESTStrategy
 from genericapiserver.storage.interface import StorageBackend
 
 INTERVAL: Final = 2.0
@@ -131,9 +132,18 @@ class Source(Resource):
         for backend in tuple(self._backends):
             backend.polling.tell()
 
-    def store(self, getter: RESTOptionsGetter, scheme: Scheme, **further: Any) -> Store:
+    def store(
+        self,
+        getter: RESTOptionsGetter,
+        scheme: Scheme,
+        *,
+        versions: Sequence[GroupVersion] = (),
+        strategy: RESTStrategy | None = None,
+        **further: Any,
+    ) -> Store:
         """See Resource. Raises ConfigError where several processes would write to the source."""
-        return super().store(_MirrorOptions(self, getter, scheme), scheme, **further)
+        options = _MirrorOptions(self, getter, scheme)
+        return super().store(options, scheme, versions=versions, strategy=strategy, **further)
 
     def backend(
         self, mirrored: StorageBackend[Any], resource: GroupResource, prefix: str, scheme: Scheme

@@ -266,6 +266,29 @@ async def test_a_list_that_began_before_a_write_does_not_undo_it() -> None:
         assert await reader == {"a": "new"}
 
 
+async def test_a_list_that_saw_what_was_made_and_deleted_meanwhile_does_not_bring_it_back() -> None:
+    begun, made, said, gate = asyncio.Event(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    notes = Notes()
+
+    async def slow() -> list[Note]:
+        begun.set()
+        await made.wait()
+        objects = list(notes.notes.values())
+        said.set()
+        await gate.wait()
+        return objects
+
+    async with opened(declared(notes, *WRITES, list=slow)) as store:
+        reader = asyncio.create_task(listed(store))
+        await begun.wait()
+        await create(store, note("a", "milk"))
+        made.set()
+        await said.wait()
+        await delete(store, "a")
+        gate.set()
+        assert await reader == {}
+
+
 async def test_several_processes_may_not_write() -> None:
     source = declared(Notes(), "update")
     scheme = new_scheme([source])
