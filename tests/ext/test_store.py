@@ -344,8 +344,9 @@ async def test_a_watch_may_be_a_generator() -> None:
 async def test_what_a_generator_fails_with_at_once_is_the_response() -> None:
     class Failing(MemoryStore):
         async def watch(self, context: Context, options: ListOptions) -> Any:
-            raise NotFoundError(RESOURCE, "all of them")
-            yield
+            if context.user.name:
+                raise NotFoundError(RESOURCE, "all of them")
+            yield WatchEvent(EventType.ADDED, TestType())
 
     async with serving_store(Failing()) as world:
         response = await world.client.get(f"{PATH}?watch=1", x_user="u")
