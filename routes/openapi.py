@@ -10,6 +10,7 @@ that clients fall back to JSON; v3 documents are compressed when asked.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 from genericapiserver.asgi import RawHeaders, Receive, Scope, Send, header_value, parse_query, send_response
 from genericapiserver.mux import PathRecorderMux
@@ -19,6 +20,7 @@ from genericapiserver.routes.content import send_content
 JSON: Final = b"application/json"
 ONE_YEAR: Final = dt.timedelta(days=365)
 SMALLEST_COMPRESSED: Final = 1024
+REMEMBERED_INDEXES: Final = 64
 _VARY: Final = [(b"vary", b"Accept")]
 
 BuildDocument = Callable[[], Document]
@@ -43,7 +45,8 @@ def install_openapi_v2(mux: PathRecorderMux, build: BuildDocument) -> None:
 def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str, BuildDocument]]) -> None:
     """Serve the index at /openapi/v3 and each document below; *builders* maps names such as `apis/g/v1` to documents."""
     documents: dict[str, Document] = {}
-    index: Document | None = None
+    indexes: dict[str, Document] = {}
+    """By the path that the server is mounted at, which addresses begin with."""
 
     def document(name: str) -> Document | None:
         if name not in documents:
@@ -54,12 +57,14 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
         return documents[name]
 
     async def openapi_v3_index(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal index
+        root = _root(scope)
+        index = indexes.get(root)
         if index is None:
             found = ((name, document(name)) for name in sorted(builders()))
-            index = Document(
-                {"paths": {name: {"serverRelativeURL": _url(name, made)} for name, made in found if made is not None}}
-            )
+            paths = {name: {"serverRelativeURL": _url(root, name, made)} for name, made in found if made is not None}
+            if len(indexes) >= REMEMBERED_INDEXES:  # an application may have parts of paths as parameters
+                indexes.clear()
+            index = indexes[root] = Document({"paths": paths})
         await _send_document(scope, send, index, [])
 
     async def openapi_v3(scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +78,7 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
             return
         asked = parse_query(scope["query_string"]).get("hash", [""])[0]
         if asked and asked != made.etag:
-            headers = [(b"location", _url(name, made).encode()), (b"etag", _quoted(made)), *_VARY]
+            headers = [(b"location", _url(_root(scope), name, made).encode()), (b"etag", _quoted(made)), *_VARY]
             await send_response(send, 301, b"", JSON, headers)
             return
         await _send_document(scope, send, made, _immutable() if asked else _VARY)
@@ -113,8 +118,14 @@ def _immutable() -> RawHeaders:
     ]
 
 
-def _url(name: str, document: Document) -> str:
-    return f"/openapi/v3/{name}?hash={document.etag}"
+def _root(scope: Scope) -> str:
+    """Where an application around this server has mounted it; empty for a server of its own."""
+    root: str = scope.get("root_path", "")
+    return quote(root.rstrip("/"))
+
+
+def _url(root: str, name: str, document: Document) -> str:
+    return f"{root}/openapi/v3/{name}?hash={document.etag}"
 
 
 def _quoted(document: Document) -> bytes:

@@ -131,3 +131,12 @@ async def test_what_is_not_offered_is_refused(pages: ASGIClient, path: str) -> N
     response = await pages.request("GET", path, headers={"Accept": "text/html"})
     assert (response.status, response.body) == (406, b"")
     assert response.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize(("root", "begins"), [("", ""), ("/ext", "/ext"), ("/ext/", "/ext"), ("/a b", "/a%20b")])
+async def test_addresses_begin_where_the_server_is_mounted(pages: ASGIClient, root: str, begins: str) -> None:
+    pages.prepare = lambda scope: scope.update(root_path=root)
+    (entry,) = (await pages.get("/openapi/v3")).json()["paths"].values()
+    assert entry["serverRelativeURL"] == f"{begins}/openapi/v3/{NAME}?hash={BIG.etag}"
+    moved = await pages.get(f"/openapi/v3/{NAME}?hash=old")
+    assert (moved.status, moved.headers["location"]) == (301, entry["serverRelativeURL"])

@@ -1,0 +1,45 @@
+"""TestStoreEncoding: JSON and YAML, and nothing else."""
+
+import pytest
+
+from tests.ext.support import GENERATIONS, PATH, body, serving_store
+
+USER = {"x-user": "u"}
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("application/yaml", "application/yaml"),
+    ],
+)
+async def test_objects_come_in_json_and_yaml(generation: str, accept: str, content_type: str) -> None:
+    async with GENERATIONS[generation]() as world:
+        await world.client.request("POST", PATH, headers=USER, body=body())
+        response = await world.client.request("GET", f"{PATH}/foo", headers={**USER, "accept": accept})
+    assert (response.status, response.headers["content-type"]) == (200, content_type)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+async def test_acceptance_protobuf_refusal(generation: str) -> None:
+    async with GENERATIONS[generation]() as world:
+        await world.client.request("POST", PATH, headers=USER, body=body())
+        alone = await world.client.request("GET", f"{PATH}/foo", headers={**USER, "accept": PROTOBUF})
+        with_json = await world.client.request(
+            "GET", f"{PATH}/foo", headers={**USER, "accept": f"{PROTOBUF}, application/json"}
+        )
+    assert (alone.status, alone.json()["reason"]) == (406, "NotAcceptable")
+    assert (with_json.status, with_json.headers["content-type"]) == (200, "application/json")
+    assert with_json.json()["metadata"]["name"] == "foo"
+
+
+@pytest.mark.parametrize(("kind", "code"), [("application/yaml", 201), (PROTOBUF, 415)])
+async def test_what_bodies_may_be(kind: str, code: int) -> None:
+    async with serving_store() as world:
+        content = b"apiVersion: ext.cattle.io/v1\nkind: TestType\nmetadata: {name: foo}\n"
+        response = await world.client.request("POST", PATH, headers={**USER, "content-type": kind}, body=content)
+    assert response.status == code
