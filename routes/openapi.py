@@ -19,6 +19,8 @@ from genericapiserver.routes.content import send_content
 JSON: Final = b"application/json"
 ONE_YEAR: Final = dt.timedelta(days=365)
 SMALLEST_COMPRESSED: Final = 1024
+KEPT_INDEXES: Final = 64
+"""A server that is mounted below other paths (`root_path`) has an index for each of them."""
 _VARY: Final = [(b"vary", b"Accept")]
 
 BuildDocument = Callable[[], Document]
@@ -43,7 +45,7 @@ def install_openapi_v2(mux: PathRecorderMux, build: BuildDocument) -> None:
 def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str, BuildDocument]]) -> None:
     """Serve the index at /openapi/v3 and each document below; *builders* maps names such as `apis/g/v1` to documents."""
     documents: dict[str, Document] = {}
-    index: Document | None = None
+    indexes: dict[str, Document] = {}
 
     def document(name: str) -> Document | None:
         if name not in documents:
@@ -54,12 +56,14 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
         return documents[name]
 
     async def openapi_v3_index(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal index
+        prefix = scope.get("root_path", "")
+        index = indexes.get(prefix)
         if index is None:
             found = ((name, document(name)) for name in sorted(builders()))
-            index = Document(
-                {"paths": {name: {"serverRelativeURL": _url(name, made)} for name, made in found if made is not None}}
-            )
+            urls = {name: _url(prefix, name, made) for name, made in found if made is not None}
+            index = Document({"paths": {name: {"serverRelativeURL": url} for name, url in urls.items()}})
+            if len(indexes) < KEPT_INDEXES:
+                indexes[prefix] = index
         await _send_document(scope, send, index, [])
 
     async def openapi_v3(scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +77,8 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
             return
         asked = parse_query(scope["query_string"]).get("hash", [""])[0]
         if asked and asked != made.etag:
-            headers = [(b"location", _url(name, made).encode()), (b"etag", _quoted(made)), *_VARY]
+            url = _url(scope.get("root_path", ""), name, made)
+            headers = [(b"location", url.encode()), (b"etag", _quoted(made)), *_VARY]
             await send_response(send, 301, b"", JSON, headers)
             return
         await _send_document(scope, send, made, _immutable() if asked else _VARY)
@@ -113,8 +118,8 @@ def _immutable() -> RawHeaders:
     ]
 
 
-def _url(name: str, document: Document) -> str:
-    return f"/openapi/v3/{name}?hash={document.etag}"
+def _url(prefix: str, name: str, document: Document) -> str:
+    return f"{prefix}/openapi/v3/{name}?hash={document.etag}"
 
 
 def _quoted(document: Document) -> bytes:
