@@ -66,14 +66,19 @@ class RequestMetrics:
         ).inc()
         self.terminated(context, scope, 429)
 
-    def terminated(self, context: RequestContext, scope: Scope, code: int) -> None:
-        """A request was ended by the server: 429 for one that it refused, 504 for one that took too long."""
+    def terminated(
+        self, context: RequestContext, scope: Scope, code: int, *, component: str = API_SERVER_COMPONENT
+    ) -> None:
+        """A request was ended by the server: 429 for one that it refused, 504 for one that took too long.
+
+        *component* is the part of the server that did it.
+        """
         info = context.request_info
         self._terminations.labels(
             reported_verb(context.method, info, scope["query_string"]),
             *self._target(info),
             request_scope(info),
-            API_SERVER_COMPONENT,
+            component,
             str(code),
         ).inc()
 

@@ -7,10 +7,11 @@ Source: pkg/server/options/{serving,serving_with_loopback}.go of k8s.io/apiserve
 
 import datetime as dt
 import ipaddress
+import logging
 import os
 import socket
 import uuid
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +26,22 @@ from genericapiserver.certificates import (
     can_read_pair,
     generate_self_signed,
     self_signed_with_fixtures,
+    why_stale,
     write_pair,
 )
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import Listener, ListenerError, ServingCertificate, SocketListener, inherited_listeners
 from genericapiserver.connection.inherited import are_inherited
 from genericapiserver.connection.listener import Network
+from genericapiserver.logs import kv
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.options.flags import BOOL, INT, IP, STRING, STRINGS, FlagSet, FlagType
 from genericapiserver.options.listen import GRAMMAR, listen_tcp, parse_listen
 from genericapiserver.options.texts import reason
 from genericapiserver.options.tls_names import INSECURE, SECURE, TLS_VERSIONS, cipher_suites, min_tls_version
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
+
+logger = logging.getLogger(__name__)
 
 PAIR_NAME: Final = "apiserver"
 LOOPBACK_LIFETIME: Final = dt.timedelta(days=3 * 365 + 1)
@@ -90,6 +95,9 @@ class SecureServingOptions:
     cert_directory: str = "apiserver.local.config/certificates"
     pair_name: str = PAIR_NAME
     """What the files in *cert_directory* are called, without `.crt` and `.key`."""
+    renew_before: dt.timedelta | None = None
+    """A pair in *cert_directory* that cannot be read, is not yet valid or ends sooner than this is made anew at the start.
+    None keeps whatever is there, as the reference does."""
     fixture_directory: str = ""
     """For tests: where pairs that are made are kept for the next time."""
     cert_file: str = ""
@@ -106,7 +114,8 @@ class SecureServingOptions:
     permit_address_sharing: bool = False
     _opened: list[Listener] | None = attrs.field(default=None, init=False, repr=False)
 
-    def add_flags(self, flags: FlagSet) -> None:
+    def add_flags(self, flags: FlagSet, *, only: Collection[str] | None = None) -> None:
+        """Add the flags; *only* those of these names, for a program that offers less."""
         for name, kind, attribute, text in (
             ("bind-address", IP, "bind_address", "The IP address on which to listen for the --secure-port port."),
             (
@@ -186,7 +195,8 @@ class SecureServingOptions:
                 "is, as in Go.",
             ),
         ):
-            flags.add(name, kind, self, attribute, text)
+            if only is None or name in only:
+                flags.add(name, kind, self, attribute, text)
 
     def validate(self) -> list[str]:
         problems = []
@@ -229,11 +239,20 @@ class SecureServingOptions:
                 raise ConfigError("PairName is required if CertDirectory is set")
             certificate = Path(self.cert_directory) / f"{self.pair_name}.crt"
             key = Path(self.cert_directory) / f"{self.pair_name}.key"
-            if not can_read_pair(certificate, key):
+            if not can_read_pair(certificate, key) or self._is_stale(certificate, key):
                 write_pair(self._self_signed(public_address, ips, dns), certificate, key)
         except (CertificateError, OSError) as error:
             raise ConfigError(f"error creating self-signed certificates: {reason(error)}") from error
         self.cert_file, self.key_file = str(certificate), str(key)
+
+    def _is_stale(self, certificate: Path, key: Path) -> bool:
+        """Raises OSError."""
+        if self.renew_before is None:
+            return False
+        problem = why_stale(certificate, key, remaining=self.renew_before)
+        if problem:
+            logger.warning(kv("Replacing the serving certificate", file=str(certificate), reason=problem))
+        return bool(problem)
 
     def _self_signed(self, host: str, ips: Sequence[str], dns: Sequence[str]) -> ServingCertificate:
         if self.fixture_directory:

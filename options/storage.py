@@ -360,6 +360,7 @@ class StorageFactory:
             delete_collection_workers=self._options.delete_collection_workers,
             storage_version=version,
             observe_comparison=self._observe_comparison,
+            shared=self._storage.shared,
         )
 
     def _version_with(self, object_type: type[Any], version: GroupVersion) -> GroupVersion:

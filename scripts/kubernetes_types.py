@@ -252,18 +252,24 @@ def facts(types: Types) -> Iterator[str]:
             seen.add((struct.package, struct.name))
             yield f"{struct.package}.{struct.name}{' kind' if struct.root else ''}{' atomic' if struct.atomic else ''}"
             for field in struct.fields:
-                yield "  " + " ".join([field.json_name, types.underlying(struct.package, field.go_type), *_said(field)])
+                go_type = types.underlying(struct.package, field.go_type)
+                enum = types.enum(struct.package, field.go_type)
+                yield "  " + " ".join([field.json_name, go_type, *_said(field, go_type, enum)])
 
 
-def _said(field: Field) -> Iterator[str]:
+def _said(field: Field, go_type: str, enum: Sequence[str]) -> Iterator[str]:
     yield f"number={field.inlined}.{field.number}" if field.inlined else f"number={field.number}"
-    if field.omit_empty:
+    # Go writes a struct even when it is empty, whatever the tag says.
+    if field.omit_empty and (go_type.startswith(("*", "[]", "map[")) or go_type in _SCALARS):
         yield "omitempty"
     if not field.optional:
         yield "required"
-    for marker in ("listType", "mapType", "structType"):
-        if marker in field.markers:
-            yield f"{marker}={field.markers[marker]}"
+    if enum:
+        yield f"enum={'|'.join(enum)}"
+    if list_type := field.markers.get("listType"):
+        yield f"listType={list_type}"
+    if map_type := field.markers.get("mapType") or field.markers.get("structType"):
+        yield f"mapType={map_type}"
     if field.keys:
         yield f"keys={','.join(field.keys)}"
     if field.patch_strategy:
@@ -353,7 +359,7 @@ def _declared(types: Types, package: str, field: Field, place: int, doc: str, ea
         options.append('default=b""')
     elif field.optional or easy:
         options += [f"factory={annotation}", *([] if field.optional else ["required=True"])]
-    if annotation == "RawJSON":
+    if annotation.startswith("RawJSON"):
         options.append('format="RawExtension"')
     if camel_case(name) != field.json_name:
         options.append(f'name="{field.json_name}"')

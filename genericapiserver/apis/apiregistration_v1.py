@@ -7,12 +7,10 @@ object is said in aggregator.validation.
 import datetime as dt
 from typing import Final
 
-import attrs
-
 from genericapiserver.apimachinery.meta import Object
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme, add_to_group_version
-from genericapiserver.apimachinery.types import Int32, Time, api_type, field
+from genericapiserver.apimachinery.types import Int32, Time, api_type, deep_copy, field
 
 GROUP: Final = "apiregistration.k8s.io"
 GROUP_VERSION: Final = GroupVersion(GROUP, "v1")
@@ -151,8 +149,10 @@ def set_condition(service: APIService, condition: APIServiceCondition) -> None:
     conditions = service.status.conditions
     for index, old in enumerate(conditions):
         if old.type == condition.type:
-            moved = condition if old.status != condition.status else None
-            conditions[index] = moved or attrs.evolve(condition, last_transition_time=old.last_transition_time)
+            if old.status == condition.status:
+                condition = deep_copy(condition)
+                condition.last_transition_time = old.last_transition_time
+            conditions[index] = condition
             return
     conditions.append(condition)
 

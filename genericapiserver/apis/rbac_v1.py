@@ -69,7 +69,7 @@ class Subject:
 class RoleRef:
     """RoleRef names a role."""
 
-    api_group: str = field(default="", omit_empty=False, doc="The API group of the role.")
+    api_group: str = field(default="", omit_empty=False, required=False, doc="The API group of the role.")
     kind: str = field(default="", omit_empty=False, doc='"Role" or "ClusterRole".')
     name: str = field(default="", omit_empty=False, doc="The name of the role.")
 
@@ -90,7 +90,12 @@ class Role(Object):
     """Role is a set of rules that holds in its namespace, for those whom a RoleBinding names."""
 
     rules: list[PolicyRule] = field(
-        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The rules of this role."
+        factory=list,
+        omit_empty=False,
+        null_when_empty=True,
+        required=False,
+        list_type="atomic",
+        doc="The rules of this role.",
     )
 
 
@@ -99,7 +104,7 @@ class RoleBinding(Object):
     """RoleBinding gives a role to subjects: a Role of its namespace, or a ClusterRole, limited to its namespace."""
 
     subjects: list[Subject] = field(factory=list, list_type="atomic", doc="Who gets the role.")
-    role_ref: RoleRef = field(factory=RoleRef, doc="The role. It cannot be changed.")
+    role_ref: RoleRef = field(factory=RoleRef, required=True, doc="The role. It cannot be changed.")
 
 
 @api_type
@@ -107,7 +112,12 @@ class ClusterRole(Object):
     """ClusterRole is a set of rules that holds everywhere, or where a RoleBinding names it."""
 
     rules: list[PolicyRule] = field(
-        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The rules of this role."
+        factory=list,
+        omit_empty=False,
+        null_when_empty=True,
+        required=False,
+        list_type="atomic",
+        doc="The rules of this role.",
     )
     aggregation_rule: AggregationRule | None = field(
         default=None,
@@ -121,7 +131,7 @@ class ClusterRoleBinding(Object):
     """ClusterRoleBinding gives a ClusterRole to subjects, in every namespace and outside of them."""
 
     subjects: list[Subject] = field(factory=list, list_type="atomic", doc="Who gets the role.")
-    role_ref: RoleRef = field(factory=RoleRef, doc="The role. It cannot be changed.")
+    role_ref: RoleRef = field(factory=RoleRef, required=True, doc="The role. It cannot be changed.")
 
 
 def set_binding_defaults(binding: RoleBinding | ClusterRoleBinding) -> None:

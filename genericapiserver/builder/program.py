@@ -9,7 +9,9 @@ from types import ModuleType
 from genericapiserver.admission import AdmissionPlugin, MutatingPlugin, PluginRegistry, ValidatingPlugin
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
-from genericapiserver.builder.resource import Resource, new_scheme
+from genericapiserver.builder.groups import DeclaredGroups
+from genericapiserver.builder.resource import Resource
+from genericapiserver.builder.resource.scheme import declared_kinds, scheme_of
 from genericapiserver.builder.standalone import run_standalone
 from genericapiserver.component import ComponentGlobalsRegistry, EffectiveVersion
 from genericapiserver.config import ConfigError, RecommendedConfig
@@ -39,7 +41,11 @@ class ResourceServerOptions:
         self.resources = resources
         self.name = name
         self.version = EffectiveVersion.parse(version)
-        self.scheme = new_scheme(resources)
+        kinds, problems = declared_kinds(resources)
+        if problems:
+            raise ConfigError("\n".join(problems))
+        self.groups = DeclaredGroups(kinds)
+        self.scheme = scheme_of(kinds)
         self.serializer = CodecFactory(self.scheme)
         self.recommended = RecommendedOptions(prefix="/registry", serializer=self.serializer)
         if self.recommended.admission is not None:
@@ -75,14 +81,7 @@ class ResourceServerOptions:
     def api_groups(self, config: RecommendedConfig) -> list[APIGroupInfo]:
         if config.rest_options_getter is None:
             raise ConfigError("there is no storage to keep the resources in")
-        groups: dict[str, APIGroupInfo] = {}
-        for resource in self.resources:
-            group, version = resource.group_version.group, resource.group_version.version
-            if group not in groups:
-                groups[group] = APIGroupInfo.for_group(group, scheme=self.scheme, serializer=self.serializer)
-            storage = groups[group].versioned_resources_storage.setdefault(version, {})
-            storage |= resource.storages(config.rest_options_getter, self.scheme)
-        return list(groups.values())
+        return self.groups.api_groups(config.rest_options_getter, self.scheme, self.serializer)
 
 
 def add_plugins(registry: PluginRegistry, plugins: Sequence[AdmissionPlugin]) -> None:

@@ -13,10 +13,9 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import attrs
-from cryptography import x509
 
 from genericapiserver.builder.folder import DataFolder
-from genericapiserver.builder.kubeconfig import write_kubeconfig
+from genericapiserver.builder.kubeconfig import name_to_ask_for, write_kubeconfig
 from genericapiserver.builder.pki import ADMIN_GROUP
 from genericapiserver.certificates import CertificateError
 from genericapiserver.config import ConfigError
@@ -144,16 +143,5 @@ class StandaloneServing:
 
     def _name_in(self, certificate_pem: bytes) -> str:
         """The name that clients have to ask a given certificate for; empty when it is for the address itself."""
-        leaf = x509.load_pem_x509_certificates(certificate_pem)[0]
-        try:
-            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            return ""
         host = loopback_host_port(self.url.removeprefix("https://"))[0] if self.url else ""
-        dns = names.get_values_for_type(x509.DNSName)
-        try:
-            found = ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
-        except ValueError:
-            found = host in dns
-        concrete = [name for name in dns if "*" not in name]
-        return "" if found or not concrete else concrete[0]
+        return name_to_ask_for(certificate_pem, host)

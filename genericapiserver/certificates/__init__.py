@@ -9,7 +9,7 @@ from genericapiserver.certificates.bundles import CAContentProvider, DynamicCACo
 from genericapiserver.certificates.changes import LoadState
 from genericapiserver.certificates.description import human_detail
 from genericapiserver.certificates.errors import CertificateError, CertificateVerificationError
-from genericapiserver.certificates.files import can_read_pair, write_pair
+from genericapiserver.certificates.files import can_read_pair, why_stale, write_pair
 from genericapiserver.certificates.pairs import (
     CertKeyContentProvider,
     DynamicCertKeyContent,
@@ -45,5 +45,6 @@ __all__ = [
     "keep_current",
     "self_signed_with_fixtures",
     "verify_client_certificate",
+    "why_stale",
     "write_pair",
 ]

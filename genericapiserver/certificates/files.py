@@ -1,9 +1,11 @@
 """Pairs in files: the certificate for everybody (0644), the key for its owner only (0600)."""
 
+import datetime as dt
 import os
 from pathlib import Path
 
 from genericapiserver.certificates.errors import CertificateError
+from genericapiserver.certificates.pem import parse_pair, read_content
 from genericapiserver.connection.tls import ServingCertificate
 
 
@@ -41,3 +43,20 @@ def can_read_pair(certificate: Path, key: Path) -> bool:
     if not readable[0]:
         raise CertificateError(f"error reading {certificate}, certificate and key must be supplied as a pair")
     raise CertificateError(f"error reading {key}, certificate and key must be supplied as a pair")
+
+
+def why_stale(certificate: Path, key: Path, *, remaining: dt.timedelta, now: dt.datetime | None = None) -> str:
+    """Why a pair that is there had better be made anew; empty when it is good for *remaining* at least.
+
+    Raises OSError.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    try:
+        leaf = parse_pair(read_content(certificate), read_content(key))[0][0]
+    except ValueError as error:
+        return str(error)
+    if now < leaf.not_valid_before_utc:
+        return f"it is not valid before {leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
+    if leaf.not_valid_after_utc - now < remaining:
+        return f"it ends at {leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+    return ""

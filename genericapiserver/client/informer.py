@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ from genericapiserver.logs import kv
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+ChangeHandler: TypeAlias = Callable[[T | None, T | None], None]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 PAGE_SIZE = "500"
@@ -51,6 +53,7 @@ class Informer(Generic[T]):
         self._objects: dict[tuple[str, str], T] = {}
         self._resource_version = ""
         self._listeners: list[Callable[[], None]] = []
+        self._handlers: list[ChangeHandler[T]] = []
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -65,6 +68,14 @@ class Informer(Generic[T]):
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Have *listener* called after every list and every event; it must be quick and not raise."""
         self._listeners.append(listener)
+
+    def add_change_handler(self, handler: "ChangeHandler[T]") -> None:
+        """Have *handler* called with what an object was before and what it is now, None where it was or is not there.
+
+        An object that a list shows as it was known is no change. The handler must be quick and not raise; it sees the
+        informer as it is after the list or the event.
+        """
+        self._handlers.append(handler)
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -99,9 +110,11 @@ class Informer(Generic[T]):
             if not (token := document["metadata"].get("continue")):
                 break
             query["continue"] = token
-        self._objects = objects
+        before, self._objects = self._objects, objects
         self._resource_version = document["metadata"]["resourceVersion"]
         self.synced.set()
+        for key in {**before, **objects} if self._handlers else ():
+            self._changed(before.get(key), objects.get(key))
         self._notify()
 
     async def _watch(self) -> None:
@@ -126,12 +139,21 @@ class Informer(Generic[T]):
         if type == "ERROR":
             raise RelistError(str(item.get("message", item)))
         self._resource_version = item["metadata"]["resourceVersion"]
-        if type == "DELETED":
-            self._objects.pop(_key(item), None)
-        elif type != "BOOKMARK":
-            self._objects[_key(item)] = self._decode(dict(item))
-        if type != "BOOKMARK":
-            self._notify()
+        if type == "BOOKMARK":
+            return
+        key = _key(item)
+        before, now = self._objects.get(key), None if type == "DELETED" else self._decode(dict(item))
+        if now is None:
+            self._objects.pop(key, None)
+        else:
+            self._objects[key] = now
+        self._changed(before, now)
+        self._notify()
+
+    def _changed(self, before: T | None, now: T | None) -> None:
+        if before != now:
+            for handler in self._handlers:
+                handler(before, now)
 
     def _notify(self) -> None:
         for listener in self._listeners:

@@ -15,12 +15,17 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import httpcore
 import httpx
 
-from genericapiserver.connection import MemoryListener
+
+class Connects(Protocol):
+    """What connections come from: a MemoryListener, or anything else that opens them its own way."""
+
+    async def open_connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection, without TLS. Raises OSError."""
 
 
 class MemoryTransport(httpx.AsyncBaseTransport):
@@ -29,9 +34,7 @@ class MemoryTransport(httpx.AsyncBaseTransport):
     *ssl_context* is for `https` URLs, which speak HTTP/2 when *http2* says so; `http` URLs are for listeners without TLS.
     """
 
-    def __init__(
-        self, listener: MemoryListener, *, ssl_context: ssl.SSLContext | None = None, http2: bool = True
-    ) -> None:
+    def __init__(self, listener: Connects, *, ssl_context: ssl.SSLContext | None = None, http2: bool = True) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context, http2=http2, network_backend=_Backend(listener), max_connections=None
         )
@@ -88,7 +91,7 @@ def _errors_of_httpx(request: httpx.Request) -> Iterator[None]:
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, listener: MemoryListener) -> None:
+    def __init__(self, listener: Connects) -> None:
         self._listener = listener
 
     async def connect_tcp(
@@ -129,8 +132,9 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._writer.drain()
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
+        except OSError:
+            # The server has closed the connection, perhaps behind an answer that is still to be read: reading tells.
+            return
 
     async def aclose(self) -> None:
         self._writer.close()

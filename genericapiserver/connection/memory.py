@@ -35,6 +35,11 @@ class MemoryListener:
     def address(self) -> str:
         return f"memory:{self._name}"
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing will be accepted any more."""
+        return self._closed
+
     def start(self, loop: asyncio.AbstractEventLoop, accepted: Accepted, failed: Failed) -> None:
         with self._lock:
             if self._closed:

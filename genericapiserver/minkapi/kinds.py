@@ -37,13 +37,15 @@ from genericapiserver.apis import (
     scheduling_v1,
     storage_v1,
 )
+from genericapiserver.minkapi.columns import core, others, pods, storage, workloads
+from genericapiserver.minkapi.columns.shared import AGE, NAME
 from genericapiserver.registry.selectable_fields import SelectableFields, add_field_labels, fields_at
-from genericapiserver.registry.table import DEFAULT_COLUMNS, TableColumn, age
+from genericapiserver.registry.table import TableColumn
 
 CORE = core_v1.GROUP_VERSION
 ALL: Final = ("all",)
 """`kubectl get all` shows everything that minkapi serves, as it always did; a cluster has fewer kinds in it."""
-NAME_AND_AGE: Final = (DEFAULT_COLUMNS[0], age())
+NAME_AND_AGE: Final = (NAME, AGE)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,62 +128,182 @@ _EVENT_FIELDS = fields_at(
 
 KINDS: Final = (
     _core(
-        core_v1.Namespace, "namespaces", "ns", namespaced=False, has_status=True, selectable=fields_at("status.phase")
+        core_v1.Namespace,
+        "namespaces",
+        "ns",
+        namespaced=False,
+        has_status=True,
+        selectable=fields_at("status.phase"),
+        columns=core.NAMESPACE_COLUMNS,
     ),
-    _core(core_v1.ServiceAccount, "serviceaccounts", "sa"),
-    _core(core_v1.ConfigMap, "configmaps", "cm"),
-    _core(core_v1.Node, "nodes", "no", namespaced=False, has_status=True, selectable=fields_at("spec.unschedulable")),
-    _core(core_v1.Pod, "pods", "po", has_status=True, selectable=_POD_FIELDS),
-    _core(core_v1.Service, "services", "svc", has_status=True, selectable=fields_at("spec.cluster_ip", "spec.type")),
-    _core(core_v1.PersistentVolume, "persistentvolumes", "pv", namespaced=False, has_status=True),
-    _core(core_v1.PersistentVolumeClaim, "persistentvolumeclaims", "pvc", has_status=True),
+    _core(core_v1.ServiceAccount, "serviceaccounts", "sa", columns=core.SERVICE_ACCOUNT_COLUMNS),
+    _core(core_v1.ConfigMap, "configmaps", "cm", columns=core.CONFIG_MAP_COLUMNS),
+    _core(
+        core_v1.Node,
+        "nodes",
+        "no",
+        namespaced=False,
+        has_status=True,
+        selectable=fields_at("spec.unschedulable"),
+        columns=core.NODE_COLUMNS,
+    ),
+    _core(core_v1.Pod, "pods", "po", has_status=True, selectable=_POD_FIELDS, columns=pods.POD_COLUMNS),
+    _core(
+        core_v1.Service,
+        "services",
+        "svc",
+        has_status=True,
+        selectable=fields_at("spec.cluster_ip", "spec.type"),
+        columns=core.SERVICE_COLUMNS,
+    ),
+    _core(
+        core_v1.PersistentVolume,
+        "persistentvolumes",
+        "pv",
+        namespaced=False,
+        has_status=True,
+        columns=storage.PERSISTENT_VOLUME_COLUMNS,
+    ),
+    _core(
+        core_v1.PersistentVolumeClaim,
+        "persistentvolumeclaims",
+        "pvc",
+        has_status=True,
+        columns=storage.PERSISTENT_VOLUME_CLAIM_COLUMNS,
+    ),
     _core(
         core_v1.ReplicationController,
         "replicationcontrollers",
         "rc",
         has_status=True,
         selectable=fields_at("status.replicas"),
+        columns=workloads.REPLICATION_CONTROLLER_COLUMNS,
     ),
-    _kind(apps_v1.Deployment, _APPS, "deployments", "deploy", has_status=True),
-    _kind(apps_v1.ReplicaSet, _APPS, "replicasets", "rs", has_status=True, selectable=fields_at("status.replicas")),
-    _kind(apps_v1.StatefulSet, _APPS, "statefulsets", "sts", has_status=True),
-    _kind(scheduling_v1.PriorityClass, scheduling_v1.GROUP_VERSION, "priorityclasses", "pc", namespaced=False),
-    _kind(coordination_v1.Lease, coordination_v1.GROUP_VERSION, "leases"),
-    _kind(events_v1.Event, events_v1.GROUP_VERSION, "events", "ev", selectable=_EVENT_FIELDS),
-    _kind(rbac_v1.Role, rbac_v1.GROUP_VERSION, "roles"),
-    _kind(policy_v1.PodDisruptionBudget, policy_v1.GROUP_VERSION, "poddisruptionbudgets", "pdb", has_status=True),
-    _kind(storage_v1.StorageClass, _STORAGE, "storageclasses", "sc", namespaced=False),
-    _kind(storage_v1.CSIDriver, _STORAGE, "csidrivers", namespaced=False),
-    _kind(storage_v1.CSIStorageCapacity, _STORAGE, "csistoragecapacities"),
-    _kind(storage_v1.CSINode, _STORAGE, "csinodes", namespaced=False),
-    _kind(storage_v1.VolumeAttachment, _STORAGE, "volumeattachments", namespaced=False, has_status=True),
-    _kind(storage_v1.VolumeAttributesClass, _STORAGE, "volumeattributesclasses", namespaced=False),
-    _kind(node_v1.RuntimeClass, node_v1.GROUP_VERSION, "runtimeclasses", namespaced=False),
+    _kind(apps_v1.Deployment, _APPS, "deployments", "deploy", has_status=True, columns=workloads.DEPLOYMENT_COLUMNS),
+    _kind(
+        apps_v1.ReplicaSet,
+        _APPS,
+        "replicasets",
+        "rs",
+        has_status=True,
+        selectable=fields_at("status.replicas"),
+        columns=workloads.REPLICA_SET_COLUMNS,
+    ),
+    _kind(apps_v1.StatefulSet, _APPS, "statefulsets", "sts", has_status=True, columns=workloads.STATEFUL_SET_COLUMNS),
+    _kind(
+        scheduling_v1.PriorityClass,
+        scheduling_v1.GROUP_VERSION,
+        "priorityclasses",
+        "pc",
+        namespaced=False,
+        columns=others.PRIORITY_CLASS_COLUMNS,
+    ),
+    _kind(coordination_v1.Lease, coordination_v1.GROUP_VERSION, "leases", columns=others.LEASE_COLUMNS),
+    _kind(
+        events_v1.Event, events_v1.GROUP_VERSION, "events", "ev", selectable=_EVENT_FIELDS, columns=others.EVENT_COLUMNS
+    ),
+    _kind(rbac_v1.Role, rbac_v1.GROUP_VERSION, "roles", columns=others.ROLE_COLUMNS),
+    _kind(
+        policy_v1.PodDisruptionBudget,
+        policy_v1.GROUP_VERSION,
+        "poddisruptionbudgets",
+        "pdb",
+        has_status=True,
+        columns=workloads.POD_DISRUPTION_BUDGET_COLUMNS,
+    ),
+    _kind(
+        storage_v1.StorageClass,
+        _STORAGE,
+        "storageclasses",
+        "sc",
+        namespaced=False,
+        columns=storage.STORAGE_CLASS_COLUMNS,
+    ),
+    _kind(storage_v1.CSIDriver, _STORAGE, "csidrivers", namespaced=False, columns=storage.CSI_DRIVER_COLUMNS),
+    _kind(
+        storage_v1.CSIStorageCapacity, _STORAGE, "csistoragecapacities", columns=storage.CSI_STORAGE_CAPACITY_COLUMNS
+    ),
+    _kind(storage_v1.CSINode, _STORAGE, "csinodes", namespaced=False, columns=storage.CSI_NODE_COLUMNS),
+    _kind(
+        storage_v1.VolumeAttachment,
+        _STORAGE,
+        "volumeattachments",
+        namespaced=False,
+        has_status=True,
+        columns=storage.VOLUME_ATTACHMENT_COLUMNS,
+    ),
+    _kind(
+        storage_v1.VolumeAttributesClass,
+        _STORAGE,
+        "volumeattributesclasses",
+        namespaced=False,
+        columns=storage.VOLUME_ATTRIBUTES_CLASS_COLUMNS,
+    ),
+    _kind(
+        node_v1.RuntimeClass,
+        node_v1.GROUP_VERSION,
+        "runtimeclasses",
+        namespaced=False,
+        columns=others.RUNTIME_CLASS_COLUMNS,
+    ),
     _kind(
         resource_v1.ResourceSlice,
         _RESOURCE,
         "resourceslices",
         namespaced=False,
         selectable=fields_at("spec.node_name", "spec.driver"),
+        columns=others.RESOURCE_SLICE_COLUMNS,
     ),
-    _kind(resource_v1.ResourceClaim, _RESOURCE, "resourceclaims", has_status=True),
+    _kind(
+        resource_v1.ResourceClaim, _RESOURCE, "resourceclaims", has_status=True, columns=others.RESOURCE_CLAIM_COLUMNS
+    ),
     _kind(resource_v1.DeviceClass, _RESOURCE, "deviceclasses", namespaced=False),
 )
 """In the order of the reference."""
 
 FURTHER_KINDS: Final = (
-    _core(core_v1.Secret, "secrets", categories=(), selectable=fields_at("type")),
-    _core(core_v1.Endpoints, "endpoints", "ep", categories=()),
-    _core(core_v1.PodTemplate, "podtemplates", categories=()),
-    _kind(apps_v1.DaemonSet, _APPS, "daemonsets", "ds", has_status=True),
-    _kind(apps_v1.ControllerRevision, _APPS, "controllerrevisions", categories=()),
-    _kind(batch_v1.Job, batch_v1.GROUP_VERSION, "jobs", has_status=True),
-    _kind(batch_v1.CronJob, batch_v1.GROUP_VERSION, "cronjobs", "cj", has_status=True),
-    _kind(discovery_v1.EndpointSlice, discovery_v1.GROUP_VERSION, "endpointslices", categories=()),
+    _core(core_v1.Secret, "secrets", categories=(), selectable=fields_at("type"), columns=core.SECRET_COLUMNS),
+    _core(core_v1.Endpoints, "endpoints", "ep", categories=(), columns=core.ENDPOINTS_COLUMNS),
+    _core(core_v1.PodTemplate, "podtemplates", categories=(), columns=pods.POD_TEMPLATE_COLUMNS),
+    _kind(apps_v1.DaemonSet, _APPS, "daemonsets", "ds", has_status=True, columns=workloads.DAEMON_SET_COLUMNS),
+    _kind(
+        apps_v1.ControllerRevision,
+        _APPS,
+        "controllerrevisions",
+        categories=(),
+        columns=workloads.CONTROLLER_REVISION_COLUMNS,
+    ),
+    _kind(batch_v1.Job, batch_v1.GROUP_VERSION, "jobs", has_status=True, columns=workloads.JOB_COLUMNS),
+    _kind(
+        batch_v1.CronJob, batch_v1.GROUP_VERSION, "cronjobs", "cj", has_status=True, columns=workloads.CRON_JOB_COLUMNS
+    ),
+    _kind(
+        discovery_v1.EndpointSlice,
+        discovery_v1.GROUP_VERSION,
+        "endpointslices",
+        categories=(),
+        columns=core.ENDPOINT_SLICE_COLUMNS,
+    ),
     _kind(resource_v1.ResourceClaimTemplate, _RESOURCE, "resourceclaimtemplates", categories=()),
-    _kind(rbac_v1.RoleBinding, rbac_v1.GROUP_VERSION, "rolebindings", categories=()),
-    _kind(rbac_v1.ClusterRole, rbac_v1.GROUP_VERSION, "clusterroles", namespaced=False, categories=()),
-    _kind(rbac_v1.ClusterRoleBinding, rbac_v1.GROUP_VERSION, "clusterrolebindings", namespaced=False, categories=()),
+    _kind(
+        rbac_v1.RoleBinding, rbac_v1.GROUP_VERSION, "rolebindings", categories=(), columns=others.ROLE_BINDING_COLUMNS
+    ),
+    _kind(
+        rbac_v1.ClusterRole,
+        rbac_v1.GROUP_VERSION,
+        "clusterroles",
+        namespaced=False,
+        categories=(),
+        columns=others.ROLE_COLUMNS,
+    ),
+    _kind(
+        rbac_v1.ClusterRoleBinding,
+        rbac_v1.GROUP_VERSION,
+        "clusterrolebindings",
+        namespaced=False,
+        categories=(),
+        columns=others.ROLE_BINDING_COLUMNS,
+    ),
 )
 """Kinds that minkapi does not serve by itself, and that operators often want."""
 

@@ -81,6 +81,7 @@ class StatusStrategy(DefaultStrategy):
         self.main = main
         self.namespace_scoped = main.namespace_scoped
         self.allow_unconditional_update = main.allow_unconditional_update
+        self.missing_version_conflicts = getattr(main, "missing_version_conflicts", False)
         self._kept = [(reader(path), writer(path)) for path in self.keeps]
         self._reset_fields = reset_fields(versions, *self.keeps)
 

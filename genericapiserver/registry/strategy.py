@@ -116,6 +116,8 @@ class DefaultStrategy:
     namespace_scoped: bool = True
     allow_create_on_update: bool = False
     allow_unconditional_update: bool = False
+    missing_version_conflicts: bool = False
+    """Whether an update without a resourceVersion, where it needs one, is a conflict (409) and not invalid (422)."""
 
     def __init__(self, scheme: Scheme) -> None:
         self.scheme = scheme

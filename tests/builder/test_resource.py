@@ -95,9 +95,18 @@ def test_a_path_that_leads_nowhere_is_told(arguments: Any, path: str) -> None:
         new_scheme([resource(**arguments)])
 
 
-def test_several_versions_need_more_than_this() -> None:
-    with pytest.raises(ValueError, match="several versions"):
-        new_scheme([resource(), Resource(Note, group=V1.group, version="v2")])
+def test_of_several_versions_one_is_stored() -> None:
+    both = [resource(), Resource(Note, group=V1.group, version="v2")]
+    with pytest.raises(ValueError, match=r"^Note.is_storage_version: .* but v1 and v2 are all the storage version$"):
+        new_scheme(both)
+
+
+def test_the_other_versions_convert() -> None:
+    both = [resource(), Resource(Note, group=V1.group, version="v2", is_storage_version=False)]
+    with pytest.raises(
+        ValueError, match=r"^Note at v2: resource should implement MultiVersionObject if it's not storage-"
+    ):
+        new_scheme(both)
 
 
 def test_the_type_is_its_own_hub() -> None:

@@ -140,3 +140,26 @@ async def test_listeners_are_told_of_lists_and_events_but_not_of_bookmarks() -> 
     assert told.empty()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_handlers_of_changes_are_told_what_was_before_and_what_is_now(
+    running: tuple[FakeAPI, Informer[dict[str, Any]]],
+) -> None:
+    api, informer = running
+    changes: list[tuple[int | None, int | None]] = []
+
+    def version(thing: dict[str, Any] | None) -> int | None:
+        return None if thing is None else int(thing["metadata"]["resourceVersion"])
+
+    informer.add_change_handler(lambda before, now: changes.append((version(before), version(now))))
+    api.pushed.put_nowait({"type": "ADDED", "object": item("c", 3)})
+    api.pushed.put_nowait({"type": "BOOKMARK", "object": item("", 4)})
+    api.pushed.put_nowait({"type": "MODIFIED", "object": item("c", 5)})
+    api.pushed.put_nowait({"type": "DELETED", "object": item("a", 6)})
+    await until(lambda: len(changes) == 3)
+    assert changes == [(None, 3), (3, 5), (1, None)]
+    # What was missed is found by the next list, and what is as it was is no change.
+    api.objects = {"b": item("b", 2), "c": item("c", 7)}
+    api.pushed.put_nowait({"type": "ERROR", "object": {"message": "too old"}})
+    await until(lambda: len(changes) == 4)
+    assert changes[3:] == [(5, 7)]

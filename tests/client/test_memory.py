@@ -10,7 +10,9 @@ import pytest
 
 from genericapiserver.asgi import Receive, Scope, Send, read_body, send_response
 from genericapiserver.certificates import StaticCertKeyContent, generate_self_signed
+from genericapiserver.client import ClientConfig, RESTClient
 from genericapiserver.client.memory import MemoryTransport
+from genericapiserver.client.rest import ssl_context
 from genericapiserver.connection import ConnectionLimits, MemoryListener
 from genericapiserver.secure_serving import DeprecatedInsecureServingInfo, SecureServingInfo
 
@@ -89,3 +91,24 @@ async def test_answers_that_do_not_come_are_not_waited_for() -> None:
     ):
         with pytest.raises(httpx.ReadTimeout):
             await client.get("http://localhost/")
+
+
+async def test_an_answer_is_read_although_the_server_has_closed_the_connection() -> None:
+    """As it does behind an answer to somebody unknown: what a client still has to say goes nowhere then."""
+
+    async def goodbye(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": b"no" * 50_000})
+
+    listener = MemoryListener()
+    content = StaticCertKeyContent("memory", PAIR.certificate_pem, PAIR.private_key_pem)
+    config = ClientConfig(host="https://localhost", ca_data=PAIR.certificate_pem)
+    async with SecureServingInfo(more_listeners=[listener], cert=content).serve(goodbye):
+        for _ in range(3):
+            transport = MemoryTransport(listener, ssl_context=ssl_context(config))
+            client = RESTClient(config, transport=transport)
+            try:
+                assert await client.get("/") == (403, b"no" * 50_000)
+            finally:
+                await client.aclose()

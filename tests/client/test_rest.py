@@ -1,14 +1,16 @@
 import contextlib
 import http.server
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from genericapiserver.certificates import generate_self_signed
 from genericapiserver.client import ClientConfig, RESTClient
-from genericapiserver.client.rest import UnreachableError
+from genericapiserver.client.rest import UnreachableError, ssl_context
 from genericapiserver.metrics import MetricsRegistry
 
 
@@ -154,3 +156,11 @@ async def test_an_answer_that_never_ends_has_until_the_timeout_however_often_som
     with pytest.raises(UnreachableError, match=r'Post "http.*/dripping": context deadline exceeded'):
         await client.post("/dripping", b"")
     await client.aclose()
+
+
+def test_a_certificate_that_is_named_itself_is_trusted_whoever_signed_it() -> None:
+    pair = generate_self_signed("localhost")
+    leaf = pair.certificate_pem[: pair.certificate_pem.index(b"-----END CERTIFICATE-----") + 26]
+    context = ssl_context(ClientConfig(host="https://localhost", ca_data=leaf))
+    assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)

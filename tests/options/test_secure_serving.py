@@ -1,5 +1,6 @@
 """SecureServingOptions: what it binds, which certificates it takes, and what it says when it cannot."""
 
+import datetime as dt
 import ipaddress
 import os
 import socket
@@ -14,6 +15,7 @@ import attrs
 import pytest
 from cryptography import x509
 
+from genericapiserver.certificates import generate_self_signed, write_pair
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import ServingCertificate, TLSContexts, inherited_listeners
 from genericapiserver.options.flags import FlagError, FlagSet
@@ -310,6 +312,41 @@ def test_a_pair_that_is_there_is_used_again(tmp_path: Path) -> None:
         options.maybe_default_with_self_signed_certs("host")
         assert options.cert_file == str(tmp_path / "apiserver.crt")
         assert (tmp_path / "apiserver.crt").read_bytes() == content.certificate_pem
+
+
+@pytest.mark.parametrize(
+    ("days", "ago", "problem"),
+    [
+        (365, 0, ""),
+        (29, 0, "it ends at"),
+        (365, -2, "it is not valid before"),
+        (None, 0, "tls: failed to find any PEM"),
+    ],
+    ids=["good", "ends within a month", "not valid yet", "unreadable"],
+)
+def test_a_pair_that_is_no_longer_good_is_made_anew(
+    tmp_path: Path, days: int | None, ago: int, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate, key = tmp_path / "apiserver.crt", tmp_path / "apiserver.key"
+    if days is None:
+        certificate.write_text("nothing")
+        key.write_text("nothing")
+    else:
+        now = dt.datetime.now(dt.UTC) - dt.timedelta(days=ago)
+        write_pair(generate_self_signed("old", max_age=dt.timedelta(days=days), now=now), certificate, key)
+    before = certificate.read_bytes()
+    for renew_before in (None, dt.timedelta(days=30)):
+        options = SecureServingOptions(cert_directory=str(tmp_path), renew_before=renew_before)
+        options.maybe_default_with_self_signed_certs("host")
+        kept = renew_before is None or not problem
+        assert (certificate.read_bytes() == before) == kept
+        assert (problem in caplog.text) == (not kept or not problem)
+
+
+def test_a_program_may_offer_less() -> None:
+    flags = FlagSet("less")
+    SecureServingOptions().add_flags(flags, only={"secure-port", "bind-address"})
+    assert flags.names == ["bind-address", "secure-port"]
 
 
 @pytest.mark.parametrize(("there", "missing"), [("apiserver.crt", "apiserver.key"), ("apiserver.key", "apiserver.crt")])

@@ -47,6 +47,18 @@ async def deny(*objects: Any) -> None:
     raise ForbiddenError(GADGETS, "a", "no")
 
 
+class Conflicting(DefaultStrategy):
+    missing_version_conflicts = True
+
+
+async def test_an_update_without_a_version_may_be_a_conflict() -> None:
+    store = new_store(Conflicting(SCHEME))
+    obj = await create(store, new_gadget())
+    obj.metadata.resource_version = ""
+    with pytest.raises(ConflictError, match="the object has been modified"):
+        await update(store, obj)
+
+
 async def test_update_replaces_the_object() -> None:
     store = new_store()
     obj = await create(store, new_gadget())

@@ -5,7 +5,7 @@ Source: k8s.io/api/core/v1/types.go and the validation of k8s.io/kubernetes/pkg/
 
 from genericapiserver.apimachinery import field as errors
 from genericapiserver.apimachinery.field import FieldError, Path
-from genericapiserver.apimachinery.meta import Object
+from genericapiserver.apimachinery.meta import Object, ObjectMeta
 from genericapiserver.apimachinery.types import Int32, MicroTime, Time, api_type, field
 from genericapiserver.apis.core_v1.namespaces import NAMESPACE_DEFAULT
 from genericapiserver.apis.core_v1.references import ObjectReference
@@ -35,7 +35,8 @@ class EventSeries:
 class Event(Object):
     """Event is a report of something that happened to an object, kept for a while and for information only."""
 
-    involved_object: ObjectReference = field(required=True, factory=ObjectReference, doc="The object it happened to.")
+    metadata: ObjectMeta = field(factory=ObjectMeta, required=True)
+    involved_object: ObjectReference = field(factory=ObjectReference, required=True, doc="The object it happened to.")
     reason: str = field(default="", doc="Why the object is in its state, in a word for programs.")
     message: str = field(default="", doc="What happened, for people.")
     source: EventSource = field(factory=EventSource, doc="Who reports it.")
@@ -49,8 +50,10 @@ class Event(Object):
     series: EventSeries | None = field(default=None, doc="The series it begins, if any.")
     action: str = field(default="", doc="What was done, or failed, to the object.")
     related: ObjectReference | None = field(default=None, doc="A second object, for more complex actions.")
-    reporting_component: str = field(default="", omit_empty=False, doc="The controller that emitted it.")
-    reporting_instance: str = field(default="", omit_empty=False, doc="The instance of the controller.")
+    reporting_component: str = field(
+        default="", omit_empty=False, required=False, doc="The controller that emitted it."
+    )
+    reporting_instance: str = field(default="", omit_empty=False, required=False, doc="The instance of the controller.")
 
 
 def validate_event(event: Event) -> list[FieldError]:

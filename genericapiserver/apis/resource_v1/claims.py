@@ -207,7 +207,7 @@ class AllocatedDeviceStatus:
         list_map_keys=["type"],
         number=4,
     )
-    data: RawJSON | None = field(default=None, number=5)
+    data: RawJSON | None = field(default=None, format="RawExtension", number=5)
     network_data: NetworkDeviceData | None = field(default=None, number=6)
 
 

@@ -40,6 +40,8 @@ class RESTOptions:
     delete_collection_workers: int = 1
     storage_version: GroupVersion | None = None
     observe_comparison: ObserveComparison | None = None
+    shared: bool = False
+    """Other processes have the storage open, too."""
 
 
 class RESTOptionsGetter(Protocol):

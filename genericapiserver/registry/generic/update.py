@@ -123,9 +123,12 @@ class _Update:
         # What is no number is a plain error with Go's text, as in the reference, not one of the client's.
         version = parse_uint(text) if text else 0
         if version == 0:
-            if self.store.require_update_strategy().allow_unconditional_update:
+            strategy = self.store.require_update_strategy()
+            if strategy.allow_unconditional_update:
                 obj.metadata.resource_version = str(current)
                 return
+            if getattr(strategy, "missing_version_conflicts", False):
+                raise ConflictError(self.resource, self.name, OPTIMISTIC_LOCK_ERROR)
             # The reference puts the resource where the kind belongs.
             kind = GroupKind(self.resource.group, self.resource.resource)
             raise InvalidError(kind, self.name, [invalid(_RESOURCE_VERSION, 0, "must be specified for an update")])

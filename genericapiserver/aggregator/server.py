@@ -1,0 +1,284 @@
+"""AggregatorConfig -> complete() -> CompletedAggregatorConfig -> new() -> APIAggregator.
+
+    client --> filters --> APIService objects of its own
+                      \\-> the mux: /apis/<group>/<version> of each APIService --> the server behind, or
+                      \\-> the servers of this process, without filters of their own --> not found
+
+Every APIService has a ProxyHandler, which answers for it wherever it is. Who has to follow them, as the aggregation of
+discovery and of OpenAPI does, is an APIServiceObserver.
+
+Source: pkg/apiserver/apiserver.go of k8s.io/kube-aggregator.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import attrs
+
+from genericapiserver.aggregator.discovery import GroupDocuments
+from genericapiserver.aggregator.in_process import transport_as
+from genericapiserver.aggregator.proxy.dial import Dial, dial
+from genericapiserver.aggregator.proxy.handler import REQUESTS_PER_BACKEND, ProxyHandler, ProxySettings
+from genericapiserver.aggregator.registration import SIGNAL, RegistrationController
+from genericapiserver.aggregator.registry import PATH, RESOURCE, api_group
+from genericapiserver.aggregator.resolvers import ServiceResolver
+from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apis.apiregistration_v1 import GROUP_VERSION, LEGACY_NAME, APIService, group_version_of
+from genericapiserver.asgi import Handler, Receive, Scope, Send
+from genericapiserver.authentication.user import UserInfo
+from genericapiserver.certificates import CertKeyContentProvider, FileContent, keep_current
+from genericapiserver.client.informer import InformerFactory
+from genericapiserver.client.transport import Transport
+from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
+from genericapiserver.delegation import DelegationTarget, EmptyDelegate
+from genericapiserver.endpoints.responses import ResponseWriter
+from genericapiserver.hooks import PostStartHookContext
+from genericapiserver.request import long_running_check
+from genericapiserver.routes.not_found import not_found_handler
+from genericapiserver.server import GenericAPIServer
+
+logger = logging.getLogger(__name__)
+
+NAME: Final = "kube-aggregator"
+STORAGE_PREFIX: Final = "/registry/kube-aggregator.kubernetes.io/"
+
+INFORMERS_HOOK: Final = "start-kube-aggregator-informers"
+REGISTRATION_HOOK: Final = "apiservice-registration-controller"
+RELOAD_HOOK: Final = "aggregator-reload-proxy-client-cert"
+
+LONG_RUNNING: Final = long_running_check(
+    verbs=("watch", "proxy"), subresources=("attach", "exec", "proxy", "log", "portforward")
+)
+"""What kube-apiserver counts as long-running: servers behind have those subresources, too."""
+
+
+class APIServiceObserver(Protocol):
+    """Follows the APIServices that are served. Called on the server's loop; must be quick and not raise."""
+
+    def add_api_service(self, service: APIService, handler: ProxyHandler) -> None:
+        """There is a new one; *handler* answers for it, and goes on to when it changes. Local ones are told of, too."""
+
+    def update_api_service(self, service: APIService, handler: ProxyHandler) -> None:
+        """It is another now, perhaps in its status only."""
+
+    def remove_api_service(self, name: str) -> None:
+        """It is there no more."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class ExtraConfig:
+    """What an aggregator is told beyond what every server is told."""
+
+    service_resolver: ServiceResolver
+    """Where services are."""
+    proxy_client_cert: CertKeyContentProvider | None = None
+    """Whom the aggregator says that it is to servers behind; followed while it runs, where it comes from files."""
+    proxy_dial: Dial = dial
+    """How they are connected to (Go's ProxyTransport)."""
+    reject_forwarding_redirects: bool = True
+    requests_per_backend: int = REQUESTS_PER_BACKEND
+    """How many requests to one APIService may be under way, long-running ones not counted."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class AggregatorConfig:
+    """*generic* as for every server; its scheme has APIService by apiregistration_v1.add_to_scheme."""
+
+    generic: RecommendedConfig
+    extra: ExtraConfig
+    serializer: CodecFactory
+    """For APIServices."""
+
+    def complete(self) -> "CompletedAggregatorConfig":
+        """Derive what was left open. Raises ConfigError."""
+        self.generic.enable_discovery = False  # /apis is the aggregator's own
+        self.generic.skip_openapi_installation = True  # and so are the documents
+        self.generic.long_running = LONG_RUNNING
+        enabled = self.generic.merged_resource_config
+        if enabled is not None and not enabled.resource_enabled(GROUP_VERSION.with_resource(RESOURCE.resource)):
+            raise ConfigError(f"API group/version {GROUP_VERSION} must be enabled")
+        return CompletedAggregatorConfig(generic=self.generic.complete(), extra=self.extra, serializer=self.serializer)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class CompletedAggregatorConfig:
+    """A configuration with nothing left open. Made by `AggregatorConfig.complete`."""
+
+    generic: CompletedConfig
+    extra: ExtraConfig
+    serializer: CodecFactory
+
+    def new(self, delegation_target: DelegationTarget | None = None) -> "APIAggregator":
+        """Make an aggregator in front of *delegation_target*, the servers of this process.
+
+        Raises ConfigError, HookError, APIGroupError.
+        """
+        if self.generic.config.rest_options_getter is None:
+            raise ConfigError("there is no storage to keep APIServices in")
+        if delegation_target is None:
+            delegation_target = EmptyDelegate(not_found_handler(send_error=self.generic.send_error))
+        return APIAggregator(self, delegation_target)
+
+
+class APIAggregator:
+    """The server, its APIServices and what answers for each."""
+
+    def __init__(self, completed: CompletedAggregatorConfig, delegation_target: DelegationTarget) -> None:
+        config, extra = completed.generic.config, completed.extra
+        assert config.rest_options_getter is not None
+        self.completed = completed
+        self.delegation_target = delegation_target
+        self.delegate_handler = delegation_target.unprotected_handler
+        """What the servers of this process answer, without filters."""
+        self.server: GenericAPIServer = completed.generic.new(NAME, delegation_target)
+        self.server.install_api_group(api_group(config.rest_options_getter, completed.serializer, now=config.clock.now))
+        self.informers = InformerFactory(config.new_loopback_transport())
+        self.api_services = self.informers.informer(
+            PATH, lambda raw: completed.serializer.from_unstructured(raw, APIService, strict=False)[0]
+        )
+        """Every APIService as last seen; not to be changed."""
+        self.settings = ProxySettings(
+            local_delegate=self.delegate_handler,
+            resolver=extra.service_resolver,
+            client_certificate=extra.proxy_client_cert,
+            reject_forwarding_redirects=extra.reject_forwarding_redirects,
+            dial=extra.proxy_dial,
+            metrics=config.metrics,
+            requests_per_backend=extra.requests_per_backend,
+        )
+        self._handlers: dict[str, ProxyHandler] = {}
+        self._group_versions: dict[str, set[str]] = {}
+        self._observers: list[APIServiceObserver] = []
+        writer = ResponseWriter(config.serializer)
+        self.documents = GroupDocuments(self.api_services, completed.generic.discovery_addresses, writer)
+        self.group_list_handler = self.documents.list_handler()
+        """Serves the plain list of groups."""
+        self.apis_handler: Handler = self.group_list_handler
+        """Serves /apis; whoever aggregates discovery puts another one here, which falls back on the plain list."""
+        self.registration = RegistrationController(self, self.api_services)
+        self._install()
+
+    # ---- for who follows APIServices
+
+    @property
+    def handlers(self) -> Mapping[str, ProxyHandler]:
+        """What answers for each APIService that is served, by its name."""
+        return MappingProxyType(self._handlers)
+
+    def add_observer(self, observer: APIServiceObserver) -> None:
+        """Tell *observer* of every APIService that is served, those there are already first."""
+        self._observers.append(observer)
+        for name, handler in self._handlers.items():
+            if (service := self.api_services.get(name)) is not None:
+                observer.add_api_service(service, handler)
+
+    def transport(self, handler: Handler, user: UserInfo) -> Transport:
+        """A client that asks *handler* as *user*, without a socket: one of `handlers`, or `delegate_handler`.
+
+        It has no time-out of its own: cancel it.
+        """
+        return transport_as(handler, user, self.completed.generic.request_info_factory)
+
+    # ---- routes
+
+    @property
+    def registered(self) -> list[str]:
+        """The names of the APIServices that are served."""
+        return list(self._handlers)
+
+    def add_api_service(self, service: APIService) -> None:
+        """Serve *service*, or go on serving it as it is now."""
+        name = service.metadata.name
+        handler = self._handlers.get(name)
+        if handler is not None:
+            handler.update(service)
+            for observer in self._observers:
+                observer.update_api_service(service, handler)
+            return
+        handler = self._handlers[name] = ProxyHandler(self.settings)
+        handler.update(service)
+        for observer in self._observers:
+            observer.add_api_service(service, handler)
+        version = group_version_of(name)
+        mux, path = self.server.handler.non_api_mux, _path_of(version)
+        mux.handle(path, handler)
+        mux.handle_prefix(f"{path}/", handler, listed=False)
+        if name == LEGACY_NAME:
+            return
+        versions = self._group_versions.setdefault(version.group, set())
+        if not versions:
+            group_path = f"/apis/{version.group}"
+            group_handler = self.documents.group_handler(version.group, self.delegate_handler)
+            mux.handle(group_path, group_handler)
+            mux.handle(f"{group_path}/", group_handler, listed=False)
+        versions.add(version.version)
+
+    async def remove_api_service(self, name: str) -> None:
+        """Serve it no more, and close the connections to the server behind."""
+        handler = self._handlers.pop(name, None)
+        if handler is None:
+            return
+        for observer in self._observers:
+            observer.remove_api_service(name)
+        version = group_version_of(name)
+        mux, path = self.server.handler.non_api_mux, _path_of(version)
+        mux.unregister(path)
+        mux.unregister(f"{path}/")
+        versions = self._group_versions.get(version.group)
+        if versions is not None:
+            versions.discard(version.version)
+            if not versions:
+                del self._group_versions[version.group]
+                mux.unregister(f"/apis/{version.group}")
+                mux.unregister(f"/apis/{version.group}/")
+        await handler.aclose()
+
+    # ---- how it is made
+
+    def _install(self) -> None:
+        server = self.server
+        server.handler.non_api_mux.handle("/apis", self._serve_apis)
+        server.handler.non_api_mux.handle("/apis/", self.group_list_handler, listed=False)
+        server.register_mux_and_discovery_complete_signal(SIGNAL, self.registration.initiated)
+        server.add_post_start_hook(INFORMERS_HOOK, self._start_informers)
+        server.add_post_start_hook(REGISTRATION_HOOK, self._start_registration)
+        if self.settings.client_certificate is not None:
+            server.add_post_start_hook(RELOAD_HOOK, self._follow_certificate)
+        server.config.add_cleanup(self._close_handlers)
+
+    def _serve_apis(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self.apis_handler(scope, receive, send)
+
+    async def _start_informers(self, context: PostStartHookContext) -> None:
+        self.informers.start(context.spawn)
+
+    async def _start_registration(self, context: PostStartHookContext) -> None:
+        """Done when every APIService there is has its routes."""
+        context.spawn(self.registration.run())
+        await self.registration.initiated.wait()
+
+    async def _follow_certificate(self, context: PostStartHookContext) -> None:
+        certificate = self.settings.client_certificate
+        assert certificate is not None
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is served any more
+                loop.call_soon_threadsafe(self.registration.enqueue_all)
+
+        certificate.add_listener(changed)
+        if isinstance(certificate, FileContent) and certificate.files:
+            context.spawn(keep_current([certificate]))
+
+    async def _close_handlers(self) -> None:
+        for handler in list(self._handlers.values()):
+            await handler.aclose()
+
+
+def _path_of(version: GroupVersion) -> str:
+    return f"/apis/{version.group}/{version.version}" if version.group else "/api"

@@ -1,0 +1,230 @@
+"""The copy of a source in the server's storage, and how what the source says is written to it.
+
+A snapshot takes time. What changed in the copy meanwhile, by a write through this server or by another process, is newer
+than the snapshot, which has no say in it; nor in what is being written right now. So nothing that a client was told is
+undone by a list() that began before.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from genericapiserver.aio import Clock
+from genericapiserver.apimachinery.errors import BadRequestError
+from genericapiserver.apimachinery.serializer.codec import StorageCodec
+from genericapiserver.builder.sources.metadata import Identity, same_content
+from genericapiserver.registry.generic.keys import KeyScheme
+from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError
+from genericapiserver.storage.interface import ListOptions, ResponseMeta, StorageBackend
+from genericapiserver.storage.stored import StoredObject
+
+CHUNK: Final = 200
+"""Writes at once: an engine with a disk commits them together."""
+YIELD_EVERY: Final = 100
+
+Snapshot = Mapping[str, StoredObject[Any]]
+"""Objects of the copy by key."""
+
+
+class BadObjectError(ValueError):
+    """The source gave something that cannot be an object of the resource."""
+
+
+class _SupersededError(Exception):
+    """Somebody else has written meanwhile."""
+
+
+@attrs.define(eq=False)
+class _KeyLock:
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    users: int = 0
+    """Who holds it and who waits for it."""
+
+
+class Mirror:
+    """The copy of a source in *backend*. *codec* is that of its objects, *defaults* fills in what they leave out."""
+
+    def __init__(
+        self,
+        backend: StorageBackend[Any],
+        *,
+        object_type: type[Any],
+        keys: KeyScheme,
+        namespaced: bool,
+        codec: StorageCodec[Any],
+        identity: Identity,
+        clock: Clock,
+        defaults: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.backend = backend
+        self.object_type = object_type
+        self._keys = keys
+        self._namespaced = namespaced
+        self._codec = codec
+        self._identity = identity
+        self._clock = clock
+        self._defaults = defaults
+        self._locks: dict[str, _KeyLock] = {}
+
+    # ---- places
+
+    def key(self, obj: Any) -> str:
+        """Where *obj* lies. Raises BadObjectError for what is no object, or has no name that could be one."""
+        if not isinstance(obj, self.object_type):
+            raise BadObjectError(f"not a {self.object_type.__name__}: {type(obj).__name__}")
+        metadata = obj.metadata
+        if metadata.namespace and not self._namespaced:
+            raise BadObjectError(f"{metadata.name!r} has a namespace, and its kind has none")
+        try:
+            return self._keys.item(metadata.namespace, metadata.name)
+        except BadRequestError as error:
+            raise BadObjectError(f"{metadata.namespace!r}, {metadata.name!r}: {error}") from error
+
+    def place(self, key: str) -> tuple[str, ...]:
+        """The namespace and the name of *key*, or the name alone: the arguments of a source's functions."""
+        parts = key.rsplit("/", 2 if self._namespaced else 1)
+        return tuple(parts[1:])
+
+    @contextlib.asynccontextmanager
+    async def writing(self, key: str) -> AsyncIterator[None]:
+        """One writer at a time, and no snapshot, for the object at *key*."""
+        lock = self._locks.setdefault(key, _KeyLock())
+        lock.users += 1
+        try:
+            async with lock.lock:
+                yield
+        finally:
+            lock.users -= 1
+            if not lock.users:
+                del self._locks[key]
+
+    # ---- reading
+
+    async def get(self, key: str) -> StoredObject[Any] | None:
+        return await self.backend.get(key, ignore_not_found=True)
+
+    async def all(self) -> Snapshot:
+        page = await self.backend.get_list(self._keys.root(""), ListOptions(recursive=True))
+        return {stored.key: stored for stored in page.items}
+
+    # ---- writing
+
+    def by_key(self, objects: Iterable[Any]) -> dict[str, Any]:
+        """*objects* by their keys. Raises BadObjectError for two of one name, too."""
+        found: dict[str, Any] = {}
+        for obj in objects:
+            key = self.key(obj)
+            if key in found:
+                raise BadObjectError(f"two objects are called {'/'.join(self.place(key))!r}")
+            found[key] = obj
+        return found
+
+    async def take(self, objects: Mapping[str, Any], before: Snapshot) -> None:
+        """Bring the copy to what the source said since it was *before*. Raises BadObjectError, and StorageError."""
+        now = await self.all()
+        changes: list[tuple[str, Any]] = []
+        for index, key in enumerate((*objects, *(key for key in now if key not in objects))):
+            if key not in self._locks and _revision(before.get(key)) == _revision(now.get(key)):
+                obj = self.changed(objects[key], now.get(key)) if key in objects else None
+                if obj is not None or key not in objects:
+                    changes.append((key, obj))
+            if index % YIELD_EVERY == YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+        for start in range(0, len(changes), CHUNK):
+            writes = (self._change(key, obj, _revision(now.get(key))) for key, obj in changes[start : start + CHUNK])
+            for outcome in await asyncio.gather(*writes, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+
+    async def take_one(self, key: str, obj: Any | None, before: StoredObject[Any] | None) -> None:
+        """The same for what the source said of the object at *key*; None: there is none."""
+        now = await self.get(key)
+        if _revision(now) != _revision(before):
+            return
+        changed = None if obj is None else self.changed(obj, now)
+        if changed is not None or (obj is None and now is not None):
+            await self._change(key, changed, _revision(now))
+
+    def changed(self, obj: Any, known: StoredObject[Any] | None) -> Any | None:
+        """*obj* as it is to be stored; None when it is as it is known. Raises BadObjectError."""
+        old = _readable(known)
+        completed = self._identity.completed(obj, None if old is None else old.metadata, self._clock.now())
+        if old is not None and completed == old:
+            return None
+        completed = self.canonical(completed)
+        if old is not None:
+            completed.metadata.resource_version = old.metadata.resource_version
+            if completed == old:
+                return None
+            if not obj.metadata.generation and not same_content(completed, old):
+                completed.metadata.generation = old.metadata.generation + 1
+        return completed
+
+    def canonical(self, obj: Any) -> Any:
+        """*obj* as it comes back from the storage: a copy that shares nothing. Raises BadObjectError."""
+        try:
+            made = self._codec.decode(self._codec.encode(obj))
+        except Exception as error:
+            raise BadObjectError(f"{obj.metadata.namespace!r}, {obj.metadata.name!r}: {error}") from error
+        if self._defaults is not None:
+            self._defaults(made)
+        return made
+
+    def written(self, sent: Any, said: Any | None) -> Any:
+        """*sent*, which the source has taken and of which it *said* what it has now, as it is to be stored.
+
+        Raises BadObjectError. None: the source said nothing, and is taken to have what was sent.
+        """
+        if said is None:
+            written = self.canonical(sent)
+            written.metadata.uid = self._identity.uid(written.metadata.namespace, written.metadata.name)
+            return written
+        return self.canonical(self._identity.completed(said, sent.metadata, self._clock.now()))
+
+    async def keep(self, key: str, obj: Any) -> StoredObject[Any]:
+        """Write *obj*, whatever is there: a write that the source has taken."""
+
+        async def update(existing: StoredObject[Any] | None, meta: ResponseMeta) -> tuple[Any, int | None]:
+            return obj, None
+
+        return await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+
+    async def forget(self, key: str) -> StoredObject[Any] | None:
+        """Delete the object at *key*; None when it is gone."""
+        try:
+            return await self.backend.delete(key)
+        except KeyNotFoundError:
+            return None
+
+    async def _change(self, key: str, obj: Any | None, revision: int) -> None:
+        """Write or delete, unless somebody else has written since *revision*."""
+
+        async def update(existing: StoredObject[Any] | None, meta: ResponseMeta) -> tuple[Any, int | None]:
+            if meta.resource_version != revision:
+                raise _SupersededError
+            return obj, None
+
+        async def unchanged(existing: StoredObject[Any]) -> None:
+            if existing.revision != revision:
+                raise _SupersededError
+
+        with contextlib.suppress(_SupersededError, KeyNotFoundError):
+            if obj is None:
+                await self.backend.delete(key, validate=unchanged)
+            else:
+                await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+
+
+def _revision(stored: StoredObject[Any] | None) -> int:
+    return 0 if stored is None else stored.revision
+
+
+def _readable(stored: StoredObject[Any] | None) -> Any | None:
+    """The object; None for what was written when the type was another one, which the source's word replaces."""
+    try:
+        return None if stored is None else stored.shared
+    except CorruptObjectError:
+        return None
