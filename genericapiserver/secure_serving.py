@@ -64,8 +64,9 @@ class SecureServingInfo:
 
     *listener* is the socket whose address clients are told, *more_listeners* are served beside or without it: other
     ports, unix sockets, connections in memory. *cert* is the default pair; *sni_certs* are for clients that ask for their
-    names, the earlier the stronger, the loopback pair first. Where no listener speaks TLS, none is needed. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites*
-    are OpenSSL names and apply to TLS 1.2 only: a list without any of TLS 1.2 leaves TLS 1.3.
+    names, the earlier the stronger, the loopback pair first. None is needed where no listener speaks TLS.
+    *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites* are OpenSSL names and apply to TLS 1.2 only: a list without
+    any of TLS 1.2 leaves TLS 1.3.
     """
 
     listener: socket.socket | None = None

@@ -44,6 +44,26 @@ def check_view_name(name: str) -> None:
         )
 
 
+def _queue_size(given: int) -> int:
+    return given or DEFAULT_WATCH_QUEUE_SIZE
+
+
+def _timeout(given: float) -> float:
+    return given or DEFAULT_WATCH_TIMEOUT
+
+
+def _prefix(given: str) -> str:
+    return given or DEFAULT_BASE_PREFIX
+
+
+def _address(given: str) -> str:
+    return given or DEFAULT_BIND_ADDRESS
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
 @attrs.frozen(kw_only=True)
 class WatchConfig:
     """Limits of watches over HTTP.
@@ -53,8 +73,8 @@ class WatchConfig:
     nothing else; as in every API server here, up to twice as long, so that not all end at once. 0 is the default.
     """
 
-    queue_size: int = attrs.field(default=0, converter=lambda given: given or DEFAULT_WATCH_QUEUE_SIZE)
-    timeout: float = attrs.field(default=0.0, converter=lambda given: given or DEFAULT_WATCH_TIMEOUT)
+    queue_size: int = attrs.field(default=0, converter=_queue_size)
+    timeout: float = attrs.field(default=0.0, converter=_timeout)
 
     def __attrs_post_init__(self) -> None:
         if self.queue_size < 0 or self.timeout < 0:
@@ -70,11 +90,9 @@ class Config:
     sandboxes beside it; None writes no files. *graceful_shutdown_timeout* in seconds. *kinds* are those that are served.
     """
 
-    base_prefix: str = attrs.field(default="", converter=lambda given: given or DEFAULT_BASE_PREFIX)
-    bind_address: str = attrs.field(default="", converter=lambda given: given or DEFAULT_BIND_ADDRESS)
-    kube_config_path: Path | None = attrs.field(
-        default=Path(DEFAULT_KUBE_CONFIG_PATH), converter=attrs.converters.optional(Path)
-    )
+    base_prefix: str = attrs.field(default="", converter=_prefix)
+    bind_address: str = attrs.field(default="", converter=_address)
+    kube_config_path: Path | None = attrs.field(default=Path(DEFAULT_KUBE_CONFIG_PATH), converter=_path)
     graceful_shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT
     profiling_enabled: bool = False
     watch_config: WatchConfig = attrs.field(factory=WatchConfig)

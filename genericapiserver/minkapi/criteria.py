@@ -13,6 +13,10 @@ def _selector(given: labels.Selector | str | None) -> labels.Selector | None:
     return labels.parse(given) if isinstance(given, str) else given
 
 
+def _names(given: Iterable[str]) -> frozenset[str]:
+    return frozenset((given,) if isinstance(given, str) else given)
+
+
 @attrs.frozen(kw_only=True)
 class MatchCriteria:
     """All that is given must hold. *namespace* "" is every one, no *names* are all, no *label_selector* matches all.
@@ -21,7 +25,7 @@ class MatchCriteria:
     """
 
     namespace: str = ""
-    names: frozenset[str] = attrs.field(default=frozenset(), converter=lambda names: frozenset(_texts(names)))
+    names: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     label_selector: labels.Selector | None = attrs.field(default=None, converter=_selector)
 
     def matches(self, obj: Any) -> bool:
@@ -45,10 +49,6 @@ class MatchCriteria:
             and (not self.names or name in self.names)
             and (self.label_selector is None or self.label_selector.matches(found))
         )
-
-
-def _texts(names: Iterable[str]) -> Iterable[str]:
-    return (names,) if isinstance(names, str) else names
 
 
 MATCH_ALL_CRITERIA: Final = MatchCriteria()

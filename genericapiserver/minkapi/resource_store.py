@@ -5,7 +5,7 @@ ResourceStore in minkapi's api/minkapi/types.go.
 """
 
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 from genericapiserver.apimachinery import labels
 from genericapiserver.apimachinery.errors import BadRequestError, NotFoundError, StatusError, from_exception
@@ -32,7 +32,8 @@ from genericapiserver.storage.errors import StorageError
 from genericapiserver.storage.stored import StoredObject
 from genericapiserver.storage.views import CurrentEngine, ViewEngine
 
-T = TypeVar("T")
+_Stored: TypeAlias = list[StoredObject[Any]]  # within the class `list` is the verb
+_Metadata: TypeAlias = list[ObjectMeta]
 
 DEFAULT_NAMESPACE = "default"
 
@@ -64,11 +65,15 @@ class ResourceStore:
         """The newest resource version; views over one base count together."""
         return self._view.current_rev()
 
+    def own(self, given: Any) -> Any:
+        """A copy of *given*, an object or a dictionary. Raises TypeError for another kind, ValueError for unknown fields."""
+        return as_object(self._codecs, self.kind, given)
+
     # ---- writing
 
     async def add(self, obj: Any) -> Any:
         """Store a new object and return it. Raises TypeError for another kind, StatusError: AlreadyExistsError, ..."""
-        obj = as_object(self._codecs, self.kind, obj)
+        obj = self.own(obj)
         metadata: ObjectMeta = obj.metadata
         metadata.resource_version = ""
         name = self._named(ObjectName(metadata.name, metadata.namespace))
@@ -85,7 +90,7 @@ class ResourceStore:
 
         With a resource version, only if that is the newest. Raises NotFoundError, ConflictError, ...
         """
-        obj = as_object(self._codecs, self.kind, obj)
+        obj = self.own(obj)
         name = self._named(ObjectName(obj.metadata.name, obj.metadata.namespace))
         obj.metadata.namespace = name.namespace
         result = await self._call(
@@ -141,9 +146,7 @@ class ResourceStore:
         items = [stored.object() for stored in found]
         return self.kind.list_type(metadata=ListMeta(resource_version=str(version)), items=items)
 
-    async def list_meta_objects(
-        self, criteria: MatchCriteria = MATCH_ALL_CRITERIA
-    ) -> tuple["list[ObjectMeta]", int]:  # within the class `list` is the verb
+    async def list_meta_objects(self, criteria: MatchCriteria = MATCH_ALL_CRITERIA) -> tuple[_Metadata, int]:
         """The metadata of what *criteria* match, and the highest resource version among it, 0 without any."""
         found, _ = await self._list_stored(criteria)
         highest = max((stored.revision for stored in found), default=0)
@@ -199,14 +202,14 @@ class ResourceStore:
             return ObjectName(name.name)
         return name if name.namespace else ObjectName(name.name, DEFAULT_NAMESPACE)
 
-    async def _list_stored(self, criteria: MatchCriteria) -> "tuple[list[StoredObject[Any]], int]":
+    async def _list_stored(self, criteria: MatchCriteria) -> tuple[_Stored, int]:
         context = call_context(self.kind, "list", ObjectName("", criteria.namespace))
         page = await self._call(self._store.list_stored(context, ListOptions()))
         if criteria == MATCH_ALL_CRITERIA:
             return page.items, page.resource_version
         return [item for item in page.items if criteria.matches_stored(item)], page.resource_version
 
-    async def _call(self, call: Awaitable[T]) -> T:
+    async def _call(self, call: Awaitable[Any]) -> Any:
         """The result of a call of the store in this view, as the caller's own."""
         with self._current.use(self._view):
             try:
