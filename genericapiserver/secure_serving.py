@@ -64,8 +64,9 @@ class SecureServingInfo:
 
     *listener* is the socket whose address clients are told, *more_listeners* are served beside or without it: other
     ports, unix sockets, connections in memory. *cert* is the default pair; *sni_certs* are for clients that ask for their
-    names, the earlier the stronger, the loopback pair first. *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites*
-    are OpenSSL names and apply to TLS 1.2 only: a list without any of TLS 1.2 leaves TLS 1.3.
+    names, the earlier the stronger, the loopback pair first. None is needed where no listener speaks TLS.
+    *min_tls_version* is `TLSv1.2` or `TLSv1.3`; *cipher_suites* are OpenSSL names and apply to TLS 1.2 only: a list without
+    any of TLS 1.2 leaves TLS 1.3.
     """
 
     listener: socket.socket | None = None
@@ -149,7 +150,28 @@ class SecureServingInfo:
             max_connections=self.max_connections or limits.max_connections,
             max_connections_per_address=self.max_connections_per_address or limits.max_connections_per_address,
         )
-        certificates = DynamicServingCertificateController(
+        certificates = self._certificates(metrics) if any(listener.secure for listener in listeners) else None
+        stopped = Signal("ListenerStopped")
+        server = HTTPServer(
+            handler,
+            *listeners,
+            tls=None if certificates is None else certificates.contexts,
+            limits=limits,
+            metrics=ConnectionMetrics(metrics),
+            on_listener_stopped=stopped.set,
+            accept_after=self.accept_after,
+        )
+        serving = Serving(server, self.host_port(), stopped, certificates, [listener.address for listener in listeners])
+        for provider in () if certificates is None else certificates.providers():
+            provider.add_listener(serving.content_changed)
+            if (state := getattr(provider, "state", None)) is not None:
+                state.listeners.add(serving.content_changed)
+        how = ["securely" if listener.secure else "without TLS" for listener in listeners]
+        async with _running(server, serving, shutdown_timeout, how), self._kept_current(serving):
+            yield serving
+
+    def _certificates(self, metrics: MetricsRegistry | None) -> DynamicServingCertificateController:
+        return DynamicServingCertificateController(
             cert=self.cert,
             sni_certs=self.sni_certs,
             client_ca=self.client_ca,
@@ -157,24 +179,6 @@ class SecureServingInfo:
             metrics=DynamicCertificateMetrics(metrics),
             state=self.tls_state,
         )
-        stopped = Signal("ListenerStopped")
-        server = HTTPServer(
-            handler,
-            *listeners,
-            tls=certificates.contexts,
-            limits=limits,
-            metrics=ConnectionMetrics(metrics),
-            on_listener_stopped=stopped.set,
-            accept_after=self.accept_after,
-        )
-        serving = Serving(server, self.host_port(), stopped, certificates, [listener.address for listener in listeners])
-        for provider in certificates.providers():
-            provider.add_listener(serving.content_changed)
-            if (state := getattr(provider, "state", None)) is not None:
-                state.listeners.add(serving.content_changed)
-        how = ["securely" if listener.secure else "without TLS" for listener in listeners]
-        async with _running(server, serving, shutdown_timeout, how), self._kept_current(serving):
-            yield serving
 
     def content_providers(self) -> list[CertKeyContentProvider | CAContentProvider]:
         """Every certificate and bundle in use, those inside of SNI pairs and unions, in the order of their strength."""

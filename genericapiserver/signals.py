@@ -9,7 +9,7 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import FrameType
 from typing import Final
 
@@ -33,9 +33,9 @@ class ShutdownRequests:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
 
-    def install(self) -> None:
-        """Watch the signals. Raises ValueError outside of the main thread."""
-        for number in SHUTDOWN_SIGNALS:
+    def install(self, signals: Sequence[signal.Signals] = SHUTDOWN_SIGNALS) -> None:
+        """Watch *signals*. Raises ValueError outside of the main thread."""
+        for number in signals:
             signal.signal(number, self._handle)
 
     def request(self) -> bool:
@@ -78,8 +78,8 @@ class ShutdownRequests:
 _installed: list[ShutdownRequests] = []
 
 
-def setup_signal_handler() -> Callable[[], Awaitable[None]]:
-    """Watch SIGINT and SIGTERM from now on; the result waits for the first of them, and may be called later.
+def setup_signal_handler(signals: Sequence[signal.Signals] = SHUTDOWN_SIGNALS) -> Callable[[], Awaitable[None]]:
+    """Watch *signals* from now on; the result waits for the first of them, and may be called later.
 
     A second signal ends the process with status 1, whatever it is doing. Call it from the main thread and as early as there
     is something to end in good order. Raises RuntimeError when called twice in one process: two watchers could not agree
@@ -88,7 +88,7 @@ def setup_signal_handler() -> Callable[[], Awaitable[None]]:
     if _installed:
         raise RuntimeError("setup_signal_handler may be called only once in a process")
     requests = ShutdownRequests()
-    requests.install()
+    requests.install(signals)
     _installed.append(requests)
     return requests.wait
 

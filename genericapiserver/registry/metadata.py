@@ -19,10 +19,15 @@ def wipe_object_meta_system_fields(metadata: ObjectMeta) -> None:
     metadata.self_link = ""
 
 
-def fill_object_meta_system_fields(metadata: ObjectMeta, now: dt.datetime) -> None:
-    """Give a new object its creation time, in whole seconds as it will be stored, and its uid."""
-    metadata.creation_timestamp = now.replace(microsecond=0)
-    metadata.uid = str(uuid.uuid4())
+def fill_object_meta_system_fields(metadata: ObjectMeta, now: dt.datetime, *, keep: bool = False) -> None:
+    """Give a new object its creation time, in whole seconds as it will be stored, and its uid.
+
+    With *keep* those that it brings stay.
+    """
+    if not keep or metadata.creation_timestamp is None:
+        metadata.creation_timestamp = now.replace(microsecond=0)
+    if not keep or not metadata.uid:
+        metadata.uid = str(uuid.uuid4())
 
 
 def expected_namespace_for_resource(request_namespace: str, resource: GroupResource) -> str:

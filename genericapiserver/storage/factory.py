@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 import attrs
 
 from genericapiserver.apimachinery.deepcopy import deep_copy
+from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.storage.access import MAX_OBJECT_BYTES
 from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
 from genericapiserver.storage.engine import StorageEngine
@@ -94,11 +95,11 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
 
 def object_form(
     codec: StorageCodec[T],
-    object_type: Callable[[], T],
+    object_type: type[T],
     attributes: Callable[[T], ObjectAttributes] = metadata_attributes,
 ) -> ObjectForm[T]:
     """How objects of the API type *object_type* are kept."""
-    return ObjectForm(codec=codec, new=object_type, attributes=attributes, copy=deep_copy)
+    return ObjectForm(codec=codec, new=lambda: new(object_type), attributes=attributes, copy=deep_copy)
 
 
 def new_backend(

@@ -49,6 +49,9 @@ class Store(Generic[T]):
     of more than *max_object_bytes* stored bytes are refused with ObjectTooLargeError. *metrics* counts lists and events.
     """
 
+    access_type: type[ObjectAccess[Any]] = ObjectAccess
+    """How single objects are read and written; a subclass of Store may have another way."""
+
     def __init__(
         self,
         engine: StorageEngine,
@@ -60,7 +63,7 @@ class Store(Generic[T]):
         max_object_bytes: int = MAX_OBJECT_BYTES,
         metrics: ResourceMetrics | None = None,
     ) -> None:
-        self.access = ObjectAccess(
+        self.access: ObjectAccess[T] = self.access_type(
             engine,
             keys=KeySpace(prefix, resource_prefix),
             form=form,

@@ -44,7 +44,7 @@ async def _create(
 ) -> Any:
     strategy = store.require_create_strategy()
     metadata = obj.metadata
-    fill_object_meta_system_fields(metadata, store.clock.now())
+    fill_object_meta_system_fields(metadata, store.clock.now(), keep=store.keeps_identity)
     if metadata.generate_name and not metadata.name:
         metadata.name = strategy.generate_name(metadata.generate_name)
 

@@ -12,6 +12,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from genericapiserver.apimachinery.meta import DeleteOptions, ObjectMeta, Status, StatusDetails
+from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.registry.generic.dry_run import dry_run_delete, dry_run_update
 from genericapiserver.registry.generic.storage_errors import interpret_delete_error, interpret_update_error
 from genericapiserver.registry.rest import DeleteResult, ValidateObject
@@ -185,7 +186,7 @@ async def _mark(
             store.backend,
             key,
             mark.attempt,
-            empty=store.object_type(),
+            empty=new(store.object_type),
             ignore_not_found=False,
             preconditions=preconditions,
         )

@@ -150,6 +150,7 @@ class Store:
         self.enable_garbage_collection = enable_garbage_collection
         self.delete_collection_workers = max(1, delete_collection_workers)
         self.clock: Clock = clock or SystemClock()
+        self.keeps_identity = False
         self._ttl = ttl
         self._decorator = decorator
         self._default_table = DefaultTableConvertor(qualified_resource, table_columns)
@@ -177,9 +178,20 @@ class Store:
         if on_close is not None:
             await on_close()
 
-    def with_strategy(self, strategy: RESTStrategy | None = None, *, update: RESTUpdateStrategy | None = None) -> Self:
-        """The same store under other rules, as a subresource needs it: *strategy* for all, or *update* for updates."""
+    def with_strategy(
+        self,
+        strategy: RESTStrategy | None = None,
+        *,
+        update: RESTUpdateStrategy | None = None,
+        keeps_identity: bool = False,
+    ) -> Self:
+        """The same store under other rules, as a subresource needs it: *strategy* for all, or *update* for updates.
+
+        With *keeps_identity* a new object keeps the uid and the creation time it brings along: it is one that was somewhere
+        else before, and others refer to it.
+        """
         other = copy.copy(self)
+        other.keeps_identity = keeps_identity
         if strategy is not None:
             other.create_strategy = other.update_strategy = strategy
             other.delete_strategy = strategy

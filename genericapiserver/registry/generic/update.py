@@ -15,6 +15,7 @@ from genericapiserver.apimachinery.field import Path, invalid
 from genericapiserver.apimachinery.go import parse_uint
 from genericapiserver.apimachinery.meta import CreateOptions, DeleteOptions, UpdateOptions
 from genericapiserver.apimachinery.schema import GroupKind, GroupResource
+from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.registry.before import before_create, before_update, generated_name_error
 from genericapiserver.registry.generic.create import NO_HOOK, begin_create
 from genericapiserver.registry.generic.delete import finish_delete
@@ -77,7 +78,7 @@ class _Update:
         if existing is None:
             if not self.allow_create:
                 raise NotFoundError(self.resource, self.name)
-            obj = await self.info.updated_object(self.context, self.store.object_type())
+            obj = await self.info.updated_object(self.context, new(self.store.object_type))
             self.creating = obj
             await self._make_new(obj)
             return obj, self.store.time_to_live(obj, 0, update=False) or None
@@ -157,7 +158,7 @@ async def update(
                 store.backend,
                 key,
                 work.attempt,
-                empty=store.object_type(),
+                empty=new(store.object_type),
                 ignore_not_found=allow_create,
                 preconditions=preconditions,
             )

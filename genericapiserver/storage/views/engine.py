@@ -48,6 +48,8 @@ class ViewEngine:
     def __init__(self, family: ViewFamily, delegate: "ViewEngine | None") -> None:
         self.family = family
         self.delegate = delegate
+        self.changes = 0
+        """How many writes were made in this view. What expires by itself is none."""
         self._layer = Layer()
         self._origin = family.floor if delegate is None else 0
         self._seen: dict[bytes, int] = {}
@@ -188,7 +190,8 @@ class ViewEngine:
     def expire_key(self, key: bytes, rev: int) -> None:
         """The time of what was written here at *rev* is over."""
         if not self._log.closed:
-            self._delete(key, rev)  # refused when the key was written again meanwhile, as it must be
+            # It is refused when the key was written again meanwhile, as it must be.
+            self.changes -= self._delete(key, rev).ok
 
     def commit(self) -> int:
         """Write what this view has written to its delegate, all of it or nothing, and count the writes.
@@ -216,13 +219,17 @@ class ViewEngine:
                 delegate._put(key, kv.value, expect, max(kv.expires_at - now, 0.001) if kv.expires_at else 0.0)
         return len(written)
 
-    def reset(self) -> None:
-        """Give up what the view has written, and its history: watches, of its forks, too, have to begin anew."""
+    def reset(self, prefix: bytes = b"") -> None:
+        """Give up what the view has written under *prefix*, and its history: watches, of its forks, too, have to begin
+        anew. The count of changes begins anew as well, unless there is a prefix."""
         self._readable(0)
         rev = self.family.next_rev()
-        self.family.forgot(len(self._layer.events) + 1)
-        self._layer, self._origin = Layer(), rev
-        self._seen.clear()
+        layer = self._layer.without(prefix) if prefix else Layer()
+        self.family.forgot(len(self._layer.events) - len(layer.events) + 1)
+        self._layer, self._origin = layer, rev
+        self._seen = {key: seen for key, seen in self._seen.items() if key in layer.current}
+        if not prefix:
+            self.changes = 0
         self.family.wrote(rev)
         for view in (self, *self._all_forks()):
             view._log.restart(rev, rev)
@@ -257,6 +264,7 @@ class ViewEngine:
         if self.delegate is not None and key not in self._layer.current:
             below = self.delegate.look(key)
             self._seen[key] = below.mod_rev if below is not None else 0
+        self.changes += 1
         self._layer.record(event, kv, shadows=shadows)
         if not shadows:
             self._seen.pop(key, None)

@@ -52,6 +52,17 @@ class Layer:
             versions.append(version)
         self.events.append(event)
 
+    def without(self, prefix: bytes) -> "Layer":
+        """The same without everything under *prefix*."""
+        rest = Layer()
+        rest.current = {key: kv for key, kv in self.current.items() if not key.startswith(prefix)}
+        rest.keys = sorted(rest.current)
+        rest.events = [event for event in self.events if not event.key.startswith(prefix)]
+        rest.value_bytes = sum(map(_size, rest.current.values()))
+        rest._versions = {key: versions for key, versions in self._versions.items() if not key.startswith(prefix)}
+        rest._known = sorted(rest._versions)
+        return rest
+
     def at(self, key: bytes, rev: int) -> Version | None:
         """What the view said of *key* at *rev*; None when it had said nothing yet."""
         versions = self._versions.get(key)

@@ -1,0 +1,187 @@
+"""The command `minkapi`: flags, signals and exit statuses. `App` is the same for programs that embed it.
+
+Exit status: 0 after a signal and for help, 1 for flags that are wrong, 2 when the start failed, 254 when the end did.
+Source: minkapi/cli/cli.go of gardener's scaling-advisor.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import attrs
+
+from genericapiserver.connection.listener import raise_descriptor_limit
+from genericapiserver.logs import kv
+from genericapiserver.logs.setup import logging_as
+from genericapiserver.logs.streams import open_standard_streams
+from genericapiserver.minkapi.config import (
+    DEFAULT_BASE_PREFIX,
+    DEFAULT_BIND_ADDRESS,
+    DEFAULT_KUBE_CONFIG_PATH,
+    DEFAULT_SHUTDOWN_TIMEOUT,
+    DEFAULT_WATCH_QUEUE_SIZE,
+    DEFAULT_WATCH_TIMEOUT,
+    Config,
+    WatchConfig,
+)
+from genericapiserver.minkapi.dump import load, save
+from genericapiserver.minkapi.errors import PROGRAM_NAME, MinkAPIError
+from genericapiserver.minkapi.manifests import ManifestError
+from genericapiserver.minkapi.server import Server
+from genericapiserver.options.flags import (
+    BOOL,
+    DURATION,
+    INT,
+    STRING,
+    TEXTS,
+    FlagError,
+    FlagSet,
+    HelpRequested,
+    aggregate,
+    report,
+)
+from genericapiserver.options.logs import LoggingOptions
+from genericapiserver.signals import setup_signal_handler
+
+logger = logging.getLogger(__name__)
+
+OK: Final = 0
+BAD_OPTIONS: Final = 1
+START_FAILED: Final = 2
+SHUTDOWN_FAILED: Final = 254
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+
+
+@attrs.define
+class Options:
+    """The flags, with the reference's names and defaults; *load* and *save* are ours."""
+
+    bind_address: str = DEFAULT_BIND_ADDRESS
+    kubeconfig: str = DEFAULT_KUBE_CONFIG_PATH
+    base_prefix: str = DEFAULT_BASE_PREFIX
+    watch_queue_size: int = DEFAULT_WATCH_QUEUE_SIZE
+    watch_timeout: float = DEFAULT_WATCH_TIMEOUT
+    profile: bool = False
+    shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT
+    load: list[str] = attrs.field(factory=list)
+    save: str = ""
+
+    def add_flags(self, flags: FlagSet) -> None:
+        for name, kind, short, text in (
+            (
+                "bind-address",
+                STRING,
+                "",
+                "The address to serve on, host:port; without a host it is 127.0.0.1, because nobody is asked who he is.",
+            ),
+            ("kubeconfig", STRING, "k", "Where to write the kubeconfig of the base view; the others lie beside it."),
+            ("base-prefix", STRING, "b", "The path below which the base view is served."),
+            ("watch-queue-size", INT, "s", "Accepted for compatibility: watches are no queues here."),
+            ("watch-timeout", DURATION, "t", "How long a watch goes on, up to twice as long; clients then begin anew."),
+            ("profile", BOOL, "", "Serve /debug/pprof and /trigger-gc."),
+            ("shutdown-timeout", DURATION, "", "How long requests that are being served get to end."),
+            ("load", TEXTS, "", "Manifests to begin with: a file, a folder, or - for standard input. May be repeated."),
+            ("save", STRING, "", "Where to write the objects of the base view at the end: a file, a new folder, or -."),
+        ):
+            flags.add(name, kind, self, name.replace("-", "_"), text, shorthand=short)
+
+    def config(self) -> Config:
+        """Raises ValueError for what cannot be."""
+        if not self.bind_address.strip():
+            raise ValueError("invalid option value: --bind-address must be specified")
+        if not self.kubeconfig.strip():
+            raise ValueError("missing option: --kubeconfig/-k")
+        for name in ("watch_queue_size", "watch_timeout", "shutdown_timeout"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"invalid option value: --{name.replace('_', '-')} must not be negative")
+        return Config(
+            base_prefix=self.base_prefix,
+            bind_address=self.bind_address,
+            kube_config_path=self.kubeconfig,
+            graceful_shutdown_timeout=self.shutdown_timeout,
+            profiling_enabled=self.profile,
+            watch_config=WatchConfig(queue_size=self.watch_queue_size, timeout=self.watch_timeout),
+        )
+
+
+@attrs.define
+class App:
+    """A server that runs until `cancel` is set. See `launch_app` and `shutdown_app`."""
+
+    server: Server
+    cancel: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+
+async def launch_app(config: Config | None = None, *, manifests: Sequence[str] = ()) -> App:
+    """Start a server whose base view begins with *manifests*. Raises MinkAPIError, ManifestError; nothing runs then."""
+    server = Server(config)
+    try:
+        await server.start()
+        for source in manifests:
+            count = await load(server, server.base_view, source)
+            logger.info(kv("Loaded manifests", source=source, objects=count))
+    except BaseException:
+        await server.stop()
+        raise
+    return App(server)
+
+
+async def shutdown_app(app: App, *, target: str = "") -> None:
+    """Write the base view to *target*, if there is one, and stop. Raises MinkAPIError, OSError; it is stopped then."""
+    app.cancel.set()
+    try:
+        if target:
+            await save(app.server, app.server.base_view, target)
+    finally:
+        await app.server.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with *arguments*, by default those of the process; the exit status."""
+    open_standard_streams()
+    raise_descriptor_limit()
+    flags, log, options = FlagSet(PROGRAM_NAME), LoggingOptions(), Options()
+    log.add_flags(flags)
+    options.add_flags(flags)
+    try:
+        flags.parse(sys.argv[1:] if arguments is None else arguments)
+        config = options.config()
+        if problems := log.validate():
+            raise FlagError(aggregate(problems))
+    except HelpRequested:
+        sys.stdout.write(flags.usage())
+        return OK
+    except (FlagError, ValueError) as error:
+        report(flags, str(error), hint=True)
+        return BAD_OPTIONS
+    wait_for_signal = setup_signal_handler(SIGNALS)
+    with logging_as(log.config()):
+        return asyncio.run(_run(flags, options, config, wait_for_signal))
+
+
+async def _run(flags: FlagSet, options: Options, config: Config, wait_for_signal: Callable[[], Awaitable[None]]) -> int:
+    try:
+        app = await launch_app(config, manifests=options.load)
+    except (MinkAPIError, ManifestError, OSError) as error:
+        report(flags, str(error))
+        return START_FAILED
+    base = app.server.base_view
+    sys.stdout.write(
+        f"{PROGRAM_NAME} serves the view {base.name} at {app.server.url(base)}\n"
+        f"try:  kubectl --kubeconfig {base.kube_config_path} get all -A\n"
+    )
+    sys.stdout.flush()
+    await wait_for_signal()
+    try:
+        await shutdown_app(app, target=options.save)
+    except (MinkAPIError, OSError) as error:
+        report(flags, str(error))
+        return SHUTDOWN_FAILED
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The files beside the server: a kubeconfig for each view, and the configuration of a scheduler that packs bins.
+
+Source: minkapi/server/configtmpl of gardener's scaling-advisor.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genericapiserver.minkapi.errors import ExecuteConfigTemplateError
+
+MODE = 0o600
+
+
+def kubeconfig(name: str, server: str) -> dict[str, Any]:
+    """The kubeconfig of the view *name* at the URL *server*."""
+    context = f"minkapi-{name}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": context, "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
+        "users": [{"name": "minkapi-user", "user": {}}],
+        "contexts": [
+            {"name": context, "context": {"cluster": context, "namespace": "default", "user": "minkapi-user"}}
+        ],
+        "current-context": context,
+    }
+
+
+def scheduler_config(kubeconfig_path: Path) -> dict[str, Any]:
+    """What `kube-scheduler --config` needs to put the pods of the view on the fullest nodes that take them."""
+    resources = [{"name": name, "weight": 1} for name in ("cpu", "memory")]
+    scoring = {"type": "MostAllocated", "resources": resources}
+    arguments = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "NodeResourcesFitArgs"}
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "leaderElection": {"leaderElect": False},
+        "clientConnection": {"kubeconfig": str(kubeconfig_path), "qps": 100, "burst": 50},
+        "profiles": [
+            {
+                "schedulerName": "bin-packing-scheduler",
+                "pluginConfig": [{"name": "NodeResourcesFit", "args": {**arguments, "scoringStrategy": scoring}}],
+            }
+        ],
+    }
+
+
+def sandbox_kubeconfig_path(base: Path, name: str) -> Path:
+    """Where the kubeconfig of the sandbox *name* lies: beside that of the base."""
+    return base.with_name(f"minkapi-{name}.yaml")
+
+
+def scheduler_config_path(base: Path, name: str = "") -> Path:
+    """Where the scheduler's configuration lies, of the base or of a sandbox."""
+    middle = f"-{name}" if name else ""
+    return base.with_name(f"minkapi{middle}-bin-packing-scheduler-config.yaml")
+
+
+def write_files(documents: dict[Path, dict[str, Any]]) -> None:
+    """Write all *documents*, readable by their owner only; when one fails, none is left.
+
+    Raises ExecuteConfigTemplateError.
+    """
+    written: list[Path] = []
+    try:
+        for path, document in documents.items():
+            _replace(path, yaml.safe_dump(document, sort_keys=False))
+            written.append(path)
+    except OSError as error:
+        remove_files(written)
+        raise ExecuteConfigTemplateError(error) from error
+
+
+def remove_files(paths: list[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _replace(path: Path, content: str) -> None:
+    """In one step, and never through a link that somebody else has put into a folder for everybody."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
