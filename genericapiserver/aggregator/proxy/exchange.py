@@ -58,6 +58,7 @@ class _Body:
 
     @property
     def replayable(self) -> bool:
+        """Whether nothing was taken that could not be sent again."""
         return not self._further
 
     async def pump(self, exchange: Exchange) -> None:
@@ -69,20 +70,14 @@ class _Body:
                     await exchange.send_body(data)
                 if not message.get("more_body"):
                     await exchange.end_body()
-                elif not self._further:
-                    self._further = True
-                message = await self._next(message)
-            self.gone = True
+                    message = await self._receive()  # nothing comes after the body but the end of the client
+                    break
+                self._further = True
+                message = await self._receive()
+            self.gone = message["type"] != "http.request"
         except BackendError:
             pass  # the answer, or what is missing of it, tells more
         exchange.abort()
-
-    async def _next(self, message: Message) -> Message:
-        """What comes after *message*; the end of the body is followed by nothing but the end of the client."""
-        while True:
-            following = await self._receive()
-            if message.get("more_body") or following["type"] != "http.request":
-                return following
 
 
 class Exchanger:

@@ -25,7 +25,7 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import H2Error, ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 
 from genericapiserver.aggregator.proxy.connection import (
     READ_BYTES,
@@ -104,9 +104,14 @@ class HTTP2Connection:
 
     def start(self) -> None:
         """Say hello."""
-        self.h2.local_settings[SettingCodes.ENABLE_PUSH] = 0
-        self.h2.local_settings[SettingCodes.INITIAL_WINDOW_SIZE] = STREAM_WINDOW
-        self.h2.local_settings[SettingCodes.MAX_HEADER_LIST_SIZE] = MAX_HEAD_BYTES
+        self.h2.local_settings = Settings(
+            client=True,
+            initial_values={
+                SettingCodes.ENABLE_PUSH: 0,
+                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+                SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEAD_BYTES,
+            },
+        )
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(CONNECTION_WINDOW)
         self.flush()
@@ -344,7 +349,7 @@ class HTTP2Exchange:
 
     def _acknowledge(self) -> None:
         """Let the server send as much again as was taken."""
-        if self._response_ended or self._unacknowledged < STREAM_WINDOW // 4:
+        if self._response_ended or self._unacknowledged < STREAM_WINDOW // 8:
             return
         taken, self._unacknowledged = self._unacknowledged, 0
         with contextlib.suppress(H2Error):
