@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from genericapiserver.asgi import RawHeaders, Receive, Scope, Send, header_value, parse_query, send_response
 from genericapiserver.mux import PathRecorderMux
-from genericapiserver.openapi import Document
+from genericapiserver.openapi import Document, EncodedDocument
 from genericapiserver.routes.content import send_content
 
 JSON: Final = b"application/json"
@@ -37,7 +37,7 @@ def install_openapi_v2(mux: PathRecorderMux, build: BuildDocument) -> None:
         if not accepts_json(header_value(scope, b"accept")):
             await send_response(send, 406, b"", None, _VARY)
             return
-        await _send_document(scope, send, document, [(b"vary", b"Accept-Encoding"), *_VARY])
+        await send_document(scope, send, document, [(b"vary", b"Accept-Encoding"), *_VARY])
 
     mux.handle("/openapi/v2", openapi_v2)
 
@@ -65,7 +65,7 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
             if len(indexes) >= REMEMBERED_INDEXES:  # an application may have parts of paths as parameters
                 indexes.clear()
             index = indexes[root] = Document({"paths": paths})
-        await _send_document(scope, send, index, [])
+        await send_document(scope, send, index, [])
 
     async def openapi_v3(scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].removeprefix("/openapi/v3/")
@@ -81,7 +81,7 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
             headers = [(b"location", _url(_root(scope), name, made).encode()), (b"etag", _quoted(made)), *_VARY]
             await send_response(send, 301, b"", JSON, headers)
             return
-        await _send_document(scope, send, made, _immutable() if asked else _VARY)
+        await send_document(scope, send, made, _immutable() if asked else _VARY)
 
     mux.handle("/openapi/v3", openapi_v3_index)
     mux.handle_prefix("/openapi/v3/", openapi_v3)
@@ -95,10 +95,16 @@ def accepts_json(accept: str | None) -> bool:
     return bool(types & {"*", "*/*", "application/*", "application/json"})
 
 
-async def _send_document(scope: Scope, send: Send, document: Document, headers: RawHeaders) -> None:
+def takes_compressed(scope: Scope, document: Document | EncodedDocument) -> bool:
+    """Whether the client of a request is sent *document* compressed."""
     encodings = {token.strip() for token in (header_value(scope, b"accept-encoding") or "").split(",")}
+    return "gzip" in encodings and len(document.body) > SMALLEST_COMPRESSED
+
+
+async def send_document(scope: Scope, send: Send, document: Document | EncodedDocument, headers: RawHeaders) -> None:
+    """Answer with *document*, compressed where that is asked for, or with 304."""
     encoding = None
-    if "gzip" in encodings and len(document.body) > SMALLEST_COMPRESSED:
+    if takes_compressed(scope, document):
         encoding = (b"gzip", document.compressed)
         vary = (b"vary", b"Accept-Encoding")
         headers = headers if vary in headers else [vary, *headers]
@@ -128,5 +134,5 @@ def _url(root: str, name: str, document: Document) -> str:
     return f"{root}/openapi/v3/{name}?hash={document.etag}"
 
 
-def _quoted(document: Document) -> bytes:
+def _quoted(document: Document | EncodedDocument) -> bytes:
     return f'"{document.etag}"'.encode()

@@ -36,7 +36,11 @@ def as_user(handler: Handler, user: UserInfo, resolver: RequestInfoFactory) -> H
     return ask
 
 
+MAX_ANSWER_BYTES: Final = 64 << 20
+"""The longest document that a server behind may have: a Kubernetes with everything in it says 5 MB."""
+
+
 def transport_as(handler: Handler, user: UserInfo, resolver: RequestInfoFactory) -> Transport:
     """A client that asks *handler* as *user*. It has no time-out of its own: cancel it."""
     asking = as_user(handler, user, resolver)
-    return InProcessTransport(lambda: asking)
+    return InProcessTransport(lambda: asking, max_answer_bytes=MAX_ANSWER_BYTES)

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import attrs
 
 from genericapiserver.aggregator.discovery import GroupDocuments
+from genericapiserver.aggregator.documents import install_documents
 from genericapiserver.aggregator.in_process import transport_as
 from genericapiserver.aggregator.proxy.dial import Dial, dial
 from genericapiserver.aggregator.proxy.handler import REQUESTS_PER_BACKEND, ProxyHandler, ProxySettings
@@ -122,7 +123,9 @@ class CompletedAggregatorConfig:
             raise ConfigError("there is no storage to keep APIServices in")
         if delegation_target is None:
             delegation_target = EmptyDelegate(not_found_handler(send_error=self.generic.send_error))
-        return APIAggregator(self, delegation_target)
+        aggregator = APIAggregator(self, delegation_target)
+        install_documents(aggregator)
+        return aggregator
 
 
 class APIAggregator:

@@ -57,11 +57,21 @@ class Transport(Protocol):
 
 
 class InProcessTransport:
-    """Calls an ASGI *handler* with a *bearer_token*; both are asked for at each request and may come later than this."""
+    """Calls an ASGI *handler* with a *bearer_token*; both are asked for at each request and may come later than this.
 
-    def __init__(self, handler: Callable[[], Handler], *, bearer_token: Callable[[], str] = str) -> None:
+    With *max_answer_bytes* a `request` whose answer is longer raises ConnectionError: the handler may be somebody else's.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[], Handler],
+        *,
+        bearer_token: Callable[[], str] = str,
+        max_answer_bytes: int | None = None,
+    ) -> None:
         self._handler = handler
         self._bearer_token = bearer_token
+        self._max_answer_bytes = max_answer_bytes
 
     async def request(
         self,
@@ -74,7 +84,8 @@ class InProcessTransport:
     ) -> Response:
         start: Message = {}
         chunks: list[bytes] = []
-        sent = False
+        sent, received, limit = False, 0, self._max_answer_bytes
+        too_long = f"{method} {path}: the answer is longer than {limit} bytes"
 
         async def receive() -> Message:
             nonlocal sent
@@ -87,6 +98,11 @@ class InProcessTransport:
             if message["type"] == "http.response.start":
                 start.update(message)
             elif message["type"] == "http.response.body":
+                nonlocal received
+                received += len(message.get("body", b""))
+                if limit is not None and received > limit:
+                    chunks.clear()
+                    raise ConnectionError(too_long)
                 chunks.append(message.get("body", b""))
 
         with outgoing(method, "localhost") as tracing:
@@ -98,6 +114,8 @@ class InProcessTransport:
                 CURRENT.reset(outer)
         if not start:
             raise ConnectionError(f"{method} {path}: the handler sent no response")
+        if limit is not None and received > limit:  # the handler may have taken the first error for its own affair
+            raise ConnectionError(too_long)
         return Response(start["status"], _text_headers(start), b"".join(chunks))
 
     @contextlib.asynccontextmanager

@@ -39,7 +39,7 @@ def in_order_of_need(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
                     above = visits[-1][0]
                     lowest[above] = min(lowest[above], lowest[key])
                 if lowest[key] == number[key]:
-                    together = []
+                    together: list[str] = []
                     while not together or together[-1] != key:
                         together.append(waiting.pop())
                         is_waiting.discard(together[-1])

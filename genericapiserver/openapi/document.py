@@ -30,3 +30,16 @@ class Document:
     def compressed(self) -> bytes:
         """The bytes in gzip, level 1: documents are large, repetitive and asked for by every kubectl."""
         return gzip.compress(self.body, compresslevel=1, mtime=0)
+
+
+@attrs.frozen(eq=False, slots=False)
+class EncodedDocument:
+    """The same of bytes that there are already, with an `etag` of their own."""
+
+    body: bytes
+    etag: str
+    modified: dt.datetime = attrs.field(factory=lambda: dt.datetime.now(dt.UTC))
+
+    @functools.cached_property
+    def compressed(self) -> bytes:
+        return gzip.compress(self.body, compresslevel=1, mtime=0)

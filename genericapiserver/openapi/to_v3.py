@@ -133,7 +133,7 @@ def _operation(value: Object, consumes: Sequence[str], produces: Sequence[str]) 
 
 
 def _body(parameter: Object, consumes: Sequence[str]) -> Object:
-    made = {key: parameter[key] for key in ("description", "required") if key in parameter}
+    made: Object = {key: parameter[key] for key in ("description", "required") if key in parameter}
     made["content"] = {media_type: {"schema": _schema(parameter["schema"])} for media_type in consumes or ("*/*",)}
     return made
 

@@ -24,8 +24,12 @@ def merged(*specifications: Specification) -> Any:
     return written(at_once(merge_specifications(specifications)))
 
 
-def text(kind: str = "string", **more: Any) -> dict[str, Any]:
-    return {"type": kind, **more}
+def text(kind: str = "string") -> dict[str, Any]:
+    return {"type": kind}
+
+
+def used_for(kinds: Any) -> dict[str, Any]:
+    return {"type": "string", KINDS: kinds}
 
 
 def reference(name: str) -> dict[str, Any]:
@@ -104,17 +108,17 @@ def test_what_refers_to_a_renamed_definition_is_renamed_though_it_reads_the_same
 
 def test_equal_definitions_are_used_for_the_kinds_of_both() -> None:
     one, two = {"group": "b", "version": "v1", "kind": "X"}, {"group": "a", "version": "v1", "kind": "X"}
-    first = specification({"/a": ["X"]}, {"X": text(**{KINDS: [one]})})
-    second = specification({"/b": ["X"]}, {"X": text(**{KINDS: [two, one]})})
-    assert merged(first, second)["definitions"] == {"X": text(**{KINDS: [two, one]})}
+    first = specification({"/a": ["X"]}, {"X": used_for([one])})
+    second = specification({"/b": ["X"]}, {"X": used_for([two, one])})
+    assert merged(first, second)["definitions"] == {"X": used_for([two, one])}
 
 
 @pytest.mark.parametrize("kinds", ["text", [1], {"group": "a"}, None])
 def test_malformed_kinds_of_one_document_do_not_harm_another(kinds: Any) -> None:
     good = {"group": "b", "version": "v1", "kind": "X"}
-    first = specification({"/a": ["X"]}, {"X": text(**{KINDS: [good]})})
-    second = specification({"/b": ["X"]}, {"X": text(**{KINDS: kinds})})
-    assert merged(first, second)["definitions"] == {"X": text(**{KINDS: [good]})}
+    first = specification({"/a": ["X"]}, {"X": used_for([good])})
+    second = specification({"/b": ["X"]}, {"X": used_for(kinds)})
+    assert merged(first, second)["definitions"] == {"X": used_for([good])}
 
 
 def test_parameters_and_responses_are_renamed_like_definitions() -> None:
