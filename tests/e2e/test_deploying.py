@@ -18,7 +18,7 @@ import yaml
 from genericapiserver.__main__ import main
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import Authority
-from tests.builder.manifests.support import container, of_kind, one, parsed
+from tests.builder.deploying.support import container, of_kind, one, parsed
 from tests.support.kubectl import Kubectl, needs_kubectl
 from tests.support.server_process import CHECKOUT, ServerProcess, eventually, free_port, server_process
 from tests.support.standalone import Standalone, standalone

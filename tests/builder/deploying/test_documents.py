@@ -12,7 +12,7 @@ from genericapiserver.builder.manifests.access import INFORMERS
 from genericapiserver.builder.manifests.plan import CERT_MANAGER, MEMORY
 from genericapiserver.builder.program import beside_a_cluster
 from genericapiserver.options.flags import FlagSet
-from tests.builder.manifests.support import container, documents, of_kind, one, plan
+from tests.builder.deploying.support import container, documents, of_kind, one, plan
 
 ALL = documents(plan(network_policy=True))
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from genericapiserver.__main__ import main
-from tests.builder.manifests.support import of_kind, one, parsed
+from tests.builder.deploying.support import of_kind, one, parsed
 from tests.support.server_process import CHECKOUT
 
 STOCK = str(CHECKOUT / "examples" / "csv_files" / "stock.py")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from genericapiserver.apimachinery.schema import GroupVersion
-from tests.builder.manifests.support import plan
+from tests.builder.deploying.support import plan
 
 
 @pytest.mark.parametrize(

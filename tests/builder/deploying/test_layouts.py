@@ -9,7 +9,7 @@ import pytest
 from genericapiserver.builder.manifests.folder import OutputFolder
 from genericapiserver.builder.manifests.layouts import HELM, KUSTOMIZE, LAYOUTS, YAML, files_of
 from genericapiserver.builder.manifests.plan import CERT_MANAGER, MEMORY, OWN, Plan
-from tests.builder.manifests.support import PAIR, by_identity, container, documents, one, parsed, plan, rendered
+from tests.builder.deploying.support import PAIR, by_identity, container, documents, one, parsed, plan, rendered
 from tests.support.kubectl import needs_kubectl
 
 PLANS = {
