@@ -22,7 +22,7 @@ MANIFESTS = Path(__file__).parent / "manifests"
 SCHEME = new_scheme([*KINDS, *FURTHER_KINDS])
 SCHEME.add_known_types(core_v1.GROUP_VERSION, core_v1.Event)
 CODECS = CodecFactory(SCHEME)
-EMPTY = ({}, None, 0, "", "0", False)
+EMPTY: tuple[Any, ...] = ({}, None, 0, "", "0", False)
 """What Go writes although nobody wrote it: structs, times by value, and what has no omitempty."""
 
 

@@ -183,7 +183,7 @@ def test_two_managers_apply_containers_of_one_pod(server: Standalone) -> None:
 
 
 def test_a_port_without_a_protocol_is_another_one_than_that_of_udp(server: Standalone) -> None:
-    ports = [{"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}]
+    ports: list[dict[str, Any]] = [{"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}]
     applied = apply(server, f"{PODS}/dns", "one", applied_pod("dns", containers=[{"name": "dns", "ports": ports}]), 201)
     assert applied["spec"]["containers"][0]["ports"] == ports
     owned = applied["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:containers"]['k:{"name":"dns"}']["f:ports"]
