@@ -60,12 +60,16 @@ class DeploymentSpec:
 class DeploymentCondition:
     """DeploymentCondition is one thing that was observed of a deployment."""
 
-    type: str = field()
-    status: str = field()
-    last_update_time: Time | None = field(default=None, omit_empty=False, required=False, number=6)
-    last_transition_time: Time | None = field(default=None, omit_empty=False, required=False, number=7)
-    reason: str = field(default="", number=4)
-    message: str = field(default="", number=5)
+    type: str = field(doc="What is observed.")
+    status: str = field(doc="True, False or Unknown.")
+    last_update_time: Time | None = field(
+        default=None, omit_empty=False, required=False, number=6, doc="When it was last confirmed."
+    )
+    last_transition_time: Time | None = field(
+        default=None, omit_empty=False, required=False, number=7, doc="When the status changed."
+    )
+    reason: str = field(default="", number=4, doc="Why it changed, in a word for programs.")
+    message: str = field(default="", number=5, doc="Why it changed, for people.")
 
 
 @api_type
@@ -78,11 +82,19 @@ class DeploymentStatus:
     ready_replicas: Int32 = field(default=0, number=7, doc="How many are ready.")
     available_replicas: Int32 = field(default=0, number=4, doc="How many have been ready for long enough.")
     unavailable_replicas: Int32 = field(default=0, number=5, doc="How many are missing.")
-    terminating_replicas: Int32 | None = field(default=None, number=9)
+    terminating_replicas: Int32 | None = field(default=None, number=9, doc="How many pods are on their way out.")
     conditions: list[DeploymentCondition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type", number=6
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        number=6,
+        doc="What was last observed.",
     )
-    collision_count: Int32 | None = field(default=None, number=8)
+    collision_count: Int32 | None = field(
+        default=None, number=8, doc="How often a name was taken; the next name is made of it."
+    )
 
 
 @api_type
@@ -111,11 +123,13 @@ class ReplicaSetSpec:
 class ReplicaSetCondition:
     """ReplicaSetCondition is one thing that was observed of a replica set."""
 
-    type: str = field()
-    status: str = field()
-    last_transition_time: Time | None = field(default=None, omit_empty=False, required=False)
-    reason: str = field(default="")
-    message: str = field(default="")
+    type: str = field(doc="What is observed.")
+    status: str = field(doc="True, False or Unknown.")
+    last_transition_time: Time | None = field(
+        default=None, omit_empty=False, required=False, doc="When the status changed."
+    )
+    reason: str = field(default="", doc="Why it changed, in a word for programs.")
+    message: str = field(default="", doc="Why it changed, for people.")
 
 
 @api_type
@@ -123,13 +137,19 @@ class ReplicaSetStatus:
     """ReplicaSetStatus is what was observed of a replica set."""
 
     replicas: Int32 = field(default=0, omit_empty=False, doc="How many pods there are.")
-    fully_labeled_replicas: Int32 = field(default=0)
+    fully_labeled_replicas: Int32 = field(default=0, doc="How many pods have all labels of the template.")
     ready_replicas: Int32 = field(default=0, number=4, doc="How many are ready.")
-    available_replicas: Int32 = field(default=0, number=5)
-    terminating_replicas: Int32 | None = field(default=None, number=7)
-    observed_generation: Int64 = field(default=0, number=3)
+    available_replicas: Int32 = field(default=0, number=5, doc="How many pods have been ready for long enough.")
+    terminating_replicas: Int32 | None = field(default=None, number=7, doc="How many pods are on their way out.")
+    observed_generation: Int64 = field(default=0, number=3, doc="The generation that was last acted on.")
     conditions: list[ReplicaSetCondition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type", number=6
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        number=6,
+        doc="What was last observed.",
     )
 
 
@@ -145,31 +165,33 @@ class ReplicaSet(Object):
 class RollingUpdateStatefulSetStrategy:
     """RollingUpdateStatefulSetStrategy is how far and how fast pods are replaced."""
 
-    partition: Int32 | None = field(default=None)
-    max_unavailable: IntOrString | None = field(default=None)
+    partition: Int32 | None = field(default=None, doc="The number from which on pods are replaced.")
+    max_unavailable: IntOrString | None = field(
+        default=None, doc="How many pods may be missing, as a number or a percentage."
+    )
 
 
 @api_type
 class StatefulSetUpdateStrategy:
     """StatefulSetUpdateStrategy is how the pods of a stateful set are replaced."""
 
-    type: str = field(default="", enum=["RollingUpdate", "OnDelete"])
-    rolling_update: RollingUpdateStatefulSetStrategy | None = field(default=None)
+    type: str = field(default="", enum=["RollingUpdate", "OnDelete"], doc="RollingUpdate or OnDelete.")
+    rolling_update: RollingUpdateStatefulSetStrategy | None = field(default=None, doc="The settings of RollingUpdate.")
 
 
 @api_type
 class StatefulSetPersistentVolumeClaimRetentionPolicy:
     """StatefulSetPersistentVolumeClaimRetentionPolicy says what becomes of its claims."""
 
-    when_deleted: str = field(default="")
-    when_scaled: str = field(default="")
+    when_deleted: str = field(default="", doc="What becomes of claims when the set is deleted: Retain or Delete.")
+    when_scaled: str = field(default="", doc="What becomes of claims when the set shrinks: Retain or Delete.")
 
 
 @api_type
 class StatefulSetOrdinals:
     """StatefulSetOrdinals is how the pods of a stateful set are numbered."""
 
-    start: Int32 = field(default=0, omit_empty=False, required=False)
+    start: Int32 = field(default=0, omit_empty=False, required=False, doc="The first number; 0 unless given.")
 
 
 @api_type
@@ -191,41 +213,53 @@ class StatefulSetSpec:
         default="", enum=["OrderedReady", "Parallel"], doc="OrderedReady, or Parallel to start and end all at once."
     )
     update_strategy: StatefulSetUpdateStrategy = field(factory=StatefulSetUpdateStrategy, doc="How pods are replaced.")
-    revision_history_limit: Int32 | None = field(default=None)
-    min_ready_seconds: Int32 = field(default=0)
+    revision_history_limit: Int32 | None = field(default=None, doc="How many old revisions are kept.")
+    min_ready_seconds: Int32 = field(default=0, doc="Seconds that a pod has to be ready to count as available.")
     persistent_volume_claim_retention_policy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = field(
-        default=None
+        default=None, doc="What becomes of its claims."
     )
-    ordinals: StatefulSetOrdinals | None = field(default=None)
+    ordinals: StatefulSetOrdinals | None = field(default=None, doc="How its pods are numbered.")
 
 
 @api_type
 class StatefulSetCondition:
     """StatefulSetCondition is one thing that was observed of a stateful set."""
 
-    type: str = field()
-    status: str = field()
-    last_transition_time: Time | None = field(default=None, omit_empty=False, required=False)
-    reason: str = field(default="")
-    message: str = field(default="")
+    type: str = field(doc="What is observed.")
+    status: str = field(doc="True, False or Unknown.")
+    last_transition_time: Time | None = field(
+        default=None, omit_empty=False, required=False, doc="When the status changed."
+    )
+    reason: str = field(default="", doc="Why it changed, in a word for programs.")
+    message: str = field(default="", doc="Why it changed, for people.")
 
 
 @api_type
 class StatefulSetStatus:
     """StatefulSetStatus is what was observed of a stateful set."""
 
-    observed_generation: Int64 = field(default=0)
+    observed_generation: Int64 = field(default=0, doc="The generation that was last acted on.")
     replicas: Int32 = field(default=0, omit_empty=False, doc="How many pods there are.")
     ready_replicas: Int32 = field(default=0, doc="How many are ready.")
-    current_replicas: Int32 = field(default=0)
-    updated_replicas: Int32 = field(default=0)
-    current_revision: str = field(default="")
-    update_revision: str = field(default="")
-    collision_count: Int32 | None = field(default=None, number=9)
-    conditions: list[StatefulSetCondition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type", number=10
+    current_replicas: Int32 = field(default=0, doc="How many pods are of the current revision.")
+    updated_replicas: Int32 = field(default=0, doc="How many pods are of the latest revision.")
+    current_revision: str = field(default="", doc="The revision that pods are replaced from.")
+    update_revision: str = field(default="", doc="The revision that pods are replaced by.")
+    collision_count: Int32 | None = field(
+        default=None, number=9, doc="How often a name was taken; the next name is made of it."
     )
-    available_replicas: Int32 = field(default=0, omit_empty=False, required=False, number=11)
+    conditions: list[StatefulSetCondition] = field(
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        number=10,
+        doc="What was last observed.",
+    )
+    available_replicas: Int32 = field(
+        default=0, omit_empty=False, required=False, number=11, doc="How many pods have been ready for long enough."
+    )
 
 
 @api_type
@@ -240,16 +274,20 @@ class StatefulSet(Object):
 class RollingUpdateDaemonSet:
     """RollingUpdateDaemonSet is how fast pods are replaced."""
 
-    max_unavailable: IntOrString | None = field(default=None)
-    max_surge: IntOrString | None = field(default=None)
+    max_unavailable: IntOrString | None = field(
+        default=None, doc="How many pods may be missing, as a number or a percentage."
+    )
+    max_surge: IntOrString | None = field(
+        default=None, doc="How many pods there may be too many, as a number or a percentage."
+    )
 
 
 @api_type
 class DaemonSetUpdateStrategy:
     """DaemonSetUpdateStrategy is how the pods of a daemon set are replaced."""
 
-    type: str = field(default="", enum=["RollingUpdate", "OnDelete"])
-    rolling_update: RollingUpdateDaemonSet | None = field(default=None)
+    type: str = field(default="", enum=["RollingUpdate", "OnDelete"], doc="RollingUpdate or OnDelete.")
+    rolling_update: RollingUpdateDaemonSet | None = field(default=None, doc="The settings of RollingUpdate.")
 
 
 @api_type
@@ -260,37 +298,44 @@ class DaemonSetSpec:
         default=None, omit_empty=False, doc="The labels of its pods. It cannot be changed."
     )
     template: PodTemplateSpec = field(factory=PodTemplateSpec, required=True, doc="The pod that runs on every node.")
-    update_strategy: DaemonSetUpdateStrategy = field(factory=DaemonSetUpdateStrategy)
-    min_ready_seconds: Int32 = field(default=0)
-    revision_history_limit: Int32 | None = field(default=None, number=6)
+    update_strategy: DaemonSetUpdateStrategy = field(factory=DaemonSetUpdateStrategy, doc="How pods are replaced.")
+    min_ready_seconds: Int32 = field(default=0, doc="Seconds that a pod has to be ready to count as available.")
+    revision_history_limit: Int32 | None = field(default=None, number=6, doc="How many old revisions are kept.")
 
 
 @api_type
 class DaemonSetCondition:
     """DaemonSetCondition is one thing that was observed of a daemon set."""
 
-    type: str = field()
-    status: str = field()
-    last_transition_time: Time | None = field(default=None, omit_empty=False, required=False)
-    reason: str = field(default="")
-    message: str = field(default="")
+    type: str = field(doc="What is observed.")
+    status: str = field(doc="True, False or Unknown.")
+    last_transition_time: Time | None = field(
+        default=None, omit_empty=False, required=False, doc="When the status changed."
+    )
+    reason: str = field(default="", doc="Why it changed, in a word for programs.")
+    message: str = field(default="", doc="Why it changed, for people.")
 
 
 @api_type
 class DaemonSetStatus:
     """DaemonSetStatus is what was observed of a daemon set."""
 
-    current_number_scheduled: Int32 = field(default=0, omit_empty=False)
-    number_misscheduled: Int32 = field(default=0, omit_empty=False)
-    desired_number_scheduled: Int32 = field(default=0, omit_empty=False)
-    number_ready: Int32 = field(default=0, omit_empty=False)
-    observed_generation: Int64 = field(default=0)
-    updated_number_scheduled: Int32 = field(default=0)
-    number_available: Int32 = field(default=0)
-    number_unavailable: Int32 = field(default=0)
-    collision_count: Int32 | None = field(default=None)
+    current_number_scheduled: Int32 = field(default=0, omit_empty=False, doc="How many nodes run the pod that should.")
+    number_misscheduled: Int32 = field(default=0, omit_empty=False, doc="How many nodes run the pod that should not.")
+    desired_number_scheduled: Int32 = field(default=0, omit_empty=False, doc="How many nodes should run the pod.")
+    number_ready: Int32 = field(default=0, omit_empty=False, doc="On how many nodes it is ready.")
+    observed_generation: Int64 = field(default=0, doc="The generation that was last acted on.")
+    updated_number_scheduled: Int32 = field(default=0, doc="How many nodes run the latest template.")
+    number_available: Int32 = field(default=0, doc="On how many nodes it has been ready for long enough.")
+    number_unavailable: Int32 = field(default=0, doc="On how many nodes it is missing.")
+    collision_count: Int32 | None = field(default=None, doc="How often a name was taken; the next name is made of it.")
     conditions: list[DaemonSetCondition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type"
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        doc="What was last observed.",
     )
 
 

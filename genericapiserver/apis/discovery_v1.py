@@ -17,31 +17,31 @@ MODEL_PACKAGE = "io.k8s.api.discovery.v1"
 class EndpointConditions:
     """EndpointConditions is how an endpoint does."""
 
-    ready: bool | None = field(default=None)
-    serving: bool | None = field(default=None)
-    terminating: bool | None = field(default=None)
+    ready: bool | None = field(default=None, doc="Whether it takes traffic; unknown counts as yes.")
+    serving: bool | None = field(default=None, doc="Whether it would take traffic, on its way out or not.")
+    terminating: bool | None = field(default=None, doc="Whether it is on its way out.")
 
 
 @api_type
 class ForZone:
     """ForZone names a zone that an endpoint is for."""
 
-    name: str = field()
+    name: str = field(doc="The name of the zone.")
 
 
 @api_type
 class ForNode:
     """ForNode names a node that an endpoint is for."""
 
-    name: str = field()
+    name: str = field(doc="The name of the node.")
 
 
 @api_type
 class EndpointHints:
     """EndpointHints says for whom an endpoint is meant."""
 
-    for_zones: list[ForZone] = field(factory=list, list_type="atomic")
-    for_nodes: list[ForNode] = field(factory=list, list_type="atomic")
+    for_zones: list[ForZone] = field(factory=list, list_type="atomic", doc="The zones it is meant for.")
+    for_nodes: list[ForNode] = field(factory=list, list_type="atomic", doc="The nodes it is meant for.")
 
 
 @api_type
@@ -58,10 +58,10 @@ class Endpoint:
     conditions: EndpointConditions = field(factory=EndpointConditions, doc="How it does.")
     hostname: str | None = field(default=None, doc="Its host name.")
     target_ref: ObjectReference | None = field(default=None, doc="The object that it stands for.")
-    deprecated_topology: dict[str, str] = field(factory=dict)
+    deprecated_topology: dict[str, str] = field(factory=dict, doc="What v1beta1 said of where it is.")
     node_name: str | None = field(default=None, doc="The node that it is on.")
     zone: str | None = field(default=None, doc="The zone that it is in.")
-    hints: EndpointHints | None = field(default=None)
+    hints: EndpointHints | None = field(default=None, doc="For whom it is meant.")
 
 
 @api_type(map_type="atomic")
@@ -71,7 +71,7 @@ class EndpointPort:
     name: str | None = field(default=None, doc="The name of the port.")
     protocol: str | None = field(default=None, enum=["TCP", "UDP", "SCTP"], doc="TCP, UDP or SCTP.")
     port: Int32 | None = field(default=None, doc="The number of the port.")
-    app_protocol: str | None = field(default=None)
+    app_protocol: str | None = field(default=None, doc="The protocol that is spoken, such as kubernetes.io/h2c.")
 
 
 @api_type

@@ -17,15 +17,17 @@ MODEL_PACKAGE = "io.k8s.api.node.v1"
 class Overhead:
     """Overhead is what running a pod costs beside its containers."""
 
-    pod_fixed: dict[str, Quantity] = field(factory=dict)
+    pod_fixed: dict[str, Quantity] = field(factory=dict, doc="What each pod costs.")
 
 
 @api_type
 class Scheduling:
     """Scheduling is on which nodes a RuntimeClass can be had."""
 
-    node_selector: dict[str, str] = field(factory=dict, map_type="atomic")
-    tolerations: list[Toleration] = field(factory=list, list_type="atomic")
+    node_selector: dict[str, str] = field(factory=dict, map_type="atomic", doc="The labels of these nodes.")
+    tolerations: list[Toleration] = field(
+        factory=list, list_type="atomic", doc="The taints of these nodes that pods tolerate."
+    )
 
 
 @api_type

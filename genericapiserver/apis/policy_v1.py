@@ -34,16 +34,21 @@ class PodDisruptionBudgetSpec:
 class PodDisruptionBudgetStatus:
     """PodDisruptionBudgetStatus is what was observed of the pods of a budget."""
 
-    observed_generation: Int64 = field(default=0)
-    disrupted_pods: dict[str, Time] = field(factory=dict)
+    observed_generation: Int64 = field(default=0, doc="The generation that was last acted on.")
+    disrupted_pods: dict[str, Time] = field(factory=dict, doc="Pods that were evicted and are not gone yet, and when.")
     disruptions_allowed: Int32 = field(
         default=0, omit_empty=False, required=False, doc="How many pods may be evicted now."
     )
-    current_healthy: Int32 = field(default=0, omit_empty=False, required=False)
-    desired_healthy: Int32 = field(default=0, omit_empty=False, required=False)
-    expected_pods: Int32 = field(default=0, omit_empty=False, required=False)
+    current_healthy: Int32 = field(default=0, omit_empty=False, required=False, doc="How many pods are ready.")
+    desired_healthy: Int32 = field(default=0, omit_empty=False, required=False, doc="How many pods have to be ready.")
+    expected_pods: Int32 = field(default=0, omit_empty=False, required=False, doc="How many pods there are in all.")
     conditions: list[Condition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type"
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        doc="What was last observed.",
     )
 
 

@@ -41,25 +41,35 @@ class StorageClass(Object):
 class TokenRequest:
     """TokenRequest is a token of the pod's service account that a driver wants."""
 
-    audience: str = field()
-    expiration_seconds: Int64 | None = field(default=None)
+    audience: str = field(doc="For whom the token is.")
+    expiration_seconds: Int64 | None = field(default=None, doc="How many seconds it is good for.")
 
 
 @api_type
 class CSIDriverSpec:
     """CSIDriverSpec is how a CSI driver is to be treated."""
 
-    attach_required: bool | None = field(default=None)
-    pod_info_on_mount: bool | None = field(default=None)
-    volume_lifecycle_modes: list[str] = field(factory=list, list_type="set")
-    storage_capacity: bool | None = field(default=None)
-    fs_group_policy: str | None = field(default=None)
-    token_requests: list[TokenRequest] = field(factory=list, list_type="atomic")
-    requires_republish: bool | None = field(default=None)
-    se_linux_mount: bool | None = field(default=None)
-    node_allocatable_update_period_seconds: Int64 | None = field(default=None)
-    service_account_token_in_secrets: bool | None = field(default=None)
-    prevent_pod_scheduling_if_missing: bool | None = field(default=None)
+    attach_required: bool | None = field(default=None, doc="Whether volumes have to be attached.")
+    pod_info_on_mount: bool | None = field(default=None, doc="Whether it is told of the pod when it mounts.")
+    volume_lifecycle_modes: list[str] = field(
+        factory=list, list_type="set", doc="The kinds of volumes it has: Persistent, Ephemeral."
+    )
+    storage_capacity: bool | None = field(default=None, doc="Whether it tells how much is left.")
+    fs_group_policy: str | None = field(
+        default=None, doc="Whether volumes change owner: None, File or ReadWriteOnceWithFSType."
+    )
+    token_requests: list[TokenRequest] = field(factory=list, list_type="atomic", doc="The tokens that it wants.")
+    requires_republish: bool | None = field(default=None, doc="Whether volumes are published again and again.")
+    se_linux_mount: bool | None = field(default=None, doc="Whether it mounts with SELinux labels.")
+    node_allocatable_update_period_seconds: Int64 | None = field(
+        default=None, doc="Seconds after which the limits of nodes are asked for again."
+    )
+    service_account_token_in_secrets: bool | None = field(
+        default=None, doc="Whether tokens are passed on like secrets."
+    )
+    prevent_pod_scheduling_if_missing: bool | None = field(
+        default=None, doc="Whether pods stay away from nodes without it."
+    )
 
 
 @api_type
@@ -73,19 +83,24 @@ class CSIDriver(Object):
 class VolumeNodeResources:
     """VolumeNodeResources is how many volumes of a driver a node can have."""
 
-    count: Int32 | None = field(default=None)
+    count: Int32 | None = field(default=None, doc="How many.")
 
 
 @api_type
 class CSINodeDriver:
     """CSINodeDriver is a CSI driver on a node."""
 
-    name: str = field()
-    node_id: str = field()
+    name: str = field(doc="The name of the driver.")
+    node_id: str = field(doc="The node as the driver calls it.")
     topology_keys: list[str] = field(
-        factory=list, omit_empty=False, null_when_empty=True, required=False, list_type="atomic"
+        factory=list,
+        omit_empty=False,
+        null_when_empty=True,
+        required=False,
+        list_type="atomic",
+        doc="The labels that say where the node is.",
     )
-    allocatable: VolumeNodeResources | None = field(default=None)
+    allocatable: VolumeNodeResources | None = field(default=None, doc="How many volumes the node can have.")
 
 
 @api_type
@@ -125,8 +140,8 @@ class CSIStorageCapacity(Object):
 class VolumeAttachmentSource:
     """VolumeAttachmentSource is the volume that is attached; one of its fields is set."""
 
-    persistent_volume_name: str | None = field(default=None)
-    inline_volume_spec: PersistentVolumeSpec | None = field(default=None)
+    persistent_volume_name: str | None = field(default=None, doc="The PersistentVolume.")
+    inline_volume_spec: PersistentVolumeSpec | None = field(default=None, doc="A volume that has no object of its own.")
 
 
 @api_type
@@ -142,9 +157,9 @@ class VolumeAttachmentSpec:
 class VolumeError:
     """VolumeError is what went wrong with a volume."""
 
-    time: Time | None = field(default=None, omit_empty=False, required=False)
-    message: str = field(default="")
-    error_code: Int32 | None = field(default=None)
+    time: Time | None = field(default=None, omit_empty=False, required=False, doc="When it went wrong.")
+    message: str = field(default="", doc="What went wrong.")
+    error_code: Int32 | None = field(default=None, doc="The gRPC code of the driver's answer.")
 
 
 @api_type
@@ -152,9 +167,9 @@ class VolumeAttachmentStatus:
     """VolumeAttachmentStatus is how far an attachment got."""
 
     attached: bool = field(default=False, omit_empty=False, doc="Whether the volume is attached.")
-    attachment_metadata: dict[str, str] = field(factory=dict)
-    attach_error: VolumeError | None = field(default=None)
-    detach_error: VolumeError | None = field(default=None)
+    attachment_metadata: dict[str, str] = field(factory=dict, doc="What the driver says of the attachment.")
+    attach_error: VolumeError | None = field(default=None, doc="What went wrong with attaching.")
+    detach_error: VolumeError | None = field(default=None, doc="What went wrong with detaching.")
 
 
 @api_type

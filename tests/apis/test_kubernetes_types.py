@@ -133,6 +133,19 @@ def test_a_list_that_go_always_writes_is_null_when_it_is_empty() -> None:
     assert others == []
 
 
-def test_every_type_is_described_in_a_sentence_of_its_own() -> None:
+def test_every_type_and_every_field_is_described() -> None:
     for cls in DECLARED.values():
-        assert re.match(rf"{cls.__name__} \w+.*\.$", describe(cls).doc.splitlines()[0])
+        description = describe(cls)
+        assert re.match(rf"{cls.__name__} \w+.*\.$", description.doc.splitlines()[0])
+        silent = [field.json_name for field in description.fields if not field.doc and field.json_name != "metadata"]
+        assert silent == [], description.name
+
+
+def test_a_port_without_a_protocol_counts_as_one_of_tcp() -> None:
+    # The keys of other lists have no defaults.
+    assert {
+        f"{name}.{field.json_name}": field.key_default
+        for name, cls in DECLARED.items()
+        for field in describe(cls).fields
+        if field.key_default is not None
+    } == {"core/v1.ContainerPort.protocol": "TCP", "core/v1.ServicePort.protocol": "TCP"}

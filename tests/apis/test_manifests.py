@@ -13,7 +13,7 @@ from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apis import core_v1
-from genericapiserver.apis.core_v1.containers import EnvVarSource
+from genericapiserver.apis.core_v1.environment import EnvVarSource
 from genericapiserver.apis.core_v1.volumes import Volume, VolumeProjection
 from genericapiserver.minkapi.kinds import FURTHER_KINDS, KINDS, REQUESTS, new_scheme
 from tests.support.kubectl import Kubectl
@@ -22,7 +22,7 @@ MANIFESTS = Path(__file__).parent / "manifests"
 SCHEME = new_scheme([*KINDS, *FURTHER_KINDS])
 SCHEME.add_known_types(core_v1.GROUP_VERSION, core_v1.Event)
 CODECS = CodecFactory(SCHEME)
-EMPTY = ({}, None, 0, "", "0", False)
+EMPTY: tuple[Any, ...] = ({}, None, 0, "", "0", False)
 """What Go writes although nobody wrote it: structs, times by value, and what has no omitempty."""
 
 

@@ -25,6 +25,7 @@ from genericapiserver.builder import Resource
 from genericapiserver.builder.program import resources_in
 from genericapiserver.builder.resource import new_scheme
 from genericapiserver.builder.resource.declaration import declared
+from genericapiserver.minkapi import kinds as kubernetes
 
 KUBECONFIG = ("v1", "Config")
 """No API type: clients read it, and what it points to need not exist here."""
@@ -74,7 +75,8 @@ def _own_schemes() -> tuple[Scheme, ...]:
         module = importlib.import_module(f"genericapiserver.apis.{found.name}")
         if register := getattr(module, "add_to_scheme", None):
             register(library)
-    return library, wardle_scheme(), new_scheme([WIDGETS])
+    cluster = kubernetes.new_scheme([*kubernetes.KINDS, *kubernetes.FURTHER_KINDS])
+    return library, cluster, wardle_scheme(), new_scheme([WIDGETS])
 
 
 @functools.cache

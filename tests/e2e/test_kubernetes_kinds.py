@@ -55,12 +55,17 @@ def test_kubectl_shows_every_kind(server: Standalone) -> None:
                 manifest["metadata"].pop("resourceVersion", None)
                 create(server, path_of(kind, "shown"), manifest)
     kubectl = server.kubectl
-    for kind in SERVED:
-        name = f"{kind.plural}.{kind.group_version.group}" if kind.group_version.group else kind.plural
-        heading, *rows = kubectl("get", name, "-n", "shown", "-o", "wide").splitlines()
+    names = {f"{kind.plural}.v1.{kind.group_version.group}": kind for kind in SERVED}
+    tables = kubectl("get", ",".join(names), "-n", "shown", "-o", "wide").split("\n\n")
+    for table, kind in zip(tables, names.values(), strict=True):
+        heading, *rows = table.splitlines()
         assert heading.split() == " ".join(column.name.upper() for column in kind.columns).split(), kind.plural
         assert rows, kind.plural
-    assert "everything" in kubectl("get", "po", "-n", "shown")
+    # Go's own types read what was written. Older kubectl describes one kind at a version of its own.
+    kubectl("describe", ",".join(name for name in names if "volumeattributes" not in name), "-n", "shown")
+    described = kubectl("describe", "pod", "everything", "-n", "shown")
+    assert "OOMKilled" in described
+    assert "node.kubernetes.io/unschedulable:NoSchedule" in kubectl("describe", "node", "node-1")
 
 
 def test_kubectl_explains_them(server: Standalone) -> None:
@@ -183,7 +188,7 @@ def test_two_managers_apply_containers_of_one_pod(server: Standalone) -> None:
 
 
 def test_a_port_without_a_protocol_is_another_one_than_that_of_udp(server: Standalone) -> None:
-    ports = [{"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}]
+    ports: list[dict[str, Any]] = [{"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}]
     applied = apply(server, f"{PODS}/dns", "one", applied_pod("dns", containers=[{"name": "dns", "ports": ports}]), 201)
     assert applied["spec"]["containers"][0]["ports"] == ports
     owned = applied["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:containers"]['k:{"name":"dns"}']["f:ports"]

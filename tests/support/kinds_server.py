@@ -9,11 +9,12 @@ from typing import Any
 from genericapiserver.api_group import APIGroupInfo
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
-from genericapiserver.apis import rbac_v1
+from genericapiserver.apis import core_v1, rbac_v1
 from genericapiserver.builder.program import ResourceServerOptions
 from genericapiserver.builder.resource import ResourceStrategy
 from genericapiserver.builder.standalone import run_standalone
 from genericapiserver.config import DEFAULT_LEGACY_API_PREFIX, ConfigError, RecommendedConfig
+from genericapiserver.controlplane.core import EVENT_COLUMNS, EVENT_FIELDS
 from genericapiserver.minkapi.kinds import FURTHER_KINDS, KINDS, ServedKind, new_scheme
 from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.options.recommended import RecommendedOptions
@@ -22,8 +23,17 @@ from genericapiserver.registry.selectable_fields import selectable_attributes
 from genericapiserver.registry.strategy import DefaultStrategy
 from genericapiserver.server import GenericAPIServer
 
+CORE_EVENTS = ServedKind(
+    object_type=core_v1.Event,
+    group_version=core_v1.GROUP_VERSION,
+    plural="events",
+    short_names=("ev",),
+    columns=EVENT_COLUMNS,
+    selectable=EVENT_FIELDS,
+)
+"""`kubectl describe` asks for them."""
 # Roles are served by the control plane of a server that stands alone.
-SERVED = [kind for kind in (*KINDS, *FURTHER_KINDS) if kind.group_version != rbac_v1.GROUP_VERSION]
+SERVED = [kind for kind in (*KINDS, *FURTHER_KINDS, CORE_EVENTS) if kind.group_version != rbac_v1.GROUP_VERSION]
 
 
 class KindsServerOptions(ResourceServerOptions):

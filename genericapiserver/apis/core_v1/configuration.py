@@ -26,7 +26,7 @@ class Secret(Object):
     immutable: bool | None = field(default=None, number=5, doc="Whether the data can no longer be changed.")
     data: dict[str, bytes] = field(factory=dict, number=2, doc="The bytes, in base64.")
     string_data: dict[str, str] = field(
-        factory=dict, doc="Texts that become data when the object is written; never shown."
+        factory=dict, doc="Texts that a cluster turns into data when the object is written."
     )
     type: str = field(
         default="", number=3, doc="What the secret is for, such as kubernetes.io/tls; Opaque unless given."

@@ -1,10 +1,12 @@
-"""The containers of a pod: environment, ports, mounts, probes, confinement.
+"""The containers of a pod, with their ports, mounts and resources.
 
 Source: k8s.io/api/core/v1/types.go.
 """
 
-from genericapiserver.apimachinery.types import Int32, Int64, IntOrString, Quantity, api_type, field
-from genericapiserver.apis.core_v1.volumes import ObjectFieldSelector, ResourceFieldSelector
+from genericapiserver.apimachinery.types import Int32, Quantity, api_type, field
+from genericapiserver.apis.core_v1.confinement import SecurityContext
+from genericapiserver.apis.core_v1.environment import EnvFromSource, EnvVar
+from genericapiserver.apis.core_v1.probes import Lifecycle, Probe
 
 MODEL_PACKAGE = "io.k8s.api.core.v1"
 
@@ -21,84 +23,11 @@ class ContainerPort:
 
 
 @api_type
-class ConfigMapEnvSource:
-    """ConfigMapEnvSource takes environment variables from a ConfigMap."""
-
-    name: str = field(default="", inlined=1)
-    optional: bool | None = field(default=None)
-
-
-@api_type
-class SecretEnvSource:
-    """SecretEnvSource takes environment variables from a Secret."""
-
-    name: str = field(default="", inlined=1)
-    optional: bool | None = field(default=None)
-
-
-@api_type
-class EnvFromSource:
-    """EnvFromSource takes many environment variables from one object."""
-
-    prefix: str = field(default="", doc="What is put before each name.")
-    config_map_ref: ConfigMapEnvSource | None = field(default=None, doc="The ConfigMap to take them from.")
-    secret_ref: SecretEnvSource | None = field(default=None, doc="The Secret to take them from.")
-
-
-@api_type(map_type="atomic")
-class ConfigMapKeySelector:
-    """ConfigMapKeySelector picks a key of a ConfigMap."""
-
-    name: str = field(default="", inlined=1)
-    key: str = field()
-    optional: bool | None = field(default=None)
-
-
-@api_type(map_type="atomic")
-class SecretKeySelector:
-    """SecretKeySelector picks a key of a Secret."""
-
-    name: str = field(default="", inlined=1)
-    key: str = field()
-    optional: bool | None = field(default=None)
-
-
-@api_type(map_type="atomic")
-class FileKeySelector:
-    """FileKeySelector picks a key of an environment file in a volume."""
-
-    volume_name: str = field()
-    path: str = field()
-    key: str = field()
-    optional: bool | None = field(default=None)
-
-
-@api_type
-class EnvVarSource:
-    """EnvVarSource is where the value of an environment variable comes from; one of its fields is set."""
-
-    field_ref: ObjectFieldSelector | None = field(default=None, doc="A field of the pod.")
-    resource_field_ref: ResourceFieldSelector | None = field(default=None, doc="A request or limit of the container.")
-    config_map_key_ref: ConfigMapKeySelector | None = field(default=None, doc="A key of a ConfigMap.")
-    secret_key_ref: SecretKeySelector | None = field(default=None, doc="A key of a Secret.")
-    file_key_ref: FileKeySelector | None = field(default=None, doc="A key of an environment file.")
-
-
-@api_type
-class EnvVar:
-    """EnvVar is an environment variable of a container."""
-
-    name: str = field(doc="The name of the variable.")
-    value: str = field(default="", doc="Its value; $(NAME) stands for a variable that was set before.")
-    value_from: EnvVarSource | None = field(default=None, doc="Where the value comes from instead.")
-
-
-@api_type
 class ResourceClaim:
     """ResourceClaim names a claim of the pod that a container uses."""
 
-    name: str = field()
-    request: str = field(default="")
+    name: str = field(doc="The name of the claim in the pod.")
+    request: str = field(default="", doc="The request of the claim; all of them unless given.")
 
 
 @api_type
@@ -116,24 +45,24 @@ class ResourceRequirements:
 class ContainerResizePolicy:
     """ContainerResizePolicy says whether a container restarts when a resource of it is resized."""
 
-    resource_name: str = field()
-    restart_policy: str = field()
+    resource_name: str = field(doc="The resource: cpu or memory.")
+    restart_policy: str = field(doc="NotRequired or RestartContainer.")
 
 
 @api_type
 class ContainerRestartRuleOnExitCodes:
     """ContainerRestartRuleOnExitCodes says which exit codes a rule is for."""
 
-    operator: str = field(default="")
-    values: list[Int32] = field(factory=list, list_type="set")
+    operator: str = field(default="", doc="In or NotIn.")
+    values: list[Int32] = field(factory=list, list_type="set", doc="The exit codes.")
 
 
 @api_type
 class ContainerRestartRule:
     """ContainerRestartRule says what happens when a container ends in a certain way."""
 
-    action: str = field(default="")
-    exit_codes: ContainerRestartRuleOnExitCodes | None = field(default=None)
+    action: str = field(default="", doc="Restart or RestartAllContainers.")
+    exit_codes: ContainerRestartRuleOnExitCodes | None = field(default=None, doc="The exit codes that the rule is for.")
 
 
 @api_type
@@ -142,13 +71,22 @@ class VolumeMount:
 
     name: str = field(doc="The name of the volume.")
     read_only: bool = field(default=False, doc="Whether the container can only read it.")
-    recursive_read_only: str | None = field(default=None, number=7)
+    recursive_read_only: str | None = field(
+        default=None, number=7, doc="Whether mounts below it are read-only, too: Disabled, IfPossible or Enabled."
+    )
     mount_path: str = field(number=3, doc="Where it stands in the container.")
     sub_path: str = field(
         default="", number=4, doc="The path within the volume that is mounted; its root unless given."
     )
-    mount_propagation: str | None = field(default=None, enum=["None", "HostToContainer", "Bidirectional"], number=5)
-    sub_path_expr: str = field(default="", number=6)
+    mount_propagation: str | None = field(
+        default=None,
+        enum=["None", "HostToContainer", "Bidirectional"],
+        number=5,
+        doc="Whether later mounts are seen: None, HostToContainer or Bidirectional.",
+    )
+    sub_path_expr: str = field(
+        default="", number=6, doc="The path within the volume, where $(NAME) stands for a variable."
+    )
 
 
 @api_type
@@ -157,233 +95,6 @@ class VolumeDevice:
 
     name: str = field(doc="The name of the claim's volume.")
     device_path: str = field(doc="Where it stands in the container.")
-
-
-@api_type
-class ExecAction:
-    """ExecAction runs a command in the container."""
-
-    command: list[str] = field(
-        factory=list, list_type="atomic", doc="The command and its arguments; no shell is involved."
-    )
-
-
-@api_type
-class HTTPHeader:
-    """HTTPHeader is a header of a probe's request."""
-
-    name: str = field()
-    value: str = field()
-
-
-@api_type
-class HTTPGetAction:
-    """HTTPGetAction asks for something over HTTP."""
-
-    path: str = field(default="", doc="The path to ask for.")
-    port: IntOrString = field(doc="The number or name of the port.")
-    host: str = field(default="", doc="The host; the pod's address unless given.")
-    scheme: str = field(default="", enum=["HTTP", "HTTPS"], doc="HTTP or HTTPS.")
-    http_headers: list[HTTPHeader] = field(factory=list, list_type="atomic")
-
-
-@api_type
-class TCPSocketAction:
-    """TCPSocketAction opens a connection."""
-
-    port: IntOrString = field()
-    host: str = field(default="")
-
-
-@api_type
-class GRPCAction:
-    """GRPCAction asks a gRPC health service."""
-
-    port: Int32 = field()
-    service: str | None = field(default=None, omit_empty=False, required=False)
-
-
-@api_type
-class Probe:
-    """Probe is a check whether a container is well; one way to check is set."""
-
-    exec: ExecAction | None = field(default=None, inlined=1, doc="A command that has to end with 0.")
-    http_get: HTTPGetAction | None = field(default=None, inlined=1, doc="A request that has to be answered well.")
-    tcp_socket: TCPSocketAction | None = field(default=None, inlined=1, doc="A port that has to take a connection.")
-    grpc: GRPCAction | None = field(default=None, inlined=1, doc="A gRPC health service that has to say SERVING.")
-    initial_delay_seconds: Int32 = field(
-        default=0, number=2, doc="Seconds from the start of the container to the first check."
-    )
-    timeout_seconds: Int32 = field(default=0, number=3, doc="Seconds after which a check has failed.")
-    period_seconds: Int32 = field(default=0, number=4, doc="Seconds between checks.")
-    success_threshold: Int32 = field(default=0, number=5, doc="Checks in a row that have to succeed after a failure.")
-    failure_threshold: Int32 = field(
-        default=0, number=6, doc="Checks in a row that have to fail before anything is done."
-    )
-    termination_grace_period_seconds: Int64 | None = field(
-        default=None, number=7, doc="Seconds that the container gets to end after its check failed."
-    )
-
-
-@api_type
-class SleepAction:
-    """SleepAction waits."""
-
-    seconds: Int64 = field()
-
-
-@api_type
-class LifecycleHandler:
-    """LifecycleHandler is something done at a point in a container's life; one of its fields is set."""
-
-    exec: ExecAction | None = field(default=None)
-    http_get: HTTPGetAction | None = field(default=None)
-    tcp_socket: TCPSocketAction | None = field(default=None)
-    sleep: SleepAction | None = field(default=None)
-
-
-@api_type
-class Lifecycle:
-    """Lifecycle is what is done after a container starts and before it ends."""
-
-    post_start: LifecycleHandler | None = field(default=None, doc="Done right after the container was created.")
-    pre_stop: LifecycleHandler | None = field(default=None, doc="Done right before the container is told to end.")
-    stop_signal: str | None = field(
-        default=None,
-        enum=[
-            "SIGABRT",
-            "SIGALRM",
-            "SIGBUS",
-            "SIGCHLD",
-            "SIGCLD",
-            "SIGCONT",
-            "SIGFPE",
-            "SIGHUP",
-            "SIGILL",
-            "SIGINT",
-            "SIGIO",
-            "SIGIOT",
-            "SIGKILL",
-            "SIGPIPE",
-            "SIGPOLL",
-            "SIGPROF",
-            "SIGPWR",
-            "SIGQUIT",
-            "SIGSEGV",
-            "SIGSTKFLT",
-            "SIGSTOP",
-            "SIGSYS",
-            "SIGTERM",
-            "SIGTRAP",
-            "SIGTSTP",
-            "SIGTTIN",
-            "SIGTTOU",
-            "SIGURG",
-            "SIGUSR1",
-            "SIGUSR2",
-            "SIGVTALRM",
-            "SIGWINCH",
-            "SIGXCPU",
-            "SIGXFSZ",
-            "SIGRTMIN",
-            "SIGRTMIN+1",
-            "SIGRTMIN+2",
-            "SIGRTMIN+3",
-            "SIGRTMIN+4",
-            "SIGRTMIN+5",
-            "SIGRTMIN+6",
-            "SIGRTMIN+7",
-            "SIGRTMIN+8",
-            "SIGRTMIN+9",
-            "SIGRTMIN+10",
-            "SIGRTMIN+11",
-            "SIGRTMIN+12",
-            "SIGRTMIN+13",
-            "SIGRTMIN+14",
-            "SIGRTMIN+15",
-            "SIGRTMAX-14",
-            "SIGRTMAX-13",
-            "SIGRTMAX-12",
-            "SIGRTMAX-11",
-            "SIGRTMAX-10",
-            "SIGRTMAX-9",
-            "SIGRTMAX-8",
-            "SIGRTMAX-7",
-            "SIGRTMAX-6",
-            "SIGRTMAX-5",
-            "SIGRTMAX-4",
-            "SIGRTMAX-3",
-            "SIGRTMAX-2",
-            "SIGRTMAX-1",
-            "SIGRTMAX",
-        ],
-    )
-
-
-@api_type
-class Capabilities:
-    """Capabilities are POSIX capabilities to add and to drop."""
-
-    add: list[str] = field(factory=list, list_type="atomic")
-    drop: list[str] = field(factory=list, list_type="atomic")
-
-
-@api_type
-class SELinuxOptions:
-    """SELinuxOptions are the SELinux labels of a container."""
-
-    user: str = field(default="")
-    role: str = field(default="")
-    type: str = field(default="")
-    level: str = field(default="")
-
-
-@api_type
-class WindowsSecurityContextOptions:
-    """WindowsSecurityContextOptions are security settings that only Windows has."""
-
-    gmsa_credential_spec_name: str | None = field(default=None)
-    gmsa_credential_spec: str | None = field(default=None)
-    run_as_user_name: str | None = field(default=None)
-    host_process: bool | None = field(default=None)
-
-
-@api_type
-class SeccompProfile:
-    """SeccompProfile says which system calls are allowed."""
-
-    type: str = field(enum=["Unconfined", "RuntimeDefault", "Localhost"])
-    localhost_profile: str | None = field(default=None)
-
-
-@api_type
-class AppArmorProfile:
-    """AppArmorProfile says which AppArmor profile is used."""
-
-    type: str = field(enum=["Unconfined", "RuntimeDefault", "Localhost"])
-    localhost_profile: str | None = field(default=None)
-
-
-@api_type
-class SecurityContext:
-    """SecurityContext is how a container is confined; it goes before that of the pod."""
-
-    capabilities: Capabilities | None = field(default=None, doc="Capabilities to add and to drop.")
-    privileged: bool | None = field(default=None, doc="Whether the container is as powerful as root on the node.")
-    se_linux_options: SELinuxOptions | None = field(default=None)
-    windows_options: WindowsSecurityContextOptions | None = field(default=None, number=10)
-    run_as_user: Int64 | None = field(default=None, number=4, doc="The user ID of its first process.")
-    run_as_group: Int64 | None = field(default=None, number=8, doc="The group ID of its first process.")
-    run_as_non_root: bool | None = field(default=None, number=5, doc="Whether it must not start as root.")
-    read_only_root_filesystem: bool | None = field(
-        default=None, number=6, doc="Whether its own file system is read-only."
-    )
-    allow_privilege_escalation: bool | None = field(
-        default=None, number=7, doc="Whether a process can gain more rights than its parent has."
-    )
-    proc_mount: str | None = field(default=None, enum=["Default", "Unmasked"], number=9)
-    seccomp_profile: SeccompProfile | None = field(default=None, doc="Which system calls are allowed.")
-    app_armor_profile: AppArmorProfile | None = field(default=None)
 
 
 @api_type

@@ -14,18 +14,18 @@ MODEL_PACKAGE = "io.k8s.api.core.v1"
 class ConfigMapNodeConfigSource:
     """ConfigMapNodeConfigSource names the ConfigMap that a kubelet was configured from; no longer used."""
 
-    namespace: str = field()
-    name: str = field()
-    uid: str = field(default="")
-    resource_version: str = field(default="")
-    kubelet_config_key: str = field()
+    namespace: str = field(doc="The namespace of the ConfigMap.")
+    name: str = field(doc="The name of the ConfigMap.")
+    uid: str = field(default="", doc="The UID of the ConfigMap.")
+    resource_version: str = field(default="", doc="The version of the ConfigMap.")
+    kubelet_config_key: str = field(doc="The key with the configuration.")
 
 
 @api_type
 class NodeConfigSource:
     """NodeConfigSource says where a kubelet's configuration came from; no longer used."""
 
-    config_map: ConfigMapNodeConfigSource | None = field(default=None, number=2)
+    config_map: ConfigMapNodeConfigSource | None = field(default=None, number=2, doc="The ConfigMap.")
 
 
 @api_type
@@ -89,24 +89,24 @@ class NodeDaemonEndpoints:
 class NodeSwapStatus:
     """NodeSwapStatus is the swap space of a node."""
 
-    capacity: Int64 | None = field(default=None)
+    capacity: Int64 | None = field(default=None, doc="Its size in bytes.")
 
 
 @api_type
 class NodeSystemInfo:
     """NodeSystemInfo identifies a node and its software."""
 
-    machine_id: str = field(default="", omit_empty=False)
-    system_uuid: str = field(default="", omit_empty=False)
-    boot_id: str = field(default="", omit_empty=False)
+    machine_id: str = field(default="", omit_empty=False, doc="The identity of the machine, as its system knows it.")
+    system_uuid: str = field(default="", omit_empty=False, doc="The identity of the machine, as its firmware knows it.")
+    boot_id: str = field(default="", omit_empty=False, doc="The identity of this run of the machine.")
     kernel_version: str = field(default="", omit_empty=False, doc="The version of the kernel.")
     os_image: str = field(default="", omit_empty=False, doc="The operating system as its release file calls it.")
     container_runtime_version: str = field(default="", omit_empty=False, doc="The container runtime and its version.")
     kubelet_version: str = field(default="", omit_empty=False, doc="The version of the kubelet.")
-    kube_proxy_version: str = field(default="", omit_empty=False)
+    kube_proxy_version: str = field(default="", omit_empty=False, doc="No longer used.")
     operating_system: str = field(default="", omit_empty=False, doc="The operating system, such as linux.")
     architecture: str = field(default="", omit_empty=False, doc="The architecture, such as amd64.")
-    swap: NodeSwapStatus | None = field(default=None)
+    swap: NodeSwapStatus | None = field(default=None, doc="Its swap space.")
 
 
 @api_type
@@ -128,41 +128,47 @@ class ContainerImage:
 class AttachedVolume:
     """AttachedVolume is a volume that is attached to a node."""
 
-    name: str = field()
-    device_path: str = field()
+    name: str = field(doc="The name of the volume.")
+    device_path: str = field(doc="Where it stands on the node.")
 
 
 @api_type
 class NodeConfigStatus:
     """NodeConfigStatus tells which configuration a kubelet uses; no longer used."""
 
-    assigned: NodeConfigSource | None = field(default=None)
-    active: NodeConfigSource | None = field(default=None)
-    last_known_good: NodeConfigSource | None = field(default=None)
-    error: str = field(default="")
+    assigned: NodeConfigSource | None = field(default=None, doc="The configuration that is to be used.")
+    active: NodeConfigSource | None = field(default=None, doc="The configuration that is used.")
+    last_known_good: NodeConfigSource | None = field(default=None, doc="The configuration to fall back to.")
+    error: str = field(default="", doc="What is wrong with it.")
 
 
 @api_type
 class NodeRuntimeHandlerFeatures:
     """NodeRuntimeHandlerFeatures are features that a runtime handler may have."""
 
-    recursive_read_only_mounts: bool | None = field(default=None)
-    user_namespaces: bool | None = field(default=None)
+    recursive_read_only_mounts: bool | None = field(
+        default=None, doc="Whether mounts below a mount can be read-only, too."
+    )
+    user_namespaces: bool | None = field(default=None, doc="Whether containers can have users of their own.")
 
 
 @api_type
 class NodeRuntimeHandler:
     """NodeRuntimeHandler is a way in which a node can run containers."""
 
-    name: str = field(default="", omit_empty=False, required=False)
-    features: NodeRuntimeHandlerFeatures | None = field(default=None)
+    name: str = field(
+        default="", omit_empty=False, required=False, doc="The name of the handler; empty for the default one."
+    )
+    features: NodeRuntimeHandlerFeatures | None = field(default=None, doc="What it can do.")
 
 
 @api_type
 class NodeFeatures:
     """NodeFeatures are features of the runtime of a node, whatever the handler."""
 
-    supplemental_groups_policy: bool | None = field(default=None)
+    supplemental_groups_policy: bool | None = field(
+        default=None, doc="Whether it heeds the policy for supplemental groups."
+    )
 
 
 @api_type
@@ -195,10 +201,12 @@ class NodeStatus:
     volumes_attached: list[AttachedVolume] = field(
         factory=list, list_type="atomic", doc="The volumes that are attached to it."
     )
-    config: NodeConfigStatus | None = field(default=None)
-    runtime_handlers: list[NodeRuntimeHandler] = field(factory=list, list_type="atomic")
-    features: NodeFeatures | None = field(default=None)
-    declared_features: list[str] = field(factory=list, list_type="atomic")
+    config: NodeConfigStatus | None = field(default=None, doc="No longer used.")
+    runtime_handlers: list[NodeRuntimeHandler] = field(
+        factory=list, list_type="atomic", doc="The ways in which it can run containers."
+    )
+    features: NodeFeatures | None = field(default=None, doc="What its runtime can do.")
+    declared_features: list[str] = field(factory=list, list_type="atomic", doc="Features that scheduling goes by.")
 
 
 @api_type

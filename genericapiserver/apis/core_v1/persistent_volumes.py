@@ -62,20 +62,24 @@ class PersistentVolumeClaimSpec:
 class PersistentVolumeClaimCondition:
     """PersistentVolumeClaimCondition is one thing that was observed of a claim."""
 
-    type: str = field()
-    status: str = field()
-    last_probe_time: Time | None = field(default=None, omit_empty=False, required=False)
-    last_transition_time: Time | None = field(default=None, omit_empty=False, required=False)
-    reason: str = field(default="")
-    message: str = field(default="")
+    type: str = field(doc="What is observed.")
+    status: str = field(doc="True, False or Unknown.")
+    last_probe_time: Time | None = field(
+        default=None, omit_empty=False, required=False, doc="When it was last looked at."
+    )
+    last_transition_time: Time | None = field(
+        default=None, omit_empty=False, required=False, doc="When the status changed."
+    )
+    reason: str = field(default="", doc="Why it changed, in a word for programs.")
+    message: str = field(default="", doc="Why it changed, for people.")
 
 
 @api_type
 class ModifyVolumeStatus:
     """ModifyVolumeStatus is how far a change of the VolumeAttributesClass got."""
 
-    target_volume_attributes_class_name: str = field(default="")
-    status: str = field(enum=["Pending", "InProgress", "Infeasible"])
+    target_volume_attributes_class_name: str = field(default="", doc="The class that the volume is to belong to.")
+    status: str = field(enum=["Pending", "InProgress", "Infeasible"], doc="Pending, InProgress or Infeasible.")
 
 
 @api_type
@@ -83,15 +87,26 @@ class PersistentVolumeClaimStatus:
     """PersistentVolumeClaimStatus is what was observed of a claim."""
 
     phase: str = field(default="", enum=["Pending", "Bound", "Lost"], doc="Pending, Bound or Lost.")
-    access_modes: list[str] = field(factory=list, list_type="atomic")
+    access_modes: list[str] = field(factory=list, list_type="atomic", doc="How the volume can be mounted.")
     capacity: dict[str, Quantity] = field(factory=dict, doc="What the volume holds.")
     conditions: list[PersistentVolumeClaimCondition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type"
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        doc="What was last observed.",
     )
-    allocated_resources: dict[str, Quantity] = field(factory=dict)
-    allocated_resource_statuses: dict[str, str] = field(factory=dict, map_type="granular", number=7)
-    current_volume_attributes_class_name: str | None = field(default=None, number=8)
-    modify_volume_status: ModifyVolumeStatus | None = field(default=None, number=9)
+    allocated_resources: dict[str, Quantity] = field(factory=dict, doc="What is counted for it while it grows.")
+    allocated_resource_statuses: dict[str, str] = field(
+        factory=dict, map_type="granular", number=7, doc="How far growing got."
+    )
+    current_volume_attributes_class_name: str | None = field(
+        default=None, number=8, doc="The VolumeAttributesClass that the volume belongs to."
+    )
+    modify_volume_status: ModifyVolumeStatus | None = field(
+        default=None, number=9, doc="How far a change of that class got."
+    )
 
 
 @api_type
@@ -108,142 +123,150 @@ class PersistentVolumeClaim(Object):
 class GlusterfsPersistentVolumeSource:
     """GlusterfsPersistentVolumeSource is a Glusterfs volume. Deprecated."""
 
-    endpoints: str = field()
-    path: str = field()
-    read_only: bool = field(default=False)
-    endpoints_namespace: str | None = field(default=None)
+    endpoints: str = field(doc="The Endpoints with the addresses of the servers.")
+    path: str = field(doc="The path of what is mounted.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    endpoints_namespace: str | None = field(default=None, doc="The namespace of the Endpoints.")
 
 
 @api_type
 class RBDPersistentVolumeSource:
     """RBDPersistentVolumeSource is a RADOS block device. Deprecated."""
 
-    monitors: list[str] = field(factory=list, omit_empty=False, null_when_empty=True, list_type="atomic")
-    image: str = field()
-    fs_type: str = field(default="")
-    pool: str = field(default="")
-    user: str = field(default="")
-    keyring: str = field(default="")
-    secret_ref: SecretReference | None = field(default=None)
-    read_only: bool = field(default=False)
+    monitors: list[str] = field(
+        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The addresses of the monitors."
+    )
+    image: str = field(doc="The name of the image.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    pool: str = field(default="", doc="The pool of the image.")
+    user: str = field(default="", doc="Who mounts it.")
+    keyring: str = field(default="", doc="The file with the key.")
+    secret_ref: SecretReference | None = field(default=None, doc="The Secret with the credentials.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
 
 
 @api_type
 class ISCSIPersistentVolumeSource:
     """ISCSIPersistentVolumeSource is an iSCSI disk."""
 
-    target_portal: str = field()
-    iqn: str = field()
-    lun: Int32 = field()
-    iscsi_interface: str = field(default="")
-    fs_type: str = field(default="")
-    read_only: bool = field(default=False)
-    portals: list[str] = field(factory=list, list_type="atomic")
-    chap_auth_discovery: bool = field(default=False)
-    chap_auth_session: bool = field(default=False, number=11)
-    secret_ref: SecretReference | None = field(default=None)
-    initiator_name: str | None = field(default=None, number=12)
+    target_portal: str = field(doc="The address of the target.")
+    iqn: str = field(doc="The name of the target.")
+    lun: Int32 = field(doc="The number of the unit.")
+    iscsi_interface: str = field(default="", doc="The name of the initiator's interface.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    portals: list[str] = field(factory=list, list_type="atomic", doc="Further addresses of the target.")
+    chap_auth_discovery: bool = field(default=False, doc="Whether discovery needs CHAP.")
+    chap_auth_session: bool = field(default=False, number=11, doc="Whether sessions need CHAP.")
+    secret_ref: SecretReference | None = field(default=None, doc="The Secret with the credentials.")
+    initiator_name: str | None = field(default=None, number=12, doc="The name of the initiator.")
 
 
 @api_type
 class CinderPersistentVolumeSource:
     """CinderPersistentVolumeSource is a volume of OpenStack's Cinder. Deprecated."""
 
-    volume_id: str = field()
-    fs_type: str = field(default="")
-    read_only: bool = field(default=False)
-    secret_ref: SecretReference | None = field(default=None)
+    volume_id: str = field(doc="The volume as its provider calls it.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    secret_ref: SecretReference | None = field(default=None, doc="The Secret with the credentials.")
 
 
 @api_type
 class CephFSPersistentVolumeSource:
     """CephFSPersistentVolumeSource is a CephFS file system. Deprecated."""
 
-    monitors: list[str] = field(factory=list, omit_empty=False, null_when_empty=True, list_type="atomic")
-    path: str = field(default="")
-    user: str = field(default="")
-    secret_file: str = field(default="")
-    secret_ref: SecretReference | None = field(default=None)
-    read_only: bool = field(default=False)
+    monitors: list[str] = field(
+        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The addresses of the monitors."
+    )
+    path: str = field(default="", doc="The path of what is mounted.")
+    user: str = field(default="", doc="Who mounts it.")
+    secret_file: str = field(default="", doc="The file with the key.")
+    secret_ref: SecretReference | None = field(default=None, doc="The Secret with the credentials.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
 
 
 @api_type
 class FlexPersistentVolumeSource:
     """FlexPersistentVolumeSource is a volume that an exec driver provides. Deprecated."""
 
-    driver: str = field()
-    fs_type: str = field(default="")
-    secret_ref: SecretReference | None = field(default=None)
-    read_only: bool = field(default=False)
-    options: dict[str, str] = field(factory=dict)
+    driver: str = field(doc="The name of the driver.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    secret_ref: SecretReference | None = field(default=None, doc="The Secret with the credentials.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    options: dict[str, str] = field(factory=dict, doc="Further options for the driver.")
 
 
 @api_type
 class AzureFilePersistentVolumeSource:
     """AzureFilePersistentVolumeSource is a share of Azure File. Deprecated."""
 
-    secret_name: str = field()
-    share_name: str = field()
-    read_only: bool = field(default=False)
-    secret_namespace: str | None = field(default=None, omit_empty=False, required=False)
+    secret_name: str = field(doc="The Secret with the account's name and key.")
+    share_name: str = field(doc="The name of the share.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    secret_namespace: str | None = field(
+        default=None, omit_empty=False, required=False, doc="The namespace of the Secret."
+    )
 
 
 @api_type
 class ScaleIOPersistentVolumeSource:
     """ScaleIOPersistentVolumeSource is a ScaleIO volume. Deprecated."""
 
-    gateway: str = field()
-    system: str = field()
-    secret_ref: SecretReference | None = field(default=None, omit_empty=False)
-    ssl_enabled: bool = field(default=False)
-    protection_domain: str = field(default="")
-    storage_pool: str = field(default="")
-    storage_mode: str = field(default="")
-    volume_name: str = field(default="")
-    fs_type: str = field(default="")
-    read_only: bool = field(default=False)
+    gateway: str = field(doc="The address of the gateway.")
+    system: str = field(doc="The name of the storage system.")
+    secret_ref: SecretReference | None = field(default=None, omit_empty=False, doc="The Secret with the credentials.")
+    ssl_enabled: bool = field(default=False, doc="Whether the gateway is asked over TLS.")
+    protection_domain: str = field(default="", doc="The protection domain of the volume.")
+    storage_pool: str = field(default="", doc="The storage pool of the volume.")
+    storage_mode: str = field(default="", doc="ThickProvisioned or ThinProvisioned.")
+    volume_name: str = field(default="", doc="The name of the volume.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
 
 
 @api_type
 class LocalVolumeSource:
     """LocalVolumeSource is a disk of one node."""
 
-    path: str = field()
-    fs_type: str | None = field(default=None)
+    path: str = field(doc="The path of what is mounted.")
+    fs_type: str | None = field(default=None, doc="The file system, such as ext4.")
 
 
 @api_type
 class StorageOSPersistentVolumeSource:
     """StorageOSPersistentVolumeSource is a StorageOS volume. Deprecated."""
 
-    volume_name: str = field(default="")
-    volume_namespace: str = field(default="")
-    fs_type: str = field(default="")
-    read_only: bool = field(default=False)
-    secret_ref: ObjectReference | None = field(default=None)
+    volume_name: str = field(default="", doc="The name of the volume.")
+    volume_namespace: str = field(default="", doc="The namespace of the volume in StorageOS.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    secret_ref: ObjectReference | None = field(default=None, doc="The Secret with the credentials.")
 
 
 @api_type
 class CSIPersistentVolumeSource:
     """CSIPersistentVolumeSource is a volume of a CSI driver."""
 
-    driver: str = field()
-    volume_handle: str = field()
-    read_only: bool = field(default=False)
-    fs_type: str = field(default="")
-    volume_attributes: dict[str, str] = field(factory=dict)
-    controller_publish_secret_ref: SecretReference | None = field(default=None)
-    node_stage_secret_ref: SecretReference | None = field(default=None)
-    node_publish_secret_ref: SecretReference | None = field(default=None)
-    controller_expand_secret_ref: SecretReference | None = field(default=None)
-    node_expand_secret_ref: SecretReference | None = field(default=None)
+    driver: str = field(doc="The name of the driver.")
+    volume_handle: str = field(doc="The volume as its driver calls it.")
+    read_only: bool = field(default=False, doc="Whether nothing can be written to it.")
+    fs_type: str = field(default="", doc="The file system, such as ext4.")
+    volume_attributes: dict[str, str] = field(factory=dict, doc="What the driver is told.")
+    controller_publish_secret_ref: SecretReference | None = field(
+        default=None, doc="The Secret for attaching and detaching."
+    )
+    node_stage_secret_ref: SecretReference | None = field(default=None, doc="The Secret for staging on the node.")
+    node_publish_secret_ref: SecretReference | None = field(default=None, doc="The Secret for mounting on the node.")
+    controller_expand_secret_ref: SecretReference | None = field(default=None, doc="The Secret for growing the volume.")
+    node_expand_secret_ref: SecretReference | None = field(default=None, doc="The Secret for growing its file system.")
 
 
 @api_type
 class VolumeNodeAffinity:
     """VolumeNodeAffinity says from which nodes a volume can be reached."""
 
-    required: NodeSelector | None = field(default=None)
+    required: NodeSelector | None = field(default=None, doc="What a node has to match.")
 
 
 @api_type
@@ -251,28 +274,50 @@ class PersistentVolumeSpec:
     """PersistentVolumeSpec is what a volume is; one source is set."""
 
     capacity: dict[str, Quantity] = field(factory=dict, doc="How much it holds.")
-    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = field(default=None, inlined=2, number=1)
-    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = field(default=None, inlined=2, number=2)
-    host_path: HostPathVolumeSource | None = field(default=None, inlined=2, number=3)
-    glusterfs: GlusterfsPersistentVolumeSource | None = field(default=None, inlined=2, number=4)
-    nfs: NFSVolumeSource | None = field(default=None, inlined=2, number=5)
-    rbd: RBDPersistentVolumeSource | None = field(default=None, inlined=2, number=6)
-    iscsi: ISCSIPersistentVolumeSource | None = field(default=None, inlined=2, number=7)
-    cinder: CinderPersistentVolumeSource | None = field(default=None, inlined=2, number=8)
-    cephfs: CephFSPersistentVolumeSource | None = field(default=None, inlined=2, number=9)
-    fc: FCVolumeSource | None = field(default=None, inlined=2, number=10)
-    flocker: FlockerVolumeSource | None = field(default=None, inlined=2, number=11)
-    flex_volume: FlexPersistentVolumeSource | None = field(default=None, inlined=2, number=12)
-    azure_file: AzureFilePersistentVolumeSource | None = field(default=None, inlined=2, number=13)
-    vsphere_volume: VsphereVirtualDiskVolumeSource | None = field(default=None, inlined=2, number=14)
-    quobyte: QuobyteVolumeSource | None = field(default=None, inlined=2, number=15)
-    azure_disk: AzureDiskVolumeSource | None = field(default=None, inlined=2, number=16)
-    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = field(default=None, inlined=2, number=17)
-    portworx_volume: PortworxVolumeSource | None = field(default=None, inlined=2, number=18)
-    scale_io: ScaleIOPersistentVolumeSource | None = field(default=None, name="scaleIO", inlined=2, number=19)
-    local: LocalVolumeSource | None = field(default=None, inlined=2, number=20)
-    storageos: StorageOSPersistentVolumeSource | None = field(default=None, inlined=2, number=21)
-    csi: CSIPersistentVolumeSource | None = field(default=None, inlined=2, number=22)
+    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = field(
+        default=None, inlined=2, number=1, doc="A disk of Google Compute Engine."
+    )
+    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = field(
+        default=None, inlined=2, number=2, doc="A disk of Amazon's EBS."
+    )
+    host_path: HostPathVolumeSource | None = field(
+        default=None, inlined=2, number=3, doc="A file or folder of the node."
+    )
+    glusterfs: GlusterfsPersistentVolumeSource | None = field(
+        default=None, inlined=2, number=4, doc="A Glusterfs volume."
+    )
+    nfs: NFSVolumeSource | None = field(default=None, inlined=2, number=5, doc="A share of an NFS server.")
+    rbd: RBDPersistentVolumeSource | None = field(default=None, inlined=2, number=6, doc="A RADOS block device.")
+    iscsi: ISCSIPersistentVolumeSource | None = field(default=None, inlined=2, number=7, doc="An iSCSI disk.")
+    cinder: CinderPersistentVolumeSource | None = field(
+        default=None, inlined=2, number=8, doc="A volume of OpenStack's Cinder."
+    )
+    cephfs: CephFSPersistentVolumeSource | None = field(default=None, inlined=2, number=9, doc="A CephFS file system.")
+    fc: FCVolumeSource | None = field(default=None, inlined=2, number=10, doc="A Fibre Channel disk.")
+    flocker: FlockerVolumeSource | None = field(default=None, inlined=2, number=11, doc="A Flocker volume.")
+    flex_volume: FlexPersistentVolumeSource | None = field(
+        default=None, inlined=2, number=12, doc="A volume that an exec driver provides."
+    )
+    azure_file: AzureFilePersistentVolumeSource | None = field(
+        default=None, inlined=2, number=13, doc="A share of Azure File."
+    )
+    vsphere_volume: VsphereVirtualDiskVolumeSource | None = field(
+        default=None, inlined=2, number=14, doc="A disk of vSphere."
+    )
+    quobyte: QuobyteVolumeSource | None = field(default=None, inlined=2, number=15, doc="A Quobyte volume.")
+    azure_disk: AzureDiskVolumeSource | None = field(default=None, inlined=2, number=16, doc="An Azure data disk.")
+    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = field(
+        default=None, inlined=2, number=17, doc="A disk of the Photon controller."
+    )
+    portworx_volume: PortworxVolumeSource | None = field(default=None, inlined=2, number=18, doc="A Portworx volume.")
+    scale_io: ScaleIOPersistentVolumeSource | None = field(
+        default=None, name="scaleIO", inlined=2, number=19, doc="A ScaleIO volume."
+    )
+    local: LocalVolumeSource | None = field(default=None, inlined=2, number=20, doc="A disk of one node.")
+    storageos: StorageOSPersistentVolumeSource | None = field(
+        default=None, inlined=2, number=21, doc="A StorageOS volume."
+    )
+    csi: CSIPersistentVolumeSource | None = field(default=None, inlined=2, number=22, doc="A volume of a CSI driver.")
     access_modes: list[str] = field(
         factory=list, list_type="atomic", number=3, doc="How it can be mounted, such as ReadWriteOnce."
     )
@@ -303,9 +348,9 @@ class PersistentVolumeStatus:
         enum=["Pending", "Available", "Bound", "Released", "Failed"],
         doc="Pending, Available, Bound, Released or Failed.",
     )
-    message: str = field(default="")
-    reason: str = field(default="")
-    last_phase_transition_time: Time | None = field(default=None)
+    message: str = field(default="", doc="Why it is in this phase, for people.")
+    reason: str = field(default="", doc="Why it is in this phase, in a word for programs.")
+    last_phase_transition_time: Time | None = field(default=None, doc="When the phase changed.")
 
 
 @api_type

@@ -26,8 +26,12 @@ class NodeSelectorRequirement:
 class NodeSelectorTerm:
     """NodeSelectorTerm is requirements that a node has to meet all of. An empty one matches nothing."""
 
-    match_expressions: list[NodeSelectorRequirement] = field(factory=list, list_type="atomic")
-    match_fields: list[NodeSelectorRequirement] = field(factory=list, list_type="atomic")
+    match_expressions: list[NodeSelectorRequirement] = field(
+        factory=list, list_type="atomic", doc="Requirements on labels of the node."
+    )
+    match_fields: list[NodeSelectorRequirement] = field(
+        factory=list, list_type="atomic", doc="Requirements on fields of the node."
+    )
 
 
 @api_type(map_type="atomic")
@@ -35,7 +39,7 @@ class NodeSelector:
     """NodeSelector is terms of which a node has to match one."""
 
     node_selector_terms: list[NodeSelectorTerm] = field(
-        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic"
+        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The terms."
     )
 
 
@@ -43,8 +47,8 @@ class NodeSelector:
 class PreferredSchedulingTerm:
     """PreferredSchedulingTerm is nodes that are preferred, and by how much."""
 
-    weight: Int32 = field()
-    preference: NodeSelectorTerm = field()
+    weight: Int32 = field(doc="How much it matters, from 1 to 100.")
+    preference: NodeSelectorTerm = field(doc="The nodes.")
 
 
 @api_type
@@ -68,26 +72,32 @@ class PodAffinityTerm:
         factory=list, list_type="atomic", doc="The namespaces of these pods; that of the pod unless given."
     )
     topology_key: str = field(doc="The label of nodes whose value says what is near.")
-    namespace_selector: LabelSelector | None = field(default=None)
-    match_label_keys: list[str] = field(factory=list, list_type="atomic")
-    mismatch_label_keys: list[str] = field(factory=list, list_type="atomic")
+    namespace_selector: LabelSelector | None = field(default=None, doc="The labels of the namespaces of these pods.")
+    match_label_keys: list[str] = field(
+        factory=list, list_type="atomic", doc="Labels in which these pods have to be like the pod."
+    )
+    mismatch_label_keys: list[str] = field(
+        factory=list, list_type="atomic", doc="Labels in which these pods have to be unlike the pod."
+    )
 
 
 @api_type
 class WeightedPodAffinityTerm:
     """WeightedPodAffinityTerm is such pods, and how much it matters."""
 
-    weight: Int32 = field()
-    pod_affinity_term: PodAffinityTerm = field()
+    weight: Int32 = field(doc="How much it matters, from 1 to 100.")
+    pod_affinity_term: PodAffinityTerm = field(doc="The pods.")
 
 
 @api_type
 class PodAffinity:
     """PodAffinity says which pods a pod is to run near to."""
 
-    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = field(factory=list, list_type="atomic")
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = field(
+        factory=list, list_type="atomic", doc="What has to hold."
+    )
     preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = field(
-        factory=list, list_type="atomic"
+        factory=list, list_type="atomic", doc="What is preferred, weighed."
     )
 
 
@@ -95,9 +105,11 @@ class PodAffinity:
 class PodAntiAffinity:
     """PodAntiAffinity says which pods a pod is to run away from."""
 
-    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = field(factory=list, list_type="atomic")
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = field(
+        factory=list, list_type="atomic", doc="What has to hold."
+    )
     preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = field(
-        factory=list, list_type="atomic"
+        factory=list, list_type="atomic", doc="What is preferred, weighed."
     )
 
 
@@ -148,22 +160,34 @@ class TopologySpreadConstraint:
     topology_key: str = field(doc="The label of nodes whose value makes a domain.")
     when_unsatisfiable: str = field(enum=["DoNotSchedule", "ScheduleAnyway"], doc="DoNotSchedule or ScheduleAnyway.")
     label_selector: LabelSelector | None = field(default=None, doc="The pods that are counted.")
-    min_domains: Int32 | None = field(default=None)
-    node_affinity_policy: str | None = field(default=None, enum=["Ignore", "Honor"])
-    node_taints_policy: str | None = field(default=None, enum=["Ignore", "Honor"])
-    match_label_keys: list[str] = field(factory=list, list_type="atomic")
+    min_domains: Int32 | None = field(default=None, doc="How many domains there have to be.")
+    node_affinity_policy: str | None = field(
+        default=None, enum=["Ignore", "Honor"], doc="Whether only nodes that the pod selects count: Honor or Ignore."
+    )
+    node_taints_policy: str | None = field(
+        default=None,
+        enum=["Ignore", "Honor"],
+        doc="Whether only nodes whose taints it tolerates count: Honor or Ignore.",
+    )
+    match_label_keys: list[str] = field(
+        factory=list, list_type="atomic", doc="Labels in which counted pods have to be like the pod."
+    )
 
 
 @api_type
 class TopologySelectorLabelRequirement:
     """TopologySelectorLabelRequirement is the values that a label of a node may have."""
 
-    key: str = field()
-    values: list[str] = field(factory=list, omit_empty=False, null_when_empty=True, list_type="atomic")
+    key: str = field(doc="The label.")
+    values: list[str] = field(
+        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic", doc="The values it may have."
+    )
 
 
 @api_type(map_type="atomic")
 class TopologySelectorTerm:
     """TopologySelectorTerm is requirements that a node has to meet all of."""
 
-    match_label_expressions: list[TopologySelectorLabelRequirement] = field(factory=list, list_type="atomic")
+    match_label_expressions: list[TopologySelectorLabelRequirement] = field(
+        factory=list, list_type="atomic", doc="The requirements."
+    )

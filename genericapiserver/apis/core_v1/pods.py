@@ -5,16 +5,14 @@ Source: k8s.io/api/core/v1/types.go.
 
 from genericapiserver.apimachinery.meta import Object, ObjectMeta
 from genericapiserver.apimachinery.types import Int32, Int64, Quantity, Time, api_type, field
-from genericapiserver.apis.core_v1.container_status import ContainerStatus
-from genericapiserver.apis.core_v1.containers import (
+from genericapiserver.apis.core_v1.confinement import (
     AppArmorProfile,
-    Container,
-    EphemeralContainer,
-    ResourceRequirements,
     SeccompProfile,
     SELinuxOptions,
     WindowsSecurityContextOptions,
 )
+from genericapiserver.apis.core_v1.container_status import ContainerStatus
+from genericapiserver.apis.core_v1.containers import Container, EphemeralContainer, ResourceRequirements
 from genericapiserver.apis.core_v1.placement import Affinity, Toleration, TopologySpreadConstraint
 from genericapiserver.apis.core_v1.references import LocalObjectReference, ObjectReference
 from genericapiserver.apis.core_v1.volumes import Volume
@@ -26,16 +24,16 @@ MODEL_PACKAGE = "io.k8s.api.core.v1"
 class Sysctl:
     """Sysctl is a kernel parameter to set."""
 
-    name: str = field()
-    value: str = field()
+    name: str = field(doc="The name of the parameter.")
+    value: str = field(doc="Its value.")
 
 
 @api_type
 class PodSecurityContext:
     """PodSecurityContext is how all containers of a pod are confined."""
 
-    se_linux_options: SELinuxOptions | None = field(default=None)
-    windows_options: WindowsSecurityContextOptions | None = field(default=None, number=8)
+    se_linux_options: SELinuxOptions | None = field(default=None, doc="The SELinux labels of all containers.")
+    windows_options: WindowsSecurityContextOptions | None = field(default=None, number=8, doc="What only Windows has.")
     run_as_user: Int64 | None = field(
         default=None, number=2, doc="The user ID of the first process of every container."
     )
@@ -43,60 +41,71 @@ class PodSecurityContext:
         default=None, number=6, doc="The group ID of the first process of every container."
     )
     run_as_non_root: bool | None = field(default=None, number=3, doc="Whether no container may start as root.")
-    supplemental_groups: list[Int64] = field(factory=list, list_type="atomic", number=4)
-    supplemental_groups_policy: str | None = field(default=None, enum=["Merge", "Strict"], number=12)
+    supplemental_groups: list[Int64] = field(
+        factory=list, list_type="atomic", number=4, doc="Further groups of the first process of every container."
+    )
+    supplemental_groups_policy: str | None = field(
+        default=None, enum=["Merge", "Strict"], number=12, doc="Merge with the groups of the image, or Strict."
+    )
     fs_group: Int64 | None = field(default=None, number=5, doc="The group that owns the volumes of the pod.")
-    sysctls: list[Sysctl] = field(factory=list, list_type="atomic", number=7)
-    fs_group_change_policy: str | None = field(default=None, enum=["OnRootMismatch", "Always"], number=9)
+    sysctls: list[Sysctl] = field(factory=list, list_type="atomic", number=7, doc="Kernel parameters to set.")
+    fs_group_change_policy: str | None = field(
+        default=None,
+        enum=["OnRootMismatch", "Always"],
+        number=9,
+        doc="When volumes change owner: OnRootMismatch or Always.",
+    )
     seccomp_profile: SeccompProfile | None = field(default=None, number=10, doc="Which system calls are allowed.")
-    app_armor_profile: AppArmorProfile | None = field(default=None, number=11)
-    se_linux_change_policy: str | None = field(default=None)
+    app_armor_profile: AppArmorProfile | None = field(default=None, number=11, doc="The AppArmor profile that is used.")
+    se_linux_change_policy: str | None = field(
+        default=None, doc="How volumes get their labels: Recursive or MountOption."
+    )
 
 
 @api_type
 class HostAlias:
     """HostAlias is a line of a pod's hosts file."""
 
-    ip: str = field()
-    hostnames: list[str] = field(factory=list, list_type="atomic")
+    ip: str = field(doc="The address.")
+    hostnames: list[str] = field(factory=list, list_type="atomic", doc="The names for it.")
 
 
 @api_type
 class PodDNSConfigOption:
     """PodDNSConfigOption is an option of a pod's resolver."""
 
-    name: str = field(default="")
-    value: str | None = field(default=None)
+    name: str = field(default="", doc="The name of the option.")
+    value: str | None = field(default=None, doc="Its value, if it has one.")
 
 
 @api_type
 class PodDNSConfig:
     """PodDNSConfig is what a pod's resolver gets beside what the DNS policy says."""
 
-    nameservers: list[str] = field(factory=list, list_type="atomic")
-    searches: list[str] = field(factory=list, list_type="atomic")
-    options: list[PodDNSConfigOption] = field(factory=list, list_type="atomic")
+    nameservers: list[str] = field(factory=list, list_type="atomic", doc="Addresses of name servers.")
+    searches: list[str] = field(factory=list, list_type="atomic", doc="Domains to look names up in.")
+    options: list[PodDNSConfigOption] = field(factory=list, list_type="atomic", doc="Options of the resolver.")
 
 
 @api_type
 class PodReadinessGate:
     """PodReadinessGate is a condition that a pod needs to be ready."""
 
-    condition_type: str = field()
+    condition_type: str = field(doc="The type of the condition.")
 
 
 @api_type
 class PodOS:
     """PodOS is the operating system of a pod."""
 
-    name: str = field()
+    name: str = field(doc="linux or windows.")
 
 
 @api_type
 class PodSchedulingGate:
     """PodSchedulingGate keeps a pod from being scheduled until it is removed."""
 
-    name: str = field()
+    name: str = field(doc="The name of the gate.")
 
 
 @api_type
@@ -114,7 +123,7 @@ class PodResourceClaim:
 class PodSchedulingGroup:
     """PodSchedulingGroup is the group that a pod is scheduled with."""
 
-    pod_group_name: str | None = field(default=None)
+    pod_group_name: str | None = field(default=None, doc="The name of the PodGroup.")
 
 
 @api_type
@@ -275,8 +284,10 @@ class PodSpec:
         doc="Claims for devices that its containers can use.",
     )
     resources: ResourceRequirements | None = field(default=None, doc="What all containers together may and must have.")
-    hostname_override: str | None = field(default=None)
-    scheduling_group: PodSchedulingGroup | None = field(default=None, number=43)
+    hostname_override: str | None = field(default=None, doc="The host name, whatever else is said.")
+    scheduling_group: PodSchedulingGroup | None = field(
+        default=None, number=43, doc="The group that it is scheduled with."
+    )
 
 
 @api_type
@@ -284,7 +295,7 @@ class PodCondition:
     """PodCondition is one thing that was observed of a pod."""
 
     type: str = field(doc="What is observed, such as PodScheduled or Ready.")
-    observed_generation: Int64 = field(default=0, number=7)
+    observed_generation: Int64 = field(default=0, number=7, doc="The generation that it was observed of.")
     status: str = field(number=2, doc="True, False or Unknown.")
     last_probe_time: Time | None = field(
         default=None, omit_empty=False, required=False, number=3, doc="When it was last looked at."
@@ -300,31 +311,31 @@ class PodCondition:
 class HostIP:
     """HostIP is an address of the node of a pod."""
 
-    ip: str = field()
+    ip: str = field(doc="The address.")
 
 
 @api_type
 class PodIP:
     """PodIP is an address of a pod."""
 
-    ip: str = field()
+    ip: str = field(doc="The address.")
 
 
 @api_type
 class PodResourceClaimStatus:
     """PodResourceClaimStatus is the ResourceClaim that was made for a claim of a pod."""
 
-    name: str = field()
-    resource_claim_name: str | None = field(default=None)
+    name: str = field(doc="The name of the claim in the pod.")
+    resource_claim_name: str | None = field(default=None, doc="The ResourceClaim that was made for it.")
 
 
 @api_type
 class ContainerExtendedResourceRequest:
     """ContainerExtendedResourceRequest maps a container's extended resource to a request for devices."""
 
-    container_name: str = field()
-    resource_name: str = field()
-    request_name: str = field()
+    container_name: str = field(doc="The container.")
+    resource_name: str = field(doc="The extended resource.")
+    request_name: str = field(doc="The request of the ResourceClaim.")
 
 
 @api_type
@@ -332,25 +343,29 @@ class PodExtendedResourceClaimStatus:
     """PodExtendedResourceClaimStatus is the ResourceClaim that was made for extended resources of a pod."""
 
     request_mappings: list[ContainerExtendedResourceRequest] = field(
-        factory=list, omit_empty=False, null_when_empty=True, list_type="atomic"
+        factory=list,
+        omit_empty=False,
+        null_when_empty=True,
+        list_type="atomic",
+        doc="Which request is for which resource.",
     )
-    resource_claim_name: str = field()
+    resource_claim_name: str = field(doc="The ResourceClaim.")
 
 
 @api_type
 class NodeAllocatableResourceClaimStatus:
     """NodeAllocatableResourceClaimStatus is what a claim takes of the node's own resources."""
 
-    resource_claim_name: str = field()
-    containers: list[str] = field(factory=list, list_type="set")
-    resources: dict[str, Quantity] = field(factory=dict, omit_empty=False, null_when_empty=True)
+    resource_claim_name: str = field(doc="The ResourceClaim.")
+    containers: list[str] = field(factory=list, list_type="set", doc="The containers that use it.")
+    resources: dict[str, Quantity] = field(factory=dict, omit_empty=False, null_when_empty=True, doc="What it takes.")
 
 
 @api_type
 class PodStatus:
     """PodStatus is what was observed of a pod."""
 
-    observed_generation: Int64 = field(default=0, number=17)
+    observed_generation: Int64 = field(default=0, number=17, doc="The generation that was last acted on.")
     phase: str = field(
         default="",
         enum=["Pending", "Running", "Succeeded", "Failed", "Unknown"],
@@ -371,7 +386,12 @@ class PodStatus:
     nominated_node_name: str = field(default="", number=11, doc="The node where others are pushed aside for it.")
     host_ip: str = field(default="", number=5, doc="The address of its node.")
     host_ips: list[HostIP] = field(
-        factory=list, list_type="atomic", patch_strategy="merge", patch_merge_key="ip", number=16
+        factory=list,
+        list_type="atomic",
+        patch_strategy="merge",
+        patch_merge_key="ip",
+        number=16,
+        doc="The addresses of its node. The first is hostIP.",
     )
     pod_ip: str = field(default="", number=6, doc="Its address.")
     pod_ips: list[PodIP] = field(
@@ -393,8 +413,10 @@ class PodStatus:
     qos_class: str = field(
         default="", enum=["Guaranteed", "Burstable", "BestEffort"], number=9, doc="Guaranteed, Burstable or BestEffort."
     )
-    ephemeral_container_statuses: list[ContainerStatus] = field(factory=list, list_type="atomic", number=13)
-    resize: str = field(default="", number=14)
+    ephemeral_container_statuses: list[ContainerStatus] = field(
+        factory=list, list_type="atomic", number=13, doc="What was observed of each ephemeral container."
+    )
+    resize: str = field(default="", number=14, doc="How far a resize got; no longer used.")
     resource_claim_statuses: list[PodResourceClaimStatus] = field(
         factory=list,
         list_type="map",
@@ -402,12 +424,15 @@ class PodStatus:
         patch_strategy="merge,retainKeys",
         patch_merge_key="name",
         number=15,
+        doc="The ResourceClaims that were made for it.",
     )
-    extended_resource_claim_status: PodExtendedResourceClaimStatus | None = field(default=None)
-    allocated_resources: dict[str, Quantity] = field(factory=dict)
-    resources: ResourceRequirements | None = field(default=None)
+    extended_resource_claim_status: PodExtendedResourceClaimStatus | None = field(
+        default=None, doc="The ResourceClaim that was made for its extended resources."
+    )
+    allocated_resources: dict[str, Quantity] = field(factory=dict, doc="What the node has given it.")
+    resources: ResourceRequirements | None = field(default=None, doc="The limits and requests that hold for it now.")
     node_allocatable_resource_claim_statuses: list[NodeAllocatableResourceClaimStatus] = field(
-        factory=list, list_type="atomic"
+        factory=list, list_type="atomic", doc="What claims take of the node's own resources."
     )
 
 

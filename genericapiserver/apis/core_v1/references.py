@@ -32,24 +32,24 @@ class LocalObjectReference:
 class SecretReference:
     """SecretReference names a Secret in any namespace."""
 
-    name: str = field(default="")
-    namespace: str = field(default="")
+    name: str = field(default="", doc="The name of the object.")
+    namespace: str = field(default="", doc="The namespace of the object.")
 
 
 @api_type(map_type="atomic")
 class TypedLocalObjectReference:
     """TypedLocalObjectReference names an object of any kind in the same namespace."""
 
-    api_group: str | None = field(default=None, omit_empty=False, required=False)
-    kind: str = field()
-    name: str = field()
+    api_group: str | None = field(default=None, omit_empty=False, required=False, doc="The API group of the object.")
+    kind: str = field(doc="The kind of the object.")
+    name: str = field(doc="The name of the object.")
 
 
 @api_type
 class TypedObjectReference:
     """TypedObjectReference names an object of any kind in any namespace."""
 
-    api_group: str | None = field(default=None, omit_empty=False, required=False)
-    kind: str = field()
-    name: str = field()
-    namespace: str | None = field(default=None)
+    api_group: str | None = field(default=None, omit_empty=False, required=False, doc="The API group of the object.")
+    kind: str = field(doc="The kind of the object.")
+    name: str = field(doc="The name of the object.")
+    namespace: str | None = field(default=None, doc="The namespace of the object.")

@@ -28,14 +28,14 @@ class ServicePort:
 class ClientIPConfig:
     """ClientIPConfig says how long a client stays with a pod."""
 
-    timeout_seconds: Int32 | None = field(default=None)
+    timeout_seconds: Int32 | None = field(default=None, doc="Seconds that a client stays with a pod.")
 
 
 @api_type
 class SessionAffinityConfig:
     """SessionAffinityConfig is the settings of session affinity."""
 
-    client_ip: ClientIPConfig | None = field(default=None)
+    client_ip: ClientIPConfig | None = field(default=None, doc="The settings of ClientIP.")
 
 
 @api_type
@@ -82,7 +82,7 @@ class ServiceSpec:
         default=0, doc="The port of the health check, for externalTrafficPolicy Local."
     )
     publish_not_ready_addresses: bool = field(default=False, doc="Whether pods that are not ready are found as well.")
-    session_affinity_config: SessionAffinityConfig | None = field(default=None)
+    session_affinity_config: SessionAffinityConfig | None = field(default=None, doc="The settings of session affinity.")
     ip_families: list[str] = field(
         factory=list, list_type="atomic", number=19, doc="IPv4, IPv6, in the order of the addresses."
     )
@@ -92,8 +92,10 @@ class ServiceSpec:
         number=17,
         doc="SingleStack, PreferDualStack or RequireDualStack.",
     )
-    allocate_load_balancer_node_ports: bool | None = field(default=None, number=20)
-    load_balancer_class: str | None = field(default=None, number=21)
+    allocate_load_balancer_node_ports: bool | None = field(
+        default=None, number=20, doc="Whether a load balancer's ports get ports on nodes."
+    )
+    load_balancer_class: str | None = field(default=None, number=21, doc="The kind of load balancer.")
     internal_traffic_policy: str | None = field(
         default=None, enum=["Cluster", "Local"], number=22, doc="Cluster, or Local to stay on the node."
     )
@@ -106,35 +108,40 @@ class ServiceSpec:
 class PortStatus:
     """PortStatus is what became of a port of a load balancer."""
 
-    port: Int32 = field()
-    protocol: str = field(enum=["TCP", "UDP", "SCTP"])
-    error: str | None = field(default=None)
+    port: Int32 = field(doc="The number of the port.")
+    protocol: str = field(enum=["TCP", "UDP", "SCTP"], doc="TCP, UDP or SCTP.")
+    error: str | None = field(default=None, doc="What is wrong with it.")
 
 
 @api_type
 class LoadBalancerIngress:
     """LoadBalancerIngress is a way into a load balancer."""
 
-    ip: str = field(default="")
-    hostname: str = field(default="")
-    ip_mode: str | None = field(default=None)
-    ports: list[PortStatus] = field(factory=list, list_type="atomic")
+    ip: str = field(default="", doc="The address.")
+    hostname: str = field(default="", doc="The name, where there is no address.")
+    ip_mode: str | None = field(default=None, doc="VIP or Proxy.")
+    ports: list[PortStatus] = field(factory=list, list_type="atomic", doc="What became of each port.")
 
 
 @api_type
 class LoadBalancerStatus:
     """LoadBalancerStatus is where a load balancer can be reached."""
 
-    ingress: list[LoadBalancerIngress] = field(factory=list, list_type="atomic")
+    ingress: list[LoadBalancerIngress] = field(factory=list, list_type="atomic", doc="The ways in.")
 
 
 @api_type
 class ServiceStatus:
     """ServiceStatus is what was observed of a service."""
 
-    load_balancer: LoadBalancerStatus = field(factory=LoadBalancerStatus)
+    load_balancer: LoadBalancerStatus = field(factory=LoadBalancerStatus, doc="Where its load balancer can be reached.")
     conditions: list[Condition] = field(
-        factory=list, list_type="map", list_map_keys=["type"], patch_strategy="merge", patch_merge_key="type"
+        factory=list,
+        list_type="map",
+        list_map_keys=["type"],
+        patch_strategy="merge",
+        patch_merge_key="type",
+        doc="What was last observed.",
     )
 
 
@@ -150,29 +157,29 @@ class Service(Object):
 class EndpointAddress:
     """EndpointAddress is the address of one pod behind a service."""
 
-    ip: str = field()
-    hostname: str = field(default="", number=3)
-    node_name: str | None = field(default=None, number=4)
-    target_ref: ObjectReference | None = field(default=None, number=2)
+    ip: str = field(doc="The address.")
+    hostname: str = field(default="", number=3, doc="Its host name.")
+    node_name: str | None = field(default=None, number=4, doc="The node that it is on.")
+    target_ref: ObjectReference | None = field(default=None, number=2, doc="The object that it stands for.")
 
 
 @api_type(map_type="atomic")
 class EndpointPort:
     """EndpointPort is a port behind a service."""
 
-    name: str = field(default="")
-    port: Int32 = field()
-    protocol: str = field(default="", enum=["TCP", "UDP", "SCTP"])
-    app_protocol: str | None = field(default=None)
+    name: str = field(default="", doc="The name of the port.")
+    port: Int32 = field(doc="The number of the port.")
+    protocol: str = field(default="", enum=["TCP", "UDP", "SCTP"], doc="TCP, UDP or SCTP.")
+    app_protocol: str | None = field(default=None, doc="The protocol that is spoken, such as kubernetes.io/h2c.")
 
 
 @api_type
 class EndpointSubset:
     """EndpointSubset is addresses that share their ports."""
 
-    addresses: list[EndpointAddress] = field(factory=list, list_type="atomic")
-    not_ready_addresses: list[EndpointAddress] = field(factory=list, list_type="atomic")
-    ports: list[EndpointPort] = field(factory=list, list_type="atomic")
+    addresses: list[EndpointAddress] = field(factory=list, list_type="atomic", doc="Those that are ready.")
+    not_ready_addresses: list[EndpointAddress] = field(factory=list, list_type="atomic", doc="Those that are not.")
+    ports: list[EndpointPort] = field(factory=list, list_type="atomic", doc="The ports of each of them.")
 
 
 @api_type

@@ -85,18 +85,18 @@ class ResourceFieldSelector:
 class DownwardAPIVolumeFile:
     """DownwardAPIVolumeFile is a file with something about the pod."""
 
-    path: str = field()
-    field_ref: ObjectFieldSelector | None = field(default=None)
-    resource_field_ref: ResourceFieldSelector | None = field(default=None)
-    mode: Int32 | None = field(default=None)
+    path: str = field(doc="The path of the file, below that of the volume.")
+    field_ref: ObjectFieldSelector | None = field(default=None, doc="The field of the pod that it holds.")
+    resource_field_ref: ResourceFieldSelector | None = field(default=None, doc="The request or limit that it holds.")
+    mode: Int32 | None = field(default=None, doc="The permissions of the file, as a number.")
 
 
 @api_type
 class DownwardAPIVolumeSource:
     """DownwardAPIVolumeSource is files that tell a pod about itself."""
 
-    items: list[DownwardAPIVolumeFile] = field(factory=list, list_type="atomic")
-    default_mode: Int32 | None = field(default=None)
+    items: list[DownwardAPIVolumeFile] = field(factory=list, list_type="atomic", doc="The files.")
+    default_mode: Int32 | None = field(default=None, doc="The permissions of files that have none of their own.")
 
 
 @api_type
@@ -115,25 +115,25 @@ class ConfigMapVolumeSource:
 class SecretProjection:
     """SecretProjection puts keys of a Secret into a projected volume."""
 
-    name: str = field(default="", inlined=1)
-    items: list[KeyToPath] = field(factory=list, list_type="atomic")
-    optional: bool | None = field(default=None, number=4)
+    name: str = field(default="", inlined=1, doc="The name of the object.")
+    items: list[KeyToPath] = field(factory=list, list_type="atomic", doc="What becomes files.")
+    optional: bool | None = field(default=None, number=4, doc="Whether it may be missing.")
 
 
 @api_type
 class DownwardAPIProjection:
     """DownwardAPIProjection puts facts about the pod into a projected volume."""
 
-    items: list[DownwardAPIVolumeFile] = field(factory=list, list_type="atomic")
+    items: list[DownwardAPIVolumeFile] = field(factory=list, list_type="atomic", doc="What becomes files.")
 
 
 @api_type
 class ConfigMapProjection:
     """ConfigMapProjection puts keys of a ConfigMap into a projected volume."""
 
-    name: str = field(default="", inlined=1)
-    items: list[KeyToPath] = field(factory=list, list_type="atomic")
-    optional: bool | None = field(default=None, number=4)
+    name: str = field(default="", inlined=1, doc="The name of the object.")
+    items: list[KeyToPath] = field(factory=list, list_type="atomic", doc="What becomes files.")
+    optional: bool | None = field(default=None, number=4, doc="Whether it may be missing.")
 
 
 @api_type
@@ -149,36 +149,42 @@ class ServiceAccountTokenProjection:
 class ClusterTrustBundleProjection:
     """ClusterTrustBundleProjection puts trust anchors into a projected volume."""
 
-    name: str | None = field(default=None)
-    signer_name: str | None = field(default=None)
-    label_selector: LabelSelector | None = field(default=None)
-    optional: bool | None = field(default=None, number=5)
-    path: str = field(number=4)
+    name: str | None = field(default=None, doc="The ClusterTrustBundle, where it is one.")
+    signer_name: str | None = field(default=None, doc="The signer.")
+    label_selector: LabelSelector | None = field(
+        default=None, doc="The labels of the ClusterTrustBundles of the signer."
+    )
+    optional: bool | None = field(default=None, number=5, doc="Whether it may be missing.")
+    path: str = field(number=4, doc="The path of the file, below that of the volume.")
 
 
 @api_type
 class PodCertificateProjection:
     """PodCertificateProjection puts a key and a certificate of the pod into a projected volume."""
 
-    signer_name: str = field(default="")
-    key_type: str = field(default="")
-    max_expiration_seconds: Int32 | None = field(default=None)
-    credential_bundle_path: str = field(default="")
-    key_path: str = field(default="")
-    certificate_chain_path: str = field(default="")
-    user_annotations: dict[str, str] = field(factory=dict)
+    signer_name: str = field(default="", doc="The signer.")
+    key_type: str = field(default="", doc="The kind of key, such as ED25519.")
+    max_expiration_seconds: Int32 | None = field(
+        default=None, doc="How many seconds the certificate is good for, at most."
+    )
+    credential_bundle_path: str = field(default="", doc="The path of a file with the key and the certificates.")
+    key_path: str = field(default="", doc="The path of a file with the key.")
+    certificate_chain_path: str = field(default="", doc="The path of a file with the certificates.")
+    user_annotations: dict[str, str] = field(factory=dict, doc="What the signer is told.")
 
 
 @api_type
 class VolumeProjection:
     """VolumeProjection is one source of a projected volume; one of its fields is set."""
 
-    secret: SecretProjection | None = field(default=None)
-    downward_api: DownwardAPIProjection | None = field(default=None, name="downwardAPI")
-    config_map: ConfigMapProjection | None = field(default=None)
-    service_account_token: ServiceAccountTokenProjection | None = field(default=None)
-    cluster_trust_bundle: ClusterTrustBundleProjection | None = field(default=None)
-    pod_certificate: PodCertificateProjection | None = field(default=None)
+    secret: SecretProjection | None = field(default=None, doc="Keys of a Secret.")
+    downward_api: DownwardAPIProjection | None = field(default=None, name="downwardAPI", doc="Facts about the pod.")
+    config_map: ConfigMapProjection | None = field(default=None, doc="Keys of a ConfigMap.")
+    service_account_token: ServiceAccountTokenProjection | None = field(
+        default=None, doc="A token of the pod's service account."
+    )
+    cluster_trust_bundle: ClusterTrustBundleProjection | None = field(default=None, doc="Trust anchors.")
+    pod_certificate: PodCertificateProjection | None = field(default=None, doc="A key and a certificate of the pod.")
 
 
 @api_type
@@ -232,39 +238,53 @@ class Volume:
     empty_dir: EmptyDirVolumeSource | None = field(
         default=None, inlined=2, number=2, doc="A folder that is empty at first and goes with the pod."
     )
-    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = field(default=None, inlined=2, number=3)
-    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = field(default=None, inlined=2, number=4)
-    git_repo: GitRepoVolumeSource | None = field(default=None, inlined=2, number=5)
+    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = field(
+        default=None, inlined=2, number=3, doc="A disk of Google Compute Engine."
+    )
+    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = field(
+        default=None, inlined=2, number=4, doc="A disk of Amazon's EBS."
+    )
+    git_repo: GitRepoVolumeSource | None = field(
+        default=None, inlined=2, number=5, doc="A checkout of a git repository."
+    )
     secret: SecretVolumeSource | None = field(default=None, inlined=2, number=6, doc="The keys of a Secret as files.")
     nfs: NFSVolumeSource | None = field(default=None, inlined=2, number=7, doc="A share of an NFS server.")
-    iscsi: ISCSIVolumeSource | None = field(default=None, inlined=2, number=8)
-    glusterfs: GlusterfsVolumeSource | None = field(default=None, inlined=2, number=9)
+    iscsi: ISCSIVolumeSource | None = field(default=None, inlined=2, number=8, doc="An iSCSI disk.")
+    glusterfs: GlusterfsVolumeSource | None = field(default=None, inlined=2, number=9, doc="A Glusterfs volume.")
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = field(
         default=None, inlined=2, number=10, doc="What a claim of the pod's namespace got."
     )
-    rbd: RBDVolumeSource | None = field(default=None, inlined=2, number=11)
-    flex_volume: FlexVolumeSource | None = field(default=None, inlined=2, number=12)
-    cinder: CinderVolumeSource | None = field(default=None, inlined=2, number=13)
-    cephfs: CephFSVolumeSource | None = field(default=None, inlined=2, number=14)
-    flocker: FlockerVolumeSource | None = field(default=None, inlined=2, number=15)
+    rbd: RBDVolumeSource | None = field(default=None, inlined=2, number=11, doc="A RADOS block device.")
+    flex_volume: FlexVolumeSource | None = field(
+        default=None, inlined=2, number=12, doc="A volume that an exec driver provides."
+    )
+    cinder: CinderVolumeSource | None = field(default=None, inlined=2, number=13, doc="A volume of OpenStack's Cinder.")
+    cephfs: CephFSVolumeSource | None = field(default=None, inlined=2, number=14, doc="A CephFS file system.")
+    flocker: FlockerVolumeSource | None = field(default=None, inlined=2, number=15, doc="A Flocker volume.")
     downward_api: DownwardAPIVolumeSource | None = field(
         default=None, name="downwardAPI", inlined=2, number=16, doc="Files that tell the pod about itself."
     )
-    fc: FCVolumeSource | None = field(default=None, inlined=2, number=17)
-    azure_file: AzureFileVolumeSource | None = field(default=None, inlined=2, number=18)
+    fc: FCVolumeSource | None = field(default=None, inlined=2, number=17, doc="A Fibre Channel disk.")
+    azure_file: AzureFileVolumeSource | None = field(default=None, inlined=2, number=18, doc="A share of Azure File.")
     config_map: ConfigMapVolumeSource | None = field(
         default=None, inlined=2, number=19, doc="The keys of a ConfigMap as files."
     )
-    vsphere_volume: VsphereVirtualDiskVolumeSource | None = field(default=None, inlined=2, number=20)
-    quobyte: QuobyteVolumeSource | None = field(default=None, inlined=2, number=21)
-    azure_disk: AzureDiskVolumeSource | None = field(default=None, inlined=2, number=22)
-    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = field(default=None, inlined=2, number=23)
+    vsphere_volume: VsphereVirtualDiskVolumeSource | None = field(
+        default=None, inlined=2, number=20, doc="A disk of vSphere."
+    )
+    quobyte: QuobyteVolumeSource | None = field(default=None, inlined=2, number=21, doc="A Quobyte volume.")
+    azure_disk: AzureDiskVolumeSource | None = field(default=None, inlined=2, number=22, doc="An Azure data disk.")
+    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = field(
+        default=None, inlined=2, number=23, doc="A disk of the Photon controller."
+    )
     projected: ProjectedVolumeSource | None = field(
         default=None, inlined=2, number=26, doc="Several sources in one folder."
     )
-    portworx_volume: PortworxVolumeSource | None = field(default=None, inlined=2, number=24)
-    scale_io: ScaleIOVolumeSource | None = field(default=None, name="scaleIO", inlined=2, number=25)
-    storageos: StorageOSVolumeSource | None = field(default=None, inlined=2, number=27)
+    portworx_volume: PortworxVolumeSource | None = field(default=None, inlined=2, number=24, doc="A Portworx volume.")
+    scale_io: ScaleIOVolumeSource | None = field(
+        default=None, name="scaleIO", inlined=2, number=25, doc="A ScaleIO volume."
+    )
+    storageos: StorageOSVolumeSource | None = field(default=None, inlined=2, number=27, doc="A StorageOS volume.")
     csi: CSIVolumeSource | None = field(
         default=None, inlined=2, number=28, doc="A volume that a CSI driver makes for the pod alone."
     )

@@ -14,7 +14,9 @@ MODEL_PACKAGE = "io.k8s.api.resource.v1"
 class DeviceClassConfiguration:
     """DeviceClassConfiguration is settings for devices of a class."""
 
-    opaque: OpaqueDeviceConfiguration | None = field(default=None, inlined=1)
+    opaque: OpaqueDeviceConfiguration | None = field(
+        default=None, inlined=1, doc="Settings that only the driver understands."
+    )
 
 
 @api_type
