@@ -18,6 +18,7 @@ from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
+from genericapiserver.file_edits import HOOK_NAME, FileEdits
 from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
 from genericapiserver.options.texts import NOT_AVAILABLE, reason, refused
@@ -27,6 +28,7 @@ from genericapiserver.registry.generic.options import AttributesFunc, RESTOption
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
+from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
@@ -66,6 +68,8 @@ class StorageOptions:
     watch_cache_sizes: list[str] = attrs.field(factory=list)
     """`resource[.group]#size`: size 0 turns the cache of that resource off, others say nothing, as it grows by itself."""
     default_watch_cache_size: int = 100
+    file_edits: bool = False
+    """Edits of the files of the file engine become writes."""
     compaction_interval: float = 300.0
     count_metric_poll_period: float = 60.0
     db_metric_poll_interval: float = 30.0
@@ -90,6 +94,13 @@ class StorageOptions:
                 "path",
                 "The file that the sqlite engine keeps objects in, or the folder of the file engine "
                 f"({DEFAULT_FOLDER} unless something else is given).",
+            ),
+            (
+                "storage-file-edits",
+                BOOL,
+                "file_edits",
+                "Make writes of what is done to the files of objects by hand or by git: files that are changed, new or "
+                "deleted. For --storage-backend=file.",
             ),
             ("etcd-prefix", STRING, "prefix", "The prefix to prepend to all resource paths in storage."),
             ("storage-media-type", STRING, "media_type", "The media type to use to store objects in storage."),
@@ -209,6 +220,8 @@ class StorageOptions:
             )
         if self.engine in (SQLITE, FILE) and not self.path:
             problems.append(f"--storage-path must be specified for --storage-backend={self.engine}")
+        if self.file_edits and self.engine != FILE:
+            problems.append("--storage-file-edits needs --storage-backend=file")
         if self.media_type not in ("", *MEDIA_TYPES):
             problems.append(
                 f'--storage-media-type "{self.media_type}" invalid, allowed values: {", ".join(sorted(MEDIA_TYPES))}'
@@ -245,6 +258,7 @@ class StorageOptions:
             watch_cache=self.watch_cache,
             initial_revision=self.initial_revision,
             shared=self.shared,
+            file_edits=self.file_edits,
         )
         uncached = self._uncached_resources()
         try:
@@ -264,6 +278,15 @@ class StorageOptions:
             self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
         )
         config.object_count_period = self.count_metric_poll_period
+        if self.file_edits and isinstance(engine, FileEngine):
+            edits = FileEdits(
+                engine,
+                config.new_loopback_transport(),
+                prefix=self.prefix,
+                metrics=config.metrics,
+                clock=config.clock,
+            )
+            config.add_post_start_hook(HOOK_NAME, edits.hook)
         if not self.skip_health_endpoints:
             health = StorageCheck(engine, self.healthcheck_timeout, config.clock)
             readiness = StorageCheck(engine, self.readycheck_timeout, config.clock)

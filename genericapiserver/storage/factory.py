@@ -53,6 +53,8 @@ class StorageConfig:
     history_window: float = HISTORY_WINDOW
     max_object_bytes: int = MAX_OBJECT_BYTES
     watch_cache: bool = True
+    file_edits: bool = False
+    """What others do to the files of the file engine is left for who makes writes of it."""
     shared: bool = False
     """Other processes have the store open, too."""
 
@@ -87,7 +89,11 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
             if not config.path:
                 raise ValueError("the file engine needs a path")
             return await FileEngine.open(
-                config.path, prefix=config.prefix, retention=retention, initial_rev=config.initial_revision
+                config.path,
+                prefix=config.prefix,
+                retention=retention,
+                initial_rev=config.initial_revision,
+                edits=config.file_edits,
             )
         case other:
             raise ValueError(f"unknown storage type: {other}")

@@ -14,7 +14,7 @@ are answered. A write that was acknowledged survives a crash of the process and 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -27,8 +27,8 @@ from genericapiserver.storage.engine import EngineEvent, EngineFaultError, Engin
 from genericapiserver.storage.files_journal import Journal, jump, lines_of, open_journal, segments_in
 from genericapiserver.storage.files_lines import PUT, Line
 from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
-from genericapiserver.storage.files_repair import Version, compare, repair
-from genericapiserver.storage.files_view import FolderView
+from genericapiserver.storage.files_repair import Version, compare, expect_edits, files_in, repair
+from genericapiserver.storage.files_view import Edit, FolderView
 from genericapiserver.storage.files_writer import FilesWriter
 from genericapiserver.storage.resident import ResidentEngine
 from genericapiserver.storage.retention import Retention
@@ -81,14 +81,16 @@ class FileEngine(ResidentEngine):
         retention: Retention | None = None,
         clock: Clock | None = None,
         slack: int = SLACK,
+        edits: bool = False,
     ) -> Self:
         """Open or create the store. Raises EngineOpenError, whose text says what is wrong and what to do.
 
         Files are named by what follows *prefix* in their keys. *initial_rev* counts for a new store only; by default it
         begins at the time in microseconds, far above what a store that was deleted before may have given out. The journal
-        is made smaller when it has doubled, and has grown by *slack* bytes.
+        is made smaller when it has doubled, and has grown by *slack* bytes. With *edits* what others have done to the files
+        is left for who makes writes of it (`find_edits`).
         """
-        opened = await asyncio.to_thread(_open, Path(path), prefix, initial_rev)
+        opened = await asyncio.to_thread(_open, Path(path), prefix, initial_rev, edits)
         return cls(asyncio.get_running_loop(), opened, retention or Retention(), clock or SystemClock(), slack)
 
     def __init__(
@@ -156,9 +158,43 @@ class FileEngine(ResidentEngine):
             raise EngineFaultError("the storage writer has ended", str(self._path))
         await self._writes.probe()
 
-    async def files_written(self) -> None:
-        """Return once the files of objects are as the objects are now."""
-        await asyncio.to_thread(self._view.wait_for, self._log.current_rev)
+    async def files_written(self, *, patience: float | None = None) -> None:
+        """Return once the files of objects are as the objects are now, or after *patience* seconds."""
+        await asyncio.to_thread(self._view.wait, patience)
+
+    # ---- edits
+
+    @property
+    def folder(self) -> Path:
+        return self._path
+
+    def path_of(self, key: bytes) -> str:
+        """The file of *key*, relative to the folder."""
+        return self._view.paths.path_of(key)
+
+    async def find_edits(self, paths: Iterable[str] | None = None) -> list[Edit]:
+        """What others have done to *paths*, or to all files. Raises OSError."""
+
+        def look() -> list[Edit]:
+            wanted = {*files_in(self._path), *self._view.known_paths()} if paths is None else set(paths)
+            return [edit for path in sorted(wanted) if (edit := self._view.look(path)) is not None]
+
+        return await asyncio.to_thread(look)
+
+    async def accept(self, edit: Edit, key: bytes) -> bool:
+        """*edit* is about to become the object *key*: the file may be written over. False when it has changed again.
+
+        Raises OSError.
+        """
+        return await asyncio.to_thread(self._view.accept, edit, key)
+
+    async def withdraw(self, edit: Edit, key: bytes) -> None:
+        """*edit* has not become the object: it is not written over, or kept aside if it was. Raises OSError."""
+        await asyncio.to_thread(self._view.withdraw, edit, key)
+
+    def show_again(self, key: bytes) -> None:
+        """Have the file of *key* written; what somebody has done to it is kept aside unless it was accepted."""
+        self._writer.show_again(key)
 
     # ---- news from the writer thread, on the loop
 
@@ -192,7 +228,7 @@ class FileEngine(ResidentEngine):
         await self._closing
 
 
-def _open(root: Path, prefix: str, initial_rev: int | None) -> _Opened:
+def _open(root: Path, prefix: str, initial_rev: int | None, edits: bool) -> _Opened:
     root = root.absolute()
     lock = _locked(root)
     journal: Journal | None = None
@@ -200,7 +236,7 @@ def _open(root: Path, prefix: str, initial_rev: int | None) -> _Opened:
         history = History()
         journal = open_journal(root / JOURNAL, initial_rev=initial_rev, apply=history.apply)
         view = FolderView(root, journal.temporary, KeyPaths(prefix))
-        _settle_files(view, journal, history)
+        _settle_files(view, journal, history, edits)
         return _Opened(lock, journal, view, history)
     except OSError as error:
         _close(lock, journal)
@@ -236,13 +272,17 @@ def _locked(root: Path) -> FileLock:
     return lock
 
 
-def _settle_files(view: FolderView, journal: Journal, history: History) -> None:
+def _settle_files(view: FolderView, journal: Journal, history: History, edits: bool) -> None:
     """Make the files what the journal says; find out whether it has lost its end."""
     deleted = {event.key for event, _ in history.events if event.value is None} - history.current.keys()
     found = compare(view, history.current, deleted)
     if found.highest > journal.state.rev:
         jump(journal, "a file has a higher resourceVersion than the journal", found.highest)
-    repair(view, found, history.current, journal.state.rev, partial(_values_at, journal.folder))
+    if edits and journal.state.closed:
+        expect_edits(view, found, history.current, journal.state.rev)
+    else:
+        lookup = partial(_values_at, journal.folder)
+        repair(view, found, history.current, journal.state.rev, lookup, keep_edits=edits)
 
 
 def _values_at(folder: Path, versions: set[Version]) -> Mapping[Version, bytes]:

@@ -75,7 +75,7 @@ def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterab
             with (view.root / path).open("rb") as file:
                 status, content = os.fstat(file.fileno()), file.read()
             if content == shown(current[key]):
-                view.know(key, status, content)
+                view.know(key, status, content, current[key].mod_rev)
                 continue
             found.differing[key] = content
         else:
@@ -91,10 +91,19 @@ def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterab
     return found
 
 
-def repair(view: FolderView, found: Found, current: Mapping[bytes, KeyValue], rev: int, lookup: Lookup) -> None:
+def repair(
+    view: FolderView,
+    found: Found,
+    current: Mapping[bytes, KeyValue],
+    rev: int,
+    lookup: Lookup,
+    *,
+    keep_edits: bool = False,
+) -> None:
     """Make the files what the journal says, which ends at *rev*. Raises OSError.
 
-    What somebody else has written is kept at once. When there is much more to write, the thread of *view* does it.
+    What somebody else has written is kept aside at once, or left where it is with *keep_edits*. When there is much more to
+    write, the thread of *view* does it.
     """
     others = found.differing | found.left_over
     versions = {key: (key, revision_in(content)) for key, content in others.items()}
@@ -104,10 +113,12 @@ def repair(view: FolderView, found: Found, current: Mapping[bytes, KeyValue], re
         version = versions[key]
         value = known.get(version)
         if value is not None and shown(KeyValue(key, value, 0, version[1])) == content:
-            view.know(key, view.path(key).lstat(), content)
+            view.know(key, view.path(key).lstat(), content, version[1])
             stale.append(key)
-        else:
+        elif not keep_edits:
             view.write(key, current.get(key))
+        elif key in current:
+            view.doubt(key, current[key].mod_rev)
     for key in stale[:AT_ONCE]:
         view.write(key, current.get(key))
     view.sync()
@@ -123,6 +134,14 @@ def repair(view: FolderView, found: Found, current: Mapping[bytes, KeyValue], re
                 files=sorted(found.foreign)[:NAMED],
             )
         )
+
+
+def expect_edits(view: FolderView, found: Found, current: Mapping[bytes, KeyValue], rev: int) -> None:
+    """Leave all that was *found* for who makes writes of it: no file waited for its turn when the store was closed, so
+    every difference is an edit, and what is missing was deleted."""
+    for key in [*found.differing, *found.missing]:
+        view.doubt(key, current[key].mod_rev)
+    view.changed({}, rev)
 
 
 def _tell(message: str, view: FolderView, keys: list[bytes]) -> None:

@@ -39,6 +39,20 @@ class Seen(NamedTuple):
     size: int
     mtime_ns: int
     digest: bytes
+    """Of the content; nothing where the content is not to be trusted to be this program's."""
+    rev: int
+    """The revision of the object that it shows."""
+
+
+class Edit(NamedTuple):
+    """What somebody else has done to the file at *path*: *content*, None when it is gone."""
+
+    path: str
+    key: bytes | None
+    """None for a file that is none of an object."""
+    content: bytes | None
+    shown_rev: int
+    """The revision of the object that the file showed before, 0 for none."""
 
 
 def digest_of(content: bytes) -> bytes:
@@ -60,22 +74,29 @@ class FolderView(threading.Thread):
         self._names = count()
         self._seen: dict[bytes, Seen] = {}
         self._changed: dict[bytes, KeyValue | None] = {}
-        self._in_work = 0
+        self._taken: dict[bytes, KeyValue | None] = {}
+        self._cut: dict[str, bytes] = {}
         self._condition = threading.Condition()
         self._newest = 0
         self._done = 0
+        # How often changes were told of, and how often when the files were last up to date.
+        self._told = 0
+        self._shown = 0
         self._deadline: float | None = None
         self._ended = False
         self._stale_folders: set[Path] = set()
         self._failing: set[bytes] = set()
+        # Held while one file is written or looked at, so that nobody takes what this program does for somebody else's.
+        self._lock = threading.RLock()
 
     # ---- what others tell and ask
 
     def changed(self, changes: Mapping[bytes, KeyValue | None], rev: int) -> None:
         """The objects of *changes* are like that at *rev*; None: deleted."""
         with self._condition:
+            self._told += 1
             if not changes and not self.pending:
-                self._done = rev
+                self._done, self._shown = rev, self._told
             self._changed.update(changes)
             self._newest = rev
             self._condition.notify_all()
@@ -83,13 +104,19 @@ class FolderView(threading.Thread):
     @property
     def pending(self) -> int:
         """How many files are not yet as their objects are."""
-        return len(self._changed) + self._in_work
+        return len(self._changed) + len(self._taken)
 
     def wait_for(self, rev: int) -> bool:
         """Block until files are as objects were at *rev* or later; false when this ends before they are."""
         with self._condition:
             self._condition.wait_for(lambda: self._done >= rev or self._ended)
             return self._done >= rev
+
+    def wait(self, patience: float | None) -> None:
+        """Block until files are as they are to be now, for *patience* seconds at most, or until this ends."""
+        with self._condition:
+            told = self._told
+            self._condition.wait_for(lambda: self._shown >= told or self._ended, patience)
 
     def stop(self, patience: float) -> bool:
         """Block until everything is written, for *patience* seconds at most; whether it is."""
@@ -103,13 +130,13 @@ class FolderView(threading.Thread):
 
     def run(self) -> None:
         while (taken := self._take()) is not None:
-            changes, upto = taken
+            changes, upto, told = taken
             left = self._write_all(changes)
             with self._condition:
                 for key, kv in left.items():
                     self._changed.setdefault(key, kv)  # unless it was written again meanwhile
                 if not left:
-                    self._done = upto
+                    self._done, self._shown = upto, told
                 self._condition.notify_all()
                 if left:
                     self.failures += 1
@@ -121,16 +148,16 @@ class FolderView(threading.Thread):
     def _stopping(self) -> bool:
         return self._deadline is not None
 
-    def _take(self) -> tuple[dict[bytes, KeyValue | None], int] | None:
-        """Everything that has changed, when there is something, and up to which revision; None at the end."""
+    def _take(self) -> tuple[dict[bytes, KeyValue | None], int, int] | None:
+        """Everything that has changed, when there is something, up to which revision and news; None at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._changed or self._stopping())
             out_of_time = self._deadline is not None and (time.monotonic() > self._deadline or self._failing)
             if not self._changed or out_of_time:
                 return None
             changes, self._changed = self._changed, {}
-            self._in_work = len(changes)
-            return changes, self._newest
+            self._taken = dict(changes)
+            return changes, self._newest, self._told
 
     def _write_all(self, changes: Mapping[bytes, KeyValue | None]) -> dict[bytes, KeyValue | None]:
         """Bring the files of *changes* up to date; those for which that did not work, or for which there was no time."""
@@ -140,7 +167,9 @@ class FolderView(threading.Thread):
                 left.update(batch)
             else:
                 left.update(self._write_some(batch))
-            self._in_work -= len(batch)
+            with self._condition:
+                for key, _ in batch:
+                    del self._taken[key]
         return left
 
     def _write_some(self, batch: Sequence[tuple[bytes, KeyValue | None]]) -> dict[bytes, KeyValue | None]:
@@ -178,6 +207,10 @@ class FolderView(threading.Thread):
 
     def write(self, key: bytes, kv: KeyValue | None) -> None:
         """Make the file of *key* show *kv*. Raises OSError."""
+        with self._lock:
+            self._write(key, kv)
+
+    def _write(self, key: bytes, kv: KeyValue | None) -> None:
         path = self.path(key)
         self._keep_edits(key, path)
         if kv is None:
@@ -195,18 +228,28 @@ class FolderView(threading.Thread):
                 temporary.unlink()
             raise
         self._stale_folders.add(path.parent)
-        self.know(key, status, content)
+        self.know(key, status, content, kv.mod_rev)
 
-    def know(self, key: bytes, status: os.stat_result, content: bytes) -> None:
-        """The file of *key* is as it should be, with *content*."""
+    def know(self, key: bytes, status: os.stat_result, content: bytes, rev: int) -> None:
+        """The file of *key* is as it should be, with *content*, and shows its object at *rev*."""
         self._forget(key)
-        self.bytes += len(content)
-        self._seen[key] = Seen(status.st_ino, status.st_size, status.st_mtime_ns, digest_of(content))
+        self.bytes += status.st_size
+        path = self.paths.path_of(key)
+        if "~" in path:
+            self._cut[path] = key
+        self._seen[key] = Seen(status.st_ino, status.st_size, status.st_mtime_ns, digest_of(content), rev)
+
+    def doubt(self, key: bytes, rev: int) -> None:
+        """The file of *key* showed its object at *rev*, and is somebody else's now or gone."""
+        self._forget(key)
+        self._seen[key] = Seen(0, 0, 0, b"", rev)
 
     def _forget(self, key: bytes) -> None:
         seen = self._seen.pop(key, None)
         if seen is not None:
             self.bytes -= seen.size
+            if self._cut:
+                self._cut.pop(self.paths.path_of(key), None)
 
     def sync(self) -> None:
         """Bring the names of the files to the disk. Raises OSError."""
@@ -239,9 +282,66 @@ class FolderView(threading.Thread):
         seen = self._seen.get(key)
         if seen is None or not stat.S_ISREG(status.st_mode):
             return False
-        if (seen.inode, seen.size, seen.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns):
+        return _same(seen, status) or digest_of(path.read_bytes()) == seen.digest
+
+    def look(self, path: str) -> Edit | None:
+        """What somebody else has done to the file at *path*, None for nothing. Raises OSError."""
+        with self._lock:
+            key = self.key_at(path)
+            seen = self._seen.get(key) if key is not None else None
+            if key is not None and self._is_awaited(key):
+                return None  # it is about to be written, and kept aside if it is not as it was left
+            try:
+                status = (self.root / path).lstat()
+                if seen is not None and _same(seen, status):
+                    return None
+                # What is no file has no content that could become an object.
+                content = (self.root / path).read_bytes() if stat.S_ISREG(status.st_mode) else b""
+            except (FileNotFoundError, NotADirectoryError):
+                return None if seen is None else Edit(path, key, None, seen.rev)
+            if seen is None:
+                return Edit(path, None, content, 0)
+            return None if digest_of(content) == seen.digest else Edit(path, key, content, seen.rev)
+
+    def key_at(self, path: str) -> bytes | None:
+        """The key whose file *path* is, whether or not there is such an object."""
+        return self.paths.key_of(path) or self._cut.get(path)
+
+    def known_paths(self) -> list[str]:
+        """The files of all objects that have one."""
+        with self._lock:
+            return [self.paths.path_of(key) for key in self._seen]
+
+    def _is_awaited(self, key: bytes) -> bool:
+        with self._condition:
+            return key in self._changed or key in self._taken
+
+    def accept(self, edit: Edit, key: bytes) -> bool:
+        """What *edit* has left is about to become the object *key*: it may be written over. False when it has changed again.
+
+        Raises OSError.
+        """
+        with self._lock:
+            if self.look(edit.path) != edit:
+                return False
+            if edit.content is not None:
+                self._forget(key)
+                self._seen[key] = Seen(0, 0, 0, digest_of(edit.content), edit.shown_rev)
             return True
-        return digest_of(path.read_bytes()) == seen.digest
+
+    def withdraw(self, edit: Edit, key: bytes) -> None:
+        """It has not become the object: it is somebody else's again. Written over meanwhile, it is kept. Raises OSError."""
+        with self._lock:
+            if edit.content is None:
+                return
+            path = self.root / edit.path
+            seen = self._seen.get(key)
+            if seen is not None and seen.digest == digest_of(edit.content):
+                self._seen.pop(key)
+                if edit.key is not None:
+                    self.doubt(key, edit.shown_rev)
+            else:
+                self._keep_beside(path, edit.content)
 
     def _keep_edits(self, key: bytes, path: Path) -> None:
         if not self.is_ours(key, path):
@@ -249,12 +349,19 @@ class FolderView(threading.Thread):
 
     def set_aside(self, path: Path) -> None:
         """Keep what somebody has written to *path* under another name. Raises OSError."""
-        for number in count(1):
-            kept = path.with_name(f"{path.name}{EDITED}" + (f".{number}" if number > 1 else ""))
-            if not os.path.lexists(kept):
-                break
+        kept = _free_name(path)
         os.rename(path, kept)
         self._stale_folders.add(path.parent)
+        self._tell_of(path, kept)
+
+    def _keep_beside(self, path: Path, content: bytes) -> None:
+        kept = _free_name(path)
+        make_folders(self.root, kept.parent)
+        _write_new(kept, content)
+        sync_folder(kept.parent)
+        self._tell_of(path, kept)
+
+    def _tell_of(self, path: Path, kept: Path) -> None:
         _log.warning(
             values(
                 "The file of an object is not what the store has written: it is kept beside it, the object is unchanged",
@@ -262,6 +369,18 @@ class FolderView(threading.Thread):
                 kept=kept.name,
             )
         )
+
+
+def _same(seen: Seen, status: os.stat_result) -> bool:
+    return (seen.inode, seen.size, seen.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _free_name(path: Path) -> Path:
+    for number in count(1):
+        kept = path.with_name(f"{path.name}{EDITED}" + (f".{number}" if number > 1 else ""))
+        if not os.path.lexists(kept):
+            return kept
+    raise AssertionError("numbers have no end")
 
 
 def _write_new(path: Path, content: bytes) -> os.stat_result:

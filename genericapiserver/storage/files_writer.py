@@ -5,6 +5,7 @@ thread (`files_view`). Between batches it deletes what has expired, compacts his
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ class FilesWriter(WriterThread):
                 self._expiries.add(kv.expires_at, kv.key, kv.mod_rev)
         self._schedule = CompactionSchedule(retention, now=time.monotonic(), current_rev=journal.state.rev)
         self._compactor = Compactor(journal.folder, view.wait_for)
+        # Held while what keys are changes, and the files are told.
+        self._changing = threading.Lock()
         self._doubtful = False
         """Whether the newest write has failed."""
         self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
@@ -99,16 +102,22 @@ class FilesWriter(WriterThread):
         self._doubtful = True
         self._journal.append(b"".join(lines))
         self._doubtful = False
-        state.rev = rev
-        for key, kv in changes.items():
-            if kv is None:
-                self._heads.pop(key, None)
-                continue
-            self._heads[key] = kv
-            if kv.expires_at:
-                self._expiries.add(kv.expires_at, key, kv.mod_rev)
-        self._view.changed(changes, rev)
+        with self._changing:
+            state.rev = rev
+            for key, kv in changes.items():
+                if kv is None:
+                    self._heads.pop(key, None)
+                    continue
+                self._heads[key] = kv
+                if kv.expires_at:
+                    self._expiries.add(kv.expires_at, key, kv.mod_rev)
+            self._view.changed(changes, rev)
         return base
+
+    def show_again(self, key: bytes) -> None:
+        """Have the file of *key* written, whatever it has now. May be called in any thread."""
+        with self._changing:
+            self._view.changed({key: self._heads.get(key)}, self._journal.state.rev)
 
     def _decide(self, write: Write, rev: int, changes: dict[bytes, KeyValue | None]) -> int:
         """What becomes of *write* after *changes*, which it may add to; the revision after it."""

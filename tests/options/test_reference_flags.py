@@ -149,6 +149,7 @@ OWN = {
     "listen": "[]",
     "max-connections": "0",
     "max-connections-per-address": "0",
+    "storage-file-edits": "false",
     "storage-path": "apiserver.local.config/objects.db",
     "workers": "1",
 }

@@ -333,6 +333,7 @@ def test_admission_plugins_must_have_a_place() -> None:
             "--storage-backend invalid, allowed values: sqlite, memory, file. If not specified, it will default to 'sqlite'",
         ),
         ({"path": ""}, "--storage-path must be specified for --storage-backend=sqlite"),
+        ({"file_edits": True}, "--storage-file-edits needs --storage-backend=file"),
         ({"backend": "file", "path": ""}, "--storage-path must be specified for --storage-backend=file"),
         (
             {"media_type": "text/plain"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from genericapiserver.aio import durable
 from genericapiserver.storage import files_journal, files_view
 from genericapiserver.storage.engine import DiskFullError, EngineFaultError, EngineOpenError
 from genericapiserver.storage.errors import StorageInternalError
@@ -249,7 +250,7 @@ def failing(number: int, code: int, real: Callable[..., Any] | None = None, time
         nonlocal calls
         calls += 1
         if number <= calls < number + times or real is None:
-            if real is files_journal.write_all:  # some of it is written, as a full disk does
+            if real is durable.write_all:  # some of it is written, as a full disk does
                 os.write(arguments[0], arguments[1][: len(arguments[1]) // 2])
             raise OSError(code, os.strerror(code), "somewhere")
         return real(*arguments)
@@ -258,7 +259,7 @@ def failing(number: int, code: int, real: Callable[..., Any] | None = None, time
 
 
 async def test_a_full_disk_fails_the_write_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = files_journal.write_all
+    real = durable.write_all
 
     def no_room_for_big_ones(descriptor: int, data: bytes) -> None:
         if len(data) > 100_000:
@@ -394,7 +395,7 @@ async def test_a_file_that_cannot_be_written_is_tried_again_and_costs_no_write(
 ) -> None:
     monkeypatch.setattr(files_view, "REST", 0.01)
     engine = await reopen(tmp_path)
-    monkeypatch.setattr(files_view, "write_all", failing(1, errno.ENOSPC, files_view.write_all, times=3))
+    monkeypatch.setattr(files_view, "write_all", failing(1, errno.ENOSPC, durable.write_all, times=3))
     assert (await engine.put(ONE, flunder("one"), expect_rev=0)).ok
     await engine.files_written()
     assert (tmp_path / ONE_FILE).exists()
