@@ -340,11 +340,11 @@ class ServerBuilder:
         return self
 
 
-@attrs.frozen
+@attrs.define
 class _Build:
     """One look at everything that a builder was told; `errors` grows as things are looked at."""
 
-    errors: list[str]
+    errors: list[str] = attrs.field(converter=list[str])
     declared: Sequence[_Declared]
     below: Sequence[tuple[Any, str, Any]]
     default: Storage | None
@@ -352,7 +352,6 @@ class _Build:
     handled: list[Handled] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "errors", list(self.errors))
         kinds, problems = declared_kinds(each.resource for each in self.declared)
         self.kinds.extend(kinds)
         self.errors.extend(problems)
@@ -362,6 +361,12 @@ class _Build:
                 for each in self.declared
                 if each.storage is _DEFAULT and each.resource.is_storage_version
             )
+        self.errors.extend(
+            f"{each.resource.object_type.__name__} at {each.resource.group_version.version}: is not the storage version, "
+            "which alone is given a storage"
+            for each in self.declared
+            if isinstance(each.storage, Storage) and not each.resource.is_storage_version
+        )
         self._look_below()
 
     def _look_below(self) -> None:

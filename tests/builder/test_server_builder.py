@@ -21,6 +21,7 @@ from genericapiserver.builder import (
     DefaultStrategy,
     MemoryConnProvider,
     Resource,
+    ResourceStrategy,
     ServerBuilder,
     Storage,
     build_server,
@@ -46,7 +47,7 @@ from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.storage.memory import MemoryEngine
 from tests.builder import versions
-from tests.builder.manifests import MANIFESTS, Manifest, ManifestStatus, manifest, manifests, serving
+from tests.builder.manifests import MANIFESTS, Manifest, ManifestSpec, ManifestStatus, manifest, manifests, serving
 
 
 def named(plural: str, version: str = "v1") -> GroupVersionResource:
@@ -107,6 +108,10 @@ class BadHooks(Object):
     def get_scale(self) -> None:
         return None
 
+    @classmethod
+    def generic_sub_resources(cls) -> list[str]:
+        return ["log"]
+
     def get_status(self) -> str:
         return ""
 
@@ -160,6 +165,7 @@ class NoObject:
                 "BadHooks.validate: must not be async: whoever has to wait for others is admission (docs/admission.md)",
                 "BadHooks.validate_update: takes (self, old) or (self, context, old), not (self)",
                 "BadHooks.set_scale: is missing beside get_scale: a scale is read and written",
+                "BadHooks.generic_sub_resources: str 'log' has no name or no get_storage_provider",
                 "BadHooks.get_status: gives a str, which has no copy_to(parent)",
             ],
         ),
@@ -223,6 +229,14 @@ def test_the_same_kind_twice() -> None:
     other = Resource(Manifest, group="fridge.example.com", version="v1", plural="notes")
     with pytest.raises(BuildError, match=r"Manifest: notes.fridge.example.com is the resource of Note already"):
         build_server(resources=[Note, other])
+
+
+def test_a_version_that_is_not_stored_has_no_storage() -> None:
+    builder = ServerBuilder().with_resource(versions.V1.Truck).with_resource_memory_storage(versions.V1Beta1.Truck)
+    with pytest.raises(
+        BuildError, match="Truck at v1beta1: is not the storage version, which alone is given a storage"
+    ):
+        builder.to_server_options()
 
 
 def test_no_storage_for_a_resource_without_one() -> None:
@@ -455,6 +469,30 @@ async def test_a_storage_that_is_made_already() -> None:
         assert (await ask("GET", f"{NOTES}/hello")).body["text"] == "hello"
         found = (await ask("GET", "/apis/fridge.example.com/v1")).body["resources"]
         assert found[0]["verbs"] == ["get"]
+
+
+@pytest.mark.parametrize("strategy", [None, ResourceStrategy], ids=["usual", "given"])
+async def test_a_status_is_guarded_however_the_class_is_declared(strategy: Any) -> None:
+    @api_type
+    class Plain(Object):
+        """Plain says only what its status is."""
+
+        spec: ManifestSpec = field(factory=ManifestSpec)
+        status: ManifestStatus = field(factory=ManifestStatus)
+
+        def get_status(self) -> ManifestStatus:
+            return self.status
+
+    declared = Resource(Plain, group="fridge.example.com", version="v1", namespaced=False, strategy=strategy)
+    async with serving(in_memory(declared)) as ask:
+        path = "/apis/fridge.example.com/v1/plains"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Plain", "metadata": {"name": "a"}}
+        await ask("POST", path, sent)
+        said = {**sent, "status": {"message": "said"}}
+        assert (await ask("PUT", f"{path}/a", said)).body["status"] == {}
+        assert (await ask("PUT", f"{path}/a/status", said)).body["status"] == {"message": "said"}
+        changed = await ask("PUT", f"{path}/a", {**sent, "spec": {"message": "new"}})
+        assert (changed.body["status"], changed.body["metadata"]["generation"]) == ({"message": "said"}, 2)
 
 
 # ---- hooks of a class

@@ -10,7 +10,7 @@ from genericapiserver.apimachinery.schema import GroupVersionResource
 from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.apimachinery.types import is_api_type, list_of
 from genericapiserver.builder.resource.hooks import FLAGS, HOOKS, METHODS, hook_problem, is_field
-from genericapiserver.builder.resource.object import StatusSubResource
+from genericapiserver.builder.resource.object import GenericSubResource, StatusSubResource
 from genericapiserver.registry.field_paths import check_path
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*")
@@ -114,10 +114,24 @@ def _power_problems(cls: type[Any]) -> Iterator[str]:
     missing = [name for name in _CONVERSIONS if name not in has]
     if getattr(cls, "is_storage_version", True) is False and missing:
         yield f"{cls.__name__}: {MULTI_VERSION}: {', '.join(missing)} missing"
+    if isinstance(inspect.getattr_static(cls, "generic_sub_resources", None), staticmethod | classmethod):
+        yield from _sub_resource_problems(cls)
     if inspect.isfunction(inspect.getattr_static(cls, "get_status", None)) and not hook_problem(
         cls, "get_status", (), context=False
     ):
         yield from _status_problems(cls)
+
+
+def _sub_resource_problems(cls: Any) -> Iterator[str]:
+    names: set[str] = set()
+    for each in cls.generic_sub_resources():
+        if not isinstance(each, GenericSubResource):
+            yield f"{cls.__name__}.generic_sub_resources: {_kind(each)} has no name or no get_storage_provider"
+        elif not NAME.fullmatch(each.name) or each.name in names:
+            wanted = "names are in lower-case letters and digits, each once"
+            yield f"{cls.__name__}.generic_sub_resources: {wanted}: {each.name!r}"
+        else:
+            names.add(each.name)
 
 
 def _status_problems(cls: type[Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion, GroupVersionResource
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.decoder import new
-from genericapiserver.apimachinery.types import list_of
+from genericapiserver.apimachinery.types import describe, list_of
 from genericapiserver.apis import autoscaling_v1
 from genericapiserver.builder.resource.checks import class_problems, name_problems, path_problems
 from genericapiserver.builder.resource.hooks import ObjectHooks
@@ -117,9 +117,11 @@ class Resource:
             raise ValueError("\n".join(problems))
 
     def _usual_strategy(self, status: type[StatusStrategy] | None) -> type[DefaultStrategy]:
-        if self.declares_itself:
+        brings_status = hasattr(self.object_type, "get_status")
+        if self.declares_itself and (status is None or brings_status):
             return ObjectStrategy
-        return ResourceStrategy if status is None else ResourceWithStatusStrategy
+        by_field = {"spec", "status"} <= describe(self.object_type).by_attribute.keys()
+        return ResourceWithStatusStrategy if status is not None or (brings_status and by_field) else ResourceStrategy
 
     @property
     def has_status(self) -> bool:

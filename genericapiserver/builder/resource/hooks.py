@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from genericapiserver.apimachinery.types import describe, is_api_type
+from genericapiserver.builder.resource.object import StatusSubResource
 
 Hook: TypeAlias = Callable[..., Any]
 """`hook(context, obj, *arguments)`, whether the method wants the context or not."""
@@ -16,12 +17,12 @@ HOOKS: Final = {
     "prepare_for_update": ("old",),
     "validate": (),
     "validate_update": ("old",),
-    "canonicalize": (),
     "convert_to_table": ("options",),
 }
 """The methods with what they are given beside the context, which each may take first."""
 METHODS: Final = {
     "default": (),
+    "canonicalize": (),
     "get_status": (),
     "get_scale": (),
     "set_scale": ("scale",),
@@ -40,7 +41,8 @@ class ObjectHooks:
     prepare_for_update: Hook | None = None
     validate: Hook | None = None
     validate_update: Hook | None = None
-    canonicalize: Hook | None = None
+    canonicalize: Callable[[Any], None] | None = None
+    get_status: Callable[[Any], StatusSubResource] | None = None
     convert_to_table: Hook | None = None
     generate_name: Callable[[str], str] | None = None
     allow_create_on_update: bool | None = None
@@ -50,6 +52,8 @@ class ObjectHooks:
     def of(cls, object_type: type[Any]) -> "ObjectHooks":
         """Those of *object_type*. Raises TypeError for one that cannot be called as it is going to be."""
         found: dict[str, Any] = {name: bound(object_type, name, takes) for name, takes in HOOKS.items()}
+        found["canonicalize"] = getattr(object_type, "canonicalize", None)
+        found["get_status"] = getattr(object_type, "get_status", None)
         found["generate_name"] = getattr(object_type, "generate_name", None)
         for name in FLAGS:
             found[name] = getattr(object_type, name, None)
