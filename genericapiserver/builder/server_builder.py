@@ -344,7 +344,7 @@ class ServerBuilder:
 class _Build:
     """One look at everything that a builder was told; `errors` grows as things are looked at."""
 
-    errors: list[str] = attrs.field(converter=list[str])
+    errors: list[str]
     declared: Sequence[_Declared]
     below: Sequence[tuple[Any, str, Any]]
     default: Storage | None
@@ -352,6 +352,7 @@ class _Build:
     handled: list[Handled] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.errors = [*self.errors]
         kinds, problems = declared_kinds(each.resource for each in self.declared)
         self.kinds.extend(kinds)
         self.errors.extend(problems)

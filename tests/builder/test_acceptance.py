@@ -8,6 +8,7 @@ import json
 import os
 import random
 import socket
+import stat
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from genericapiserver.authentication.user import UserInfo
 from genericapiserver.builder import (
     GeneratableKeyCert,
     MemoryConnProvider,
+    Resource,
     ServerBuilder,
     Storage,
     file,
@@ -495,6 +497,55 @@ async def test_preconditions_count(stored: Asking) -> None:
     await stored.create()
     options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "another"}}
     assert (await stored("DELETE", "a", options)).status == 409
+
+
+# ---- files
+
+
+def on_disk(folder: Path) -> ServerBuilder:
+    return ServerBuilder().with_conn_provider(MemoryConnProvider()).with_resource_file_storage(Manifest, folder)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_on_disk_layout(tmp_path: Path) -> None:
+    path = tmp_path / "data" / GROUP / "manifests" / "a.json"
+    async with serving(on_disk(tmp_path / "data")) as ask:
+        made = await ask.create(message="hello")
+        gone = await ask.create("b")
+        await ask("DELETE", "b")
+    # The files follow the journal, and are there when the server has ended at the latest.
+    assert [mode_of(each) for each in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+    assert await asyncio.to_thread(os.listdir, path.parent) == ["a.json"]
+    text = await asyncio.to_thread(path.read_text)
+    kept = json.loads(text)
+    assert (kept["apiVersion"], kept["kind"], kept["spec"]) == (API_VERSION, "Manifest", {"message": "hello"})
+    assert kept["metadata"]["resourceVersion"] == made.body["metadata"]["resourceVersion"]
+    assert text.endswith("}\n")
+    async with serving(on_disk(tmp_path / "data")) as ask:
+        assert (await ask("GET", "a")).body == made.body
+        # tilt begins at 1 again.
+        assert (await ask("GET")).version > gone.version
+        assert (await ask.create("c")).version > gone.version + 1
+
+
+async def test_two_resources_in_one_folder_share_it(tmp_path: Path) -> None:
+    other = Resource(Manifest, group="other.example.com", version="v1")
+    builder = on_disk(tmp_path / "data").with_resource_file_storage(other, str(tmp_path / "data"))
+    async with serving(builder) as ask:
+        first = await ask.create()
+        sent = {**manifest(), "apiVersion": "other.example.com/v1"}
+        second = await ask("POST", "/apis/other.example.com/v1/manifests", sent)
+        assert second.version == first.version + 1
+
+
+async def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(ConfigError, match=r"^unable to write data dir: file .*/taken/data: "):
+        async with serving(on_disk(tmp_path / "taken" / "data")):
+            pass
 
 
 # ---- watches

@@ -26,6 +26,7 @@ from genericapiserver.builder import (
     Storage,
     build_server,
     engine,
+    file,
     memory,
     rest,
     sqlite,
@@ -668,21 +669,17 @@ async def test_each_resource_has_the_storage_it_was_given(tmp_path: Path) -> Non
     await opened.aclose()
 
 
-def stored_on_disk(tmp_path: Path) -> dict[str, Callable[[], Storage]]:
-    return {"sqlite": lambda: sqlite(tmp_path / "objects.db")}
-
-
-async def test_versions_never_go_backwards_over_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [sqlite, file])
+async def test_versions_never_go_backwards_over_a_restart(tmp_path: Path, make: Callable[[Path], Storage]) -> None:
     """tilt begins at 1 again."""
-    for make in stored_on_disk(tmp_path).values():
-        async with serving(manifests(make())) as ask:
-            first = await ask.create()
-            gone = await ask.create("b")
-            await ask("DELETE", "b")
-        async with serving(manifests(make())) as ask:
-            assert (await ask("GET", "a")).body == first.body
-            assert (await ask("GET")).version > gone.version
-            assert (await ask.create("c")).version > gone.version + 1
+    async with serving(manifests(make(tmp_path / "objects"))) as ask:
+        first = await ask.create()
+        gone = await ask.create("b")
+        await ask("DELETE", "b")
+    async with serving(manifests(make(tmp_path / "objects"))) as ask:
+        assert (await ask("GET", "a")).body == first.body
+        assert (await ask("GET")).version > gone.version
+        assert (await ask.create("c")).version > gone.version + 1
 
 
 # ---- functions and plugins
