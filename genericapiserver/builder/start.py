@@ -89,6 +89,7 @@ class ServerStartOptions:
     serializer: CodecFactory = attrs.field(
         default=attrs.Factory(lambda self: CodecFactory(self.scheme), takes_self=True), init=False
     )
+    _completed: bool = attrs.field(default=False, init=False)
 
     def add_flags(self, flags: FlagSet) -> None:
         self.serving_options.add_flags(flags)
@@ -96,7 +97,10 @@ class ServerStartOptions:
             function(flags)
 
     def complete(self) -> None:
-        """Settle what follows from the flags. Raises what the functions of `with_options_fns` raise."""
+        """Settle what follows from the flags; once. Raises what the functions of `with_options_fns` raise."""
+        if self._completed:
+            return
+        self._completed = True
         for function in self.options_fns:
             function(self)
         self.serving_options.complete()
@@ -171,7 +175,7 @@ class ServerStartOptions:
 
         Raises ConfigError for anything that is wrong, and what `PreparedAPIServer.serving` raises.
         """
-        await self._completed_and_valid()
+        self._check()
         server = await self.server()
         async with server.prepare_run().serving(), contextlib.AsyncExitStack() as stack:
             await server.wait_until_ready()
@@ -213,7 +217,7 @@ class ServerStartOptions:
             ) from error
         config.kubeconfig = path if is_new else None
 
-    async def _completed_and_valid(self) -> None:
+    def _check(self) -> None:
         self.complete()
         if problems := self.validate():
             raise ConfigError(aggregate(problems))

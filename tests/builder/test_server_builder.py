@@ -607,6 +607,26 @@ async def test_a_validation_that_returns_nothing_lets_nothing_pass() -> None:
         assert (await ask("GET", path)).names == []
 
 
+@api_type
+class Product(Object):
+    """Product has fields that are called as things are that a class may say."""
+
+    categories: list[str] = field(factory=list)
+    default: str = field(default="")
+    validate: str = field(default="")
+    get_status: str = field(default="")
+
+
+async def test_a_field_is_a_field_whatever_it_is_called() -> None:
+    async with serving(in_memory(Resource(Product, group="fridge.example.com", version="v1"))) as ask:
+        path = "/apis/fridge.example.com/v1/namespaces/default/products"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Product", "metadata": {"name": "a"}, "default": "x"}
+        made = await ask("POST", path, {**sent, "categories": ["food"], "getStatus": "y"})
+        assert (made.status, made.body["categories"], made.body["default"]) == (201, ["food"], "x")
+        found = (await ask("GET", "/apis/fridge.example.com/v1")).body["resources"]
+        assert ("categories" in found[0], len(found)) == (False, 1)
+
+
 async def test_a_strategy_of_ones_own_keeps_the_hooks() -> None:
     class Careful(DefaultStrategy):
         def validate(self, context: RequestContext, obj: Any) -> list[FieldError]:
@@ -843,6 +863,20 @@ async def test_run_ends_when_it_is_told() -> None:
     running = asyncio.ensure_future(options.run(shutdown_trigger=stop.wait))
     stop.set()
     await running
+
+
+async def test_options_serve_again() -> None:
+    seen: list[object] = []
+    options = build_server(resources=[Note]).with_options_fns(seen.append).to_server_options()
+    options.serving_options.listen_somewhere()
+    async with options.serving() as running:
+        first = running.token
+        port = running.address[1]
+    options.serving_options.secure.listener = None
+    options.serving_options.secure.bind_port = port
+    async with options.serving() as running:
+        assert running.token == first
+    assert seen == [options]
 
 
 async def test_run_from_a_configuration_that_was_looked_at() -> None:
