@@ -898,7 +898,7 @@ async def test_a_kubeconfig_is_written_for_its_owner_only(tmp_path: Path) -> Non
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_start_that_is_refused_leaves_no_kubeconfig(tmp_path: Path) -> None:
+async def test_a_start_that_is_refused_leaves_the_kubeconfig_alone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "kubeconfig"
     broken = in_memory(Note, storage=sqlite(tmp_path / "file" / "objects.db"), kubeconfig=path)
@@ -907,8 +907,8 @@ async def test_a_start_that_is_refused_leaves_no_kubeconfig(tmp_path: Path) -> N
             pass
     assert not path.exists()
     async with serving(in_memory(Note, kubeconfig=path)):
-        pass
-    with pytest.raises(ConfigError, match="unable to write data dir"):
-        async with serving(broken):
-            pass
-    assert path.exists()
+        before = path.read_bytes()
+        with pytest.raises(ConfigError, match="unable to write data dir"):
+            async with serving(broken):
+                pass
+        assert path.read_bytes() == before
