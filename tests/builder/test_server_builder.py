@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -328,6 +330,27 @@ async def test_every_version_is_served_and_one_is_stored() -> None:
         groups = (await ask("GET", f"/apis/{versions.GROUP}")).body
         assert groups["preferredVersion"]["version"] == "v1"
         assert [each["version"] for each in groups["versions"]] == ["v1", "v1beta1"]
+
+
+async def test_watches_of_a_version_see_that_version() -> None:
+    async with serving(in_memory(versions.V1.Truck, versions.V1Beta1.Truck)) as ask:
+        query = {"watch": "1"}
+        async with ask.client.stream(versions.path("v1beta1"), query=query) as response:
+            await ask("POST", versions.path("v1"), versions.truck("v1", color="red", wheels=6))
+            seen = json.loads(await anext(response.lines))
+        assert (seen["object"]["apiVersion"], seen["object"]["axles"]) == ("fleet.example.com/v1beta1", 3)
+
+
+async def test_applying_in_one_version_owns_fields_of_it() -> None:
+    async with serving(in_memory(versions.V1.Truck, versions.V1Beta1.Truck)) as ask:
+        await ask("POST", versions.path("v1"), versions.truck("v1", color="red", wheels=6))
+        applied = versions.truck("v1beta1", axles=5)
+        path, media_type = versions.path("v1beta1", "t"), "application/apply-patch+yaml"
+        refused = await ask("PATCH", path, applied, media_type=media_type, fieldManager="me")
+        assert refused.status == 409
+        forced = await ask("PATCH", path, applied, media_type=media_type, fieldManager="me", force="true")
+        assert (forced.status, forced.body["axles"]) == (200, 5)
+        assert (await ask("GET", versions.path("v1", "t"))).body["wheels"] == 10
 
 
 async def test_a_version_that_converts_to_something_else_is_refused() -> None:
@@ -793,6 +816,30 @@ def test_what_the_builder_was_told_is_the_default_of_a_flag() -> None:
     options.add_flags(flags)
     flags.parse(["--secure-port=9445"])
     assert options.serving_options.secure.bind_port == 9445
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "begin"),
+    [
+        (["--help"], 0, "Usage:\n  tilt [flags]\n"),
+        (["--nope"], 1, "Error: unknown flag: --nope (see 'tilt --help')\n"),
+        (["--secure-port=x"], 1, 'Error: invalid argument "x" for "--secure-port" flag: '),
+    ],
+)
+def test_what_a_command_says_goes_to_its_writer(
+    arguments: list[str], status: int, begin: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = io.StringIO()
+    assert manifests().with_output_writer(said).execute_command(arguments) == status
+    assert said.getvalue().startswith(begin)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_builder_does_without_a_client() -> None:
+    """Programs that ask nobody do not load what asking takes."""
+    command = "import sys, genericapiserver.builder; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_program_adds_flags_of_its_own() -> None:
