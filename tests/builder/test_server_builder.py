@@ -15,9 +15,18 @@ from genericapiserver.admission import Attributes, Operation, validating_plugin
 from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.field import FieldError, invalid
 from genericapiserver.apimachinery.field import Path as FieldPath
-from genericapiserver.apimachinery.meta import GetOptions, Object, ObjectList, Table, TableColumnDefinition, TableRow
+from genericapiserver.apimachinery.meta import (
+    GetOptions,
+    Object,
+    ObjectList,
+    ObjectMeta,
+    Table,
+    TableColumnDefinition,
+    TableRow,
+)
 from genericapiserver.apimachinery.schema import GroupVersionResource
 from genericapiserver.apimachinery.types import api_type, field
+from genericapiserver.asgi import Handler, send_response
 from genericapiserver.builder import (
     BuildError,
     DefaultStrategy,
@@ -25,6 +34,7 @@ from genericapiserver.builder import (
     Resource,
     ResourceStrategy,
     ServerBuilder,
+    Source,
     Storage,
     build_server,
     engine,
@@ -288,6 +298,45 @@ async def test_a_resource_and_a_class_are_served_alike() -> None:
         status, _ = await running.client.get("/apis/fridge.example.com/v1/papers")
         assert status == 200
         assert running.token
+
+
+async def test_a_source_is_served_as_any_resource_is() -> None:
+    words = ["milk"]
+
+    def listed() -> list[Note]:
+        return [Note(metadata=ObjectMeta(name=word, namespace="default"), text=word) for word in words]
+
+    async with serving(in_memory(Source(Note, list=listed), versions.V1.Truck)) as ask:
+        assert (await ask("GET", NOTES)).names == ["milk"]
+        words.append("tea")
+        assert (await ask("GET", f"{NOTES}/tea")).body["text"] == "tea"
+        found = (await ask("GET", "/apis/fridge.example.com/v1")).body["resources"]
+        assert found[0]["verbs"] == ["get", "list", "watch"]
+
+
+class Wire(Subresource):
+    """`/wire`: bytes instead of objects."""
+
+    connect_methods = ("GET", "POST")
+    connect_options_type = None
+    connect_options_path = ""
+
+    async def connect(self, context: RequestContext, name: str, options: Any, responder: Any) -> Handler:
+        async def speak(scope: Any, receive: Any, send: Any) -> None:
+            await send_response(send, 200, f"hello {name}".encode(), b"text/plain")
+
+        return speak
+
+
+async def test_a_subresource_may_leave_objects_behind() -> None:
+    def provider(scheme: Any, getter: Any) -> Any:
+        made = rest.new(Manifest)(scheme, getter)
+        assert isinstance(made, Store)
+        return Wire(made)
+
+    async with serving(manifests().with_sub_resource_and_handler(Manifest, "wire", provider)) as ask:
+        answer = await ask.client.request("POST", f"{MANIFESTS}/a/wire")
+        assert (answer.status, answer.body) == (200, b"hello a")
 
 
 async def test_a_free_port_is_taken_when_nobody_cares() -> None:
