@@ -1,6 +1,6 @@
 """From what a builder was told to what a server is made of, and everything that is wrong with it, all at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -135,6 +135,21 @@ def resource_of(obj: type[Any] | Resource) -> tuple[Resource | None, list[str]]:
         return declared(obj), []
     except ValueError as error:
         return None, str(error).splitlines()
+
+
+def port_problems(port: object) -> list[str]:
+    """Whether it is in range is told with the flags."""
+    if isinstance(port, int) and not isinstance(port, bool):
+        return []
+    return [f"with_bind_port: a port is a number, not {port!r}"]
+
+
+def hook_problems(name: str, hook: object, taken: Collection[str]) -> list[str]:
+    if not name:
+        return ["a post-start hook has no name"]
+    if name in taken:
+        return [f"there are two post-start hooks called {name}"]
+    return [] if callable(hook) else [f"the post-start hook {name} is an async function, not {hook!r}"]
 
 
 def provider_problem(provider: object) -> str | None:

@@ -18,7 +18,9 @@ from genericapiserver.builder.build import (
     BuildError,
     SchemeInstaller,
     Told,
+    hook_problems,
     name_of,
+    port_problems,
     provider_problem,
     resource_of,
 )
@@ -158,6 +160,7 @@ class ServerBuilder:
     def with_bind_port(self, port: int) -> Self:
         """The default of --secure-port."""
         self._bind_port = port
+        self._errors += port_problems(port)
         return self
 
     def with_bearer_token(self, token: str) -> Self:
@@ -177,6 +180,9 @@ class ServerBuilder:
 
     def with_conn_provider(self, provider: ConnProvider) -> Self:
         """Listen and dial through *provider* instead of a port."""
+        if missing := [name for name in ("listen", "dial", "dial_context") if not hasattr(provider, name)]:
+            self._errors.append(f"with_conn_provider: {provider!r} has no {', no '.join(missing)}")
+            return self
         self._conn_provider = provider
         return self
 
@@ -199,11 +205,9 @@ class ServerBuilder:
 
     def with_post_start_hook(self, name: str, hook: PostStartHook) -> Self:
         """Run *hook* once the server listens; it is ready when the hook has returned."""
-        if not name:
-            self._errors.append("a post-start hook has no name")
-        elif name in self._hooks:
-            self._errors.append(f"there are two post-start hooks called {name}")
-        else:
+        problems = hook_problems(name, hook, self._hooks)
+        self._errors += problems
+        if not problems:
             self._hooks[name] = hook
         return self
 

@@ -214,6 +214,9 @@ def test_all_mistakes_are_told_together() -> None:
         .with_sub_resource_and_handler(Manifest, "log", rest.new(Note))
         .with_post_start_hook("", _no_hook)
         .with_version("new")
+        .with_bind_port("https")  # type: ignore[arg-type]
+        .with_conn_provider("memory")  # type: ignore[arg-type]
+        .with_post_start_hook("mine", "later")  # type: ignore[arg-type]
     )
     with pytest.raises(BuildError) as raised:
         builder.to_server_options()
@@ -228,6 +231,9 @@ def test_all_mistakes_are_told_together() -> None:
         "a post-start hook has no name",
         "Truck.is_storage_version: objects of Truck.fleet.example.com are stored in one version, but none of its",
         "with_version:",
+        "with_bind_port: a port is a number, not 'https'",
+        "with_conn_provider: 'memory' has no listen, no dial, no dial_context",
+        "the post-start hook mine is an async function, not 'later'",
     ):
         assert any(said in each for each in told), (said, told)
     with pytest.raises(BuildError):
