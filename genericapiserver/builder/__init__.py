@@ -18,6 +18,7 @@ from genericapiserver.builder.server_builder import ServerBuilder, build_server
 from genericapiserver.builder.sources import Source
 from genericapiserver.builder.start import ServerStartOptions
 from genericapiserver.builder.storage import Storage, engine, file, memory, sqlite
+from genericapiserver.server import GenericAPIServer
 
 __all__ = [
     "BuildError",
@@ -25,6 +26,7 @@ __all__ = [
     "ConnProvider",
     "DefaultStrategy",
     "GeneratableKeyCert",
+    "GenericAPIServer",
     "MemoryConnProvider",
     "NetworkConnProvider",
     "Resource",

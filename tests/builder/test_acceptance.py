@@ -4,6 +4,7 @@ Everything runs over connections in memory, except where a port is the subject. 
 """
 
 import asyncio
+import datetime as dt
 import json
 import os
 import random
@@ -27,6 +28,7 @@ from genericapiserver.builder import (
     memory,
     sqlite,
 )
+from genericapiserver.certificates import generate_self_signed, write_pair
 from genericapiserver.client.informer import Informer
 from genericapiserver.client.rest import UnreachableError
 from genericapiserver.config import ConfigError
@@ -648,6 +650,27 @@ async def test_a_certificate_directory_is_reused(tmp_path: Path) -> None:
             seen.append(ask.running.client_config.ca_data)
         seen.append(await asyncio.to_thread((tmp_path / "mine.crt").read_bytes))
     assert len(set(seen)) == 1
+
+
+async def test_a_certificate_in_a_directory_is_made_anew_before_it_ends(tmp_path: Path) -> None:
+    old = generate_self_signed("localhost", max_age=dt.timedelta(days=29))
+    write_pair(old, tmp_path / "mine.crt", tmp_path / "mine.key")
+    builder = manifests().with_cert_key(GeneratableKeyCert(cert_directory=str(tmp_path), pair_name="mine"))
+    async with serving(builder) as ask:
+        assert ask.running.client_config.ca_data != old.certificate_pem
+        assert (await ask("GET")).status == 200
+
+
+async def test_a_pair_that_is_given_is_served(tmp_path: Path) -> None:
+    pair = generate_self_signed("manifests.example.com")
+    write_pair(pair, tmp_path / "a.crt", tmp_path / "a.key")
+    files = GeneratableKeyCert(cert_file=str(tmp_path / "a.crt"), key_file=str(tmp_path / "a.key"))
+    for cert_key in (files, GeneratableKeyCert(generated_cert=pair)):
+        async with serving(manifests().with_cert_key(cert_key)) as ask:
+            # It is for another name than the address, which clients are told to ask for.
+            assert ask.running.client_config.tls_server_name == "manifests.example.com"
+            assert ask.running.client_config.ca_data == pair.certificate_pem
+            assert (await ask("GET")).status == 200
 
 
 async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
