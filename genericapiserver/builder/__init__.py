@@ -6,6 +6,7 @@ Here: a resource from one declaration (`Resource`, or a class that declares itse
 Not here: anything a server could not do with the root modules. May import everything but the other products.
 """
 
+from genericapiserver.builder.build import BuildError
 from genericapiserver.builder.cert_key import GeneratableKeyCert
 from genericapiserver.builder.command import Command
 from genericapiserver.builder.connections import ConnProvider, MemoryConnProvider, NetworkConnProvider
@@ -13,10 +14,11 @@ from genericapiserver.builder.program import ResourceServerOptions, serve
 from genericapiserver.builder.resource import Resource, ResourceStrategy, ResourceWithStatusStrategy
 from genericapiserver.builder.rest import DefaultStrategy, ResourceHandlerProvider, StatusSubResourceStrategy
 from genericapiserver.builder.running import RunningServer
-from genericapiserver.builder.server_builder import BuildError, ServerBuilder, build_server
+from genericapiserver.builder.server_builder import ServerBuilder, build_server
 from genericapiserver.builder.sources import Source
 from genericapiserver.builder.start import ServerStartOptions
 from genericapiserver.builder.storage import Storage, engine, file, memory, sqlite
+from genericapiserver.server import GenericAPIServer
 
 __all__ = [
     "BuildError",
@@ -24,6 +26,7 @@ __all__ = [
     "ConnProvider",
     "DefaultStrategy",
     "GeneratableKeyCert",
+    "GenericAPIServer",
     "MemoryConnProvider",
     "NetworkConnProvider",
     "Resource",

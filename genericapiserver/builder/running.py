@@ -8,7 +8,6 @@ import attrs
 from genericapiserver.builder.connections import ConnProvider, Dialer
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.client import ClientConfig
-from genericapiserver.client.memory import MemoryTransport
 from genericapiserver.client.rest import RESTClient, ssl_context
 from genericapiserver.connection.listener import joined
 from genericapiserver.server import GenericAPIServer
@@ -48,6 +47,8 @@ def new_client(config: ClientConfig, address: tuple[str, int], provider: ConnPro
     """A client for *config*, which dials *address* through *provider* when there is one."""
     transport = None
     if provider is not None:
+        from genericapiserver.client.memory import MemoryTransport  # and httpx, which programs can do without
+
         transport = MemoryTransport(Dialer(provider, *address), ssl_context=ssl_context(config))
     return RESTClient(config, transport=transport)
 

@@ -7,53 +7,35 @@ and told all at once by whatever makes something of it: `to_server_options`, `to
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, TextIO
-
-import attrs
+from typing import Any, Self, TextIO
 
 from genericapiserver.admission import AdmissionPlugin
-from genericapiserver.apimachinery.schema import GroupKind, GroupResource
-from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.builder.build import (
+    DEFAULT,
+    Build,
+    BuildError,
+    SchemeInstaller,
+    Told,
+    hook_problems,
+    name_of,
+    port_problems,
+    provider_problem,
+    resource_of,
+)
 from genericapiserver.builder.cert_key import GeneratableKeyCert
 from genericapiserver.builder.command import Command, report_build_error
 from genericapiserver.builder.connections import ConnProvider
-from genericapiserver.builder.groups import DeclaredGroups, Handled
 from genericapiserver.builder.resource.checks import NAME
-from genericapiserver.builder.resource.declaration import Resource, declared
-from genericapiserver.builder.resource.scheme import DeclaredKind, declared_kinds, scheme_of
+from genericapiserver.builder.resource.declaration import Resource
 from genericapiserver.builder.rest import ResourceHandlerProvider
 from genericapiserver.builder.running import RunningServer
 from genericapiserver.builder.serving_options import ServingOptions
 from genericapiserver.builder.start import ConfigFunc, FlagFunc, OptionsFunc, ServerFunc, ServerStartOptions
-from genericapiserver.builder.storage import Place, Storage, StorageLike, as_storage, file, memory
+from genericapiserver.builder.storage import Storage, StorageLike, as_storage, file, memory
 from genericapiserver.component import EffectiveVersion, VersionError
-from genericapiserver.config import ConfigError
 from genericapiserver.hooks import PostStartHook
-
-SchemeInstaller = Callable[[Scheme], object]
-
-_DEFAULT: Final = object()
-"""The builder's own storage, whichever that is in the end."""
-
-
-class BuildError(ConfigError):
-    """A builder was told things that make no server; `errors` are all of them."""
-
-    def __init__(self, errors: Sequence[str]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("\n".join([f"{len(errors)} errors: ", *errors]))
-
-
-@attrs.frozen
-class _Declared:
-    """One resource that the builder was told of. Where both are None, and it is not `_DEFAULT`, it is only a type."""
-
-    resource: Resource
-    storage: Any = None
-    prefix: str = ""
-    provider: ResourceHandlerProvider | None = None
 
 
 class ServerBuilder:
@@ -68,10 +50,9 @@ class ServerBuilder:
         self._version = "1.0"
         self._title = name
         self._openapi_version = ""
-        self._declared: list[_Declared] = []
+        self._declared: list[Told] = []
         self._below: list[tuple[Any, str, Any]] = []
         self._memory = memory()
-        self._memory_path = ""
         self._files: dict[Path, Storage] = {}
         self._default: Storage | None = self._memory
         self._errors: list[str] = []
@@ -98,7 +79,7 @@ class ServerBuilder:
         A version that is not the storage version is served from the storage of the one that is. Status, scale and further
         subresources are served as the declaration says.
         """
-        return self._add(obj, storage=_DEFAULT if storage is None else storage)
+        return self._add(obj, storage=DEFAULT if storage is None else storage)
 
     def with_resource_memory_storage(self, obj: type[Any] | Resource, path: str = "") -> Self:
         """Serve *obj* from memory. All such resources of a builder share one counter of versions.
@@ -114,14 +95,14 @@ class ServerBuilder:
             if where not in self._files:
                 self._files[where] = file(path)
         except (TypeError, ValueError) as error:
-            self._errors.append(f"{_name_of(obj)}: {error}")
+            self._errors.append(f"{name_of(obj)}: {error}")
             return self
         return self._add(obj, storage=self._files[where])
 
     def with_resource_and_handler(self, obj: type[Any] | Resource, provider: ResourceHandlerProvider) -> Self:
         """Serve *obj* by the storage that *provider* makes. No subresource comes with it."""
-        if (problem := _provider_problem(provider)) is not None:
-            self._errors.append(f"{_name_of(obj)}: {problem}")
+        if (problem := provider_problem(provider)) is not None:
+            self._errors.append(f"{name_of(obj)}: {problem}")
             return self
         return self._add(obj, provider=provider)
 
@@ -132,11 +113,11 @@ class ServerBuilder:
 
         Types that only the subresource has come by `with_type` or `with_additional_scheme_installers`.
         """
-        if (problem := _provider_problem(provider)) is not None:
-            self._errors.append(f"{_name_of(parent)}/{path}: {problem}")
+        if (problem := provider_problem(provider)) is not None:
+            self._errors.append(f"{name_of(parent)}/{path}: {problem}")
         elif not NAME.fullmatch(path):
             self._errors.append(
-                f"{_name_of(parent)}: a subresource is named in lower-case letters and digits, not {path!r}"
+                f"{name_of(parent)}: a subresource is named in lower-case letters and digits, not {path!r}"
             )
         else:
             self._below.append((parent, path, provider))
@@ -179,6 +160,7 @@ class ServerBuilder:
     def with_bind_port(self, port: int) -> Self:
         """The default of --secure-port."""
         self._bind_port = port
+        self._errors += port_problems(port)
         return self
 
     def with_bearer_token(self, token: str) -> Self:
@@ -198,6 +180,9 @@ class ServerBuilder:
 
     def with_conn_provider(self, provider: ConnProvider) -> Self:
         """Listen and dial through *provider* instead of a port."""
+        if missing := [name for name in ("listen", "dial", "dial_context") if not hasattr(provider, name)]:
+            self._errors.append(f"with_conn_provider: {provider!r} has no {', no '.join(missing)}")
+            return self
         self._conn_provider = provider
         return self
 
@@ -220,11 +205,9 @@ class ServerBuilder:
 
     def with_post_start_hook(self, name: str, hook: PostStartHook) -> Self:
         """Run *hook* once the server listens; it is ready when the hook has returned."""
-        if not name:
-            self._errors.append("a post-start hook has no name")
-        elif name in self._hooks:
-            self._errors.append(f"there are two post-start hooks called {name}")
-        else:
+        problems = hook_problems(name, hook, self._hooks)
+        self._errors += problems
+        if not problems:
             self._hooks[name] = hook
         return self
 
@@ -252,7 +235,7 @@ class ServerBuilder:
 
     def to_server_options(self) -> ServerStartOptions:
         """The options that the server starts from. Raises BuildError with everything that is wrong."""
-        built = _Build(self._errors, self._declared, self._below, self._default)
+        built = Build(self._errors, self._declared, self._below, self._default)
         scheme = built.scheme(self._installers)
         try:
             EffectiveVersion.parse(self._version)
@@ -328,121 +311,16 @@ class ServerBuilder:
         prefix: str = "",
         provider: ResourceHandlerProvider | None = None,
     ) -> Self:
-        resource, problems = _resource(obj)
-        if storage is not None and storage is not _DEFAULT:
+        resource, problems = resource_of(obj)
+        if storage is not None and storage is not DEFAULT:
             try:
                 storage = as_storage(storage)
             except (TypeError, ValueError) as error:
-                problems.append(f"{_name_of(obj)}: {error}")
+                problems.append(f"{name_of(obj)}: {error}")
         self._errors += problems
         if resource is not None and not problems:
-            self._declared.append(_Declared(resource, storage, prefix, provider))
+            self._declared.append(Told(resource, storage, prefix, provider))
         return self
-
-
-@attrs.frozen
-class _Build:
-    """One look at everything that a builder was told; `errors` grows as things are looked at."""
-
-    errors: list[str]
-    declared: Sequence[_Declared]
-    below: Sequence[tuple[Any, str, Any]]
-    default: Storage | None
-    kinds: list[DeclaredKind] = attrs.field(factory=list, init=False)
-    handled: list[Handled] = attrs.field(factory=list, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "errors", list(self.errors))
-        kinds, problems = declared_kinds(each.resource for each in self.declared)
-        self.kinds.extend(kinds)
-        self.errors.extend(problems)
-        if self.default is None:
-            self.errors.extend(
-                f"{each.resource.object_type.__name__}: has no storage: give with_resource one, or the builder with_storage"
-                for each in self.declared
-                if each.storage is _DEFAULT and each.resource.is_storage_version
-            )
-        self._look_below()
-
-    def _look_below(self) -> None:
-        served = {each.resource.resource: each.resource for each in self.declared}
-        taken: set[tuple[Any, str]] = set()
-        for parent, path, provider in self.below:
-            resource, problems = _resource(parent)
-            self.errors.extend(problems)
-            if resource is None:
-                continue
-            if resource.resource not in served:
-                self.errors.append(f"{_name_of(parent)}/{path}: the parent is no resource of this server: add it, too")
-            if (resource.resource, path) in taken:
-                self.errors.append(f"{_name_of(parent)}/{path}: there are two handlers for it: leave out one")
-            taken.add((resource.resource, path))
-            self.handled.append(Handled(resource, path, provider))
-
-    def scheme(self, installers: Sequence[SchemeInstaller]) -> Scheme:
-        """The scheme of all types; what is wrong with them joins `errors`."""
-        try:
-            scheme = scheme_of(self.kinds)
-        except ValueError as error:
-            self.errors.extend(str(error).splitlines())
-            return Scheme()
-        for install in installers:
-            try:
-                install(scheme)
-            except (TypeError, ValueError) as error:
-                self.errors.append(
-                    f"with_additional_scheme_installers: {getattr(install, '__name__', install)}: {error}"
-                )
-        return scheme
-
-    def groups(self) -> DeclaredGroups:
-        by_resource: Mapping[Any, _Declared] = {each.resource.resource: each for each in self.declared}
-        stored, handled = [], []
-        for kind in self.kinds:
-            main = by_resource[kind.stored.resource]
-            own = {each.resource: by_resource[each.resource].provider for each in kind.served}
-            for resource in kind.served:
-                provider = own[resource.resource] or main.provider
-                if provider is not None:
-                    handled.append(Handled(resource, "", provider))
-            if main.storage is not None:
-                served = [each for each in kind.served if own[each.resource] is None]
-                stored.append(DeclaredKind(kind.stored, served))
-        return DeclaredGroups(stored, [*handled, *self.handled])
-
-    def places(self) -> dict[GroupResource, Place]:
-        by_kind = {
-            GroupKind(kind.stored.group_version.group, kind.stored.object_type.__name__): kind for kind in self.kinds
-        }
-        places = {}
-        for each in self.declared:
-            kind = by_kind[GroupKind(each.resource.group_version.group, each.resource.object_type.__name__)]
-            if each.resource is not kind.stored:
-                continue
-            storage = self.default if each.storage in (None, _DEFAULT) else each.storage
-            if storage is not None:
-                places[each.resource.group_resource] = Place(storage, each.resource.group_version, each.prefix)
-        return places
-
-
-def _resource(obj: type[Any] | Resource) -> tuple[Resource | None, list[str]]:
-    """*obj* as a Resource, or what is wrong with it."""
-    try:
-        return declared(obj), []
-    except ValueError as error:
-        return None, str(error).splitlines()
-
-
-def _provider_problem(provider: object) -> str | None:
-    if callable(provider):
-        return None
-    return f"a handler provider is called with the scheme and a getter, and {provider!r} cannot be called"
-
-
-def _name_of(obj: Any) -> str:
-    if isinstance(obj, Resource):
-        return obj.object_type.__name__
-    return getattr(obj, "__name__", repr(obj))
 
 
 def build_server(

@@ -58,13 +58,6 @@ class BuiltConfig(Config):
 
     informers: InformerFactory | None = None
     storages: OpenStorages | None = None
-    kubeconfig: Path | None = None
-    """A file that is taken away again if this never becomes a server."""
-
-    async def close(self) -> None:
-        if self.kubeconfig is not None:
-            self.kubeconfig.unlink(missing_ok=True)
-        await super().close()
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -89,6 +82,7 @@ class ServerStartOptions:
     serializer: CodecFactory = attrs.field(
         default=attrs.Factory(lambda self: CodecFactory(self.scheme), takes_self=True), init=False
     )
+    _completed: bool = attrs.field(default=False, init=False)
 
     def add_flags(self, flags: FlagSet) -> None:
         self.serving_options.add_flags(flags)
@@ -96,7 +90,10 @@ class ServerStartOptions:
             function(flags)
 
     def complete(self) -> None:
-        """Settle what follows from the flags. Raises what the functions of `with_options_fns` raise."""
+        """Settle what follows from the flags; once. Raises what the functions of `with_options_fns` raise."""
+        if self._completed:
+            return
+        self._completed = True
         for function in self.options_fns:
             function(self)
         self.serving_options.complete()
@@ -122,7 +119,6 @@ class ServerStartOptions:
         )
         async with config.closed_on_error():
             serving.apply_to(config)
-            self._write_kubeconfig(config)
             config.external_address = joined(*self._address(config))
             config.informers = InformerFactory(config.new_loopback_transport())
             if self.plugins:
@@ -154,7 +150,8 @@ class ServerStartOptions:
                 server.add_post_start_hook(name, hook)
             for function in self.server_fns:
                 function(server)
-        config.kubeconfig = None
+            # Nothing can refuse the start any more: the kubeconfig of a server that runs already is not touched before.
+            self._write_kubeconfig(config)
         return server
 
     def api_groups(self, storages: OpenStorages) -> list[APIGroupInfo]:
@@ -171,7 +168,7 @@ class ServerStartOptions:
 
         Raises ConfigError for anything that is wrong, and what `PreparedAPIServer.serving` raises.
         """
-        await self._completed_and_valid()
+        self._check()
         server = await self.server()
         async with server.prepare_run().serving(), contextlib.AsyncExitStack() as stack:
             await server.wait_until_ready()
@@ -196,24 +193,21 @@ class ServerStartOptions:
         server = await self.server_from_config(completed)
         await server.prepare_run().run(shutdown_trigger=shutdown_trigger)
 
-    def _write_kubeconfig(self, config: BuiltConfig) -> None:
-        """Raises ConfigError. A file that was there before stays, whatever becomes of this start."""
+    def _write_kubeconfig(self, config: Config) -> None:
+        """Raises ConfigError."""
         given = self.serving_options.kubeconfig
         if not given:
             return
-        path = Path(given)
-        is_new = not path.exists()
         try:
-            write_client_kubeconfig(path, self.client_config(config), name=self.name)
+            write_client_kubeconfig(Path(given), self.client_config(config), name=self.name)
         except OSError as error:
             where = f"{error.filename}: " if error.filename not in (None, given) else ""
             raise ConfigError(
                 f"--write-kubeconfig {given}: {where}{error.strerror or error}. "
                 "Give a file that can be written, or a --token"
             ) from error
-        config.kubeconfig = path if is_new else None
 
-    async def _completed_and_valid(self) -> None:
+    def _check(self) -> None:
         self.complete()
         if problems := self.validate():
             raise ConfigError(aggregate(problems))

@@ -4,10 +4,12 @@ Everything runs over connections in memory, except where a port is the subject. 
 """
 
 import asyncio
+import datetime as dt
 import json
 import os
 import random
 import socket
+import stat
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -19,12 +21,14 @@ from genericapiserver.authentication.user import UserInfo
 from genericapiserver.builder import (
     GeneratableKeyCert,
     MemoryConnProvider,
+    Resource,
     ServerBuilder,
     Storage,
     file,
     memory,
     sqlite,
 )
+from genericapiserver.certificates import generate_self_signed, write_pair
 from genericapiserver.client.informer import Informer
 from genericapiserver.client.rest import UnreachableError
 from genericapiserver.config import ConfigError
@@ -497,6 +501,55 @@ async def test_preconditions_count(stored: Asking) -> None:
     assert (await stored("DELETE", "a", options)).status == 409
 
 
+# ---- files
+
+
+def on_disk(folder: Path) -> ServerBuilder:
+    return ServerBuilder().with_conn_provider(MemoryConnProvider()).with_resource_file_storage(Manifest, folder)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_on_disk_layout(tmp_path: Path) -> None:
+    path = tmp_path / "data" / GROUP / "manifests" / "a.json"
+    async with serving(on_disk(tmp_path / "data")) as ask:
+        made = await ask.create(message="hello")
+        gone = await ask.create("b")
+        await ask("DELETE", "b")
+    # The files follow the journal, and are there when the server has ended at the latest.
+    assert [mode_of(each) for each in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+    assert await asyncio.to_thread(os.listdir, path.parent) == ["a.json"]
+    text = await asyncio.to_thread(path.read_text)
+    kept = json.loads(text)
+    assert (kept["apiVersion"], kept["kind"], kept["spec"]) == (API_VERSION, "Manifest", {"message": "hello"})
+    assert kept["metadata"]["resourceVersion"] == made.body["metadata"]["resourceVersion"]
+    assert text.endswith("}\n")
+    async with serving(on_disk(tmp_path / "data")) as ask:
+        assert (await ask("GET", "a")).body == made.body
+        # tilt begins at 1 again.
+        assert (await ask("GET")).version > gone.version
+        assert (await ask.create("c")).version > gone.version + 1
+
+
+async def test_two_resources_in_one_folder_share_it(tmp_path: Path) -> None:
+    other = Resource(Manifest, group="other.example.com", version="v1")
+    builder = on_disk(tmp_path / "data").with_resource_file_storage(other, str(tmp_path / "data"))
+    async with serving(builder) as ask:
+        first = await ask.create()
+        sent = {**manifest(), "apiVersion": "other.example.com/v1"}
+        second = await ask("POST", "/apis/other.example.com/v1/manifests", sent)
+        assert second.version == first.version + 1
+
+
+async def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(ConfigError, match=r"^unable to write data dir: file .*/taken/data: "):
+        async with serving(on_disk(tmp_path / "taken" / "data")):
+            pass
+
+
 # ---- watches
 
 
@@ -597,6 +650,27 @@ async def test_a_certificate_directory_is_reused(tmp_path: Path) -> None:
             seen.append(ask.running.client_config.ca_data)
         seen.append(await asyncio.to_thread((tmp_path / "mine.crt").read_bytes))
     assert len(set(seen)) == 1
+
+
+async def test_a_certificate_in_a_directory_is_made_anew_before_it_ends(tmp_path: Path) -> None:
+    old = generate_self_signed("localhost", max_age=dt.timedelta(days=29))
+    write_pair(old, tmp_path / "mine.crt", tmp_path / "mine.key")
+    builder = manifests().with_cert_key(GeneratableKeyCert(cert_directory=str(tmp_path), pair_name="mine"))
+    async with serving(builder) as ask:
+        assert ask.running.client_config.ca_data != old.certificate_pem
+        assert (await ask("GET")).status == 200
+
+
+async def test_a_pair_that_is_given_is_served(tmp_path: Path) -> None:
+    pair = generate_self_signed("manifests.example.com")
+    write_pair(pair, tmp_path / "a.crt", tmp_path / "a.key")
+    files = GeneratableKeyCert(cert_file=str(tmp_path / "a.crt"), key_file=str(tmp_path / "a.key"))
+    for cert_key in (files, GeneratableKeyCert(generated_cert=pair)):
+        async with serving(manifests().with_cert_key(cert_key)) as ask:
+            # It is for another name than the address, which clients are told to ask for.
+            assert ask.running.client_config.tls_server_name == "manifests.example.com"
+            assert ask.running.client_config.ca_data == pair.certificate_pem
+            assert (await ask("GET")).status == 200
 
 
 async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,18 +15,30 @@ from genericapiserver.admission import Attributes, Operation, validating_plugin
 from genericapiserver.apimachinery.errors import ForbiddenError
 from genericapiserver.apimachinery.field import FieldError, invalid
 from genericapiserver.apimachinery.field import Path as FieldPath
-from genericapiserver.apimachinery.meta import GetOptions, Object, ObjectList, Table, TableColumnDefinition, TableRow
+from genericapiserver.apimachinery.meta import (
+    GetOptions,
+    Object,
+    ObjectList,
+    ObjectMeta,
+    Table,
+    TableColumnDefinition,
+    TableRow,
+)
 from genericapiserver.apimachinery.schema import GroupVersionResource
 from genericapiserver.apimachinery.types import api_type, field
+from genericapiserver.asgi import Handler, send_response
 from genericapiserver.builder import (
     BuildError,
     DefaultStrategy,
     MemoryConnProvider,
     Resource,
+    ResourceStrategy,
     ServerBuilder,
+    Source,
     Storage,
     build_server,
     engine,
+    file,
     memory,
     rest,
     sqlite,
@@ -46,7 +60,7 @@ from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
 from genericapiserver.storage.memory import MemoryEngine
 from tests.builder import versions
-from tests.builder.manifests import MANIFESTS, Manifest, ManifestStatus, manifest, manifests, serving
+from tests.builder.manifests import MANIFESTS, Manifest, ManifestSpec, ManifestStatus, manifest, manifests, serving
 
 
 def named(plural: str, version: str = "v1") -> GroupVersionResource:
@@ -107,6 +121,10 @@ class BadHooks(Object):
     def get_scale(self) -> None:
         return None
 
+    @classmethod
+    def generic_sub_resources(cls) -> list[str]:
+        return ["log"]
+
     def get_status(self) -> str:
         return ""
 
@@ -160,6 +178,7 @@ class NoObject:
                 "BadHooks.validate: must not be async: whoever has to wait for others is admission (docs/admission.md)",
                 "BadHooks.validate_update: takes (self, old) or (self, context, old), not (self)",
                 "BadHooks.set_scale: is missing beside get_scale: a scale is read and written",
+                "BadHooks.generic_sub_resources: str 'log' has no name or no get_storage_provider",
                 "BadHooks.get_status: gives a str, which has no copy_to(parent)",
             ],
         ),
@@ -195,6 +214,9 @@ def test_all_mistakes_are_told_together() -> None:
         .with_sub_resource_and_handler(Manifest, "log", rest.new(Note))
         .with_post_start_hook("", _no_hook)
         .with_version("new")
+        .with_bind_port("https")  # type: ignore[arg-type]
+        .with_conn_provider("memory")  # type: ignore[arg-type]
+        .with_post_start_hook("mine", "later")  # type: ignore[arg-type]
     )
     with pytest.raises(BuildError) as raised:
         builder.to_server_options()
@@ -209,6 +231,9 @@ def test_all_mistakes_are_told_together() -> None:
         "a post-start hook has no name",
         "Truck.is_storage_version: objects of Truck.fleet.example.com are stored in one version, but none of its",
         "with_version:",
+        "with_bind_port: a port is a number, not 'https'",
+        "with_conn_provider: 'memory' has no listen, no dial, no dial_context",
+        "the post-start hook mine is an async function, not 'later'",
     ):
         assert any(said in each for each in told), (said, told)
     with pytest.raises(BuildError):
@@ -223,6 +248,14 @@ def test_the_same_kind_twice() -> None:
     other = Resource(Manifest, group="fridge.example.com", version="v1", plural="notes")
     with pytest.raises(BuildError, match=r"Manifest: notes.fridge.example.com is the resource of Note already"):
         build_server(resources=[Note, other])
+
+
+def test_a_version_that_is_not_stored_has_no_storage() -> None:
+    builder = ServerBuilder().with_resource(versions.V1.Truck).with_resource_memory_storage(versions.V1Beta1.Truck)
+    with pytest.raises(
+        BuildError, match="Truck at v1beta1: is not the storage version, which alone is given a storage"
+    ):
+        builder.to_server_options()
 
 
 def test_no_storage_for_a_resource_without_one() -> None:
@@ -273,6 +306,45 @@ async def test_a_resource_and_a_class_are_served_alike() -> None:
         assert running.token
 
 
+async def test_a_source_is_served_as_any_resource_is() -> None:
+    words = ["milk"]
+
+    def listed() -> list[Note]:
+        return [Note(metadata=ObjectMeta(name=word, namespace="default"), text=word) for word in words]
+
+    async with serving(in_memory(Source(Note, list=listed), versions.V1.Truck)) as ask:
+        assert (await ask("GET", NOTES)).names == ["milk"]
+        words.append("tea")
+        assert (await ask("GET", f"{NOTES}/tea")).body["text"] == "tea"
+        found = (await ask("GET", "/apis/fridge.example.com/v1")).body["resources"]
+        assert found[0]["verbs"] == ["get", "list", "watch"]
+
+
+class Wire(Subresource):
+    """`/wire`: bytes instead of objects."""
+
+    connect_methods = ("GET", "POST")
+    connect_options_type = None
+    connect_options_path = ""
+
+    async def connect(self, context: RequestContext, name: str, options: Any, responder: Any) -> Handler:
+        async def speak(scope: Any, receive: Any, send: Any) -> None:
+            await send_response(send, 200, f"hello {name}".encode(), b"text/plain")
+
+        return speak
+
+
+async def test_a_subresource_may_leave_objects_behind() -> None:
+    def provider(scheme: Any, getter: Any) -> Any:
+        made = rest.new(Manifest)(scheme, getter)
+        assert isinstance(made, Store)
+        return Wire(made)
+
+    async with serving(manifests().with_sub_resource_and_handler(Manifest, "wire", provider)) as ask:
+        answer = await ask.client.request("POST", f"{MANIFESTS}/a/wire")
+        assert (answer.status, answer.body) == (200, b"hello a")
+
+
 async def test_a_free_port_is_taken_when_nobody_cares() -> None:
     async with build_server(resources=[Note]).serving() as one, build_server(resources=[Note]).serving() as other:
         assert one.address != other.address
@@ -313,6 +385,27 @@ async def test_every_version_is_served_and_one_is_stored() -> None:
         groups = (await ask("GET", f"/apis/{versions.GROUP}")).body
         assert groups["preferredVersion"]["version"] == "v1"
         assert [each["version"] for each in groups["versions"]] == ["v1", "v1beta1"]
+
+
+async def test_watches_of_a_version_see_that_version() -> None:
+    async with serving(in_memory(versions.V1.Truck, versions.V1Beta1.Truck)) as ask:
+        query = {"watch": "1"}
+        async with ask.client.stream(versions.path("v1beta1"), query=query) as response:
+            await ask("POST", versions.path("v1"), versions.truck("v1", color="red", wheels=6))
+            seen = json.loads(await anext(response.lines))
+        assert (seen["object"]["apiVersion"], seen["object"]["axles"]) == ("fleet.example.com/v1beta1", 3)
+
+
+async def test_applying_in_one_version_owns_fields_of_it() -> None:
+    async with serving(in_memory(versions.V1.Truck, versions.V1Beta1.Truck)) as ask:
+        await ask("POST", versions.path("v1"), versions.truck("v1", color="red", wheels=6))
+        applied = versions.truck("v1beta1", axles=5)
+        path, media_type = versions.path("v1beta1", "t"), "application/apply-patch+yaml"
+        refused = await ask("PATCH", path, applied, media_type=media_type, fieldManager="me")
+        assert refused.status == 409
+        forced = await ask("PATCH", path, applied, media_type=media_type, fieldManager="me", force="true")
+        assert (forced.status, forced.body["axles"]) == (200, 5)
+        assert (await ask("GET", versions.path("v1", "t"))).body["wheels"] == 10
 
 
 async def test_a_version_that_converts_to_something_else_is_refused() -> None:
@@ -457,6 +550,30 @@ async def test_a_storage_that_is_made_already() -> None:
         assert found[0]["verbs"] == ["get"]
 
 
+@pytest.mark.parametrize("strategy", [None, ResourceStrategy], ids=["usual", "given"])
+async def test_a_status_is_guarded_however_the_class_is_declared(strategy: Any) -> None:
+    @api_type
+    class Plain(Object):
+        """Plain says only what its status is."""
+
+        spec: ManifestSpec = field(factory=ManifestSpec)
+        status: ManifestStatus = field(factory=ManifestStatus)
+
+        def get_status(self) -> ManifestStatus:
+            return self.status
+
+    declared = Resource(Plain, group="fridge.example.com", version="v1", namespaced=False, strategy=strategy)
+    async with serving(in_memory(declared)) as ask:
+        path = "/apis/fridge.example.com/v1/plains"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Plain", "metadata": {"name": "a"}}
+        await ask("POST", path, sent)
+        said = {**sent, "status": {"message": "said"}}
+        assert (await ask("PUT", f"{path}/a", said)).body["status"] == {}
+        assert (await ask("PUT", f"{path}/a/status", said)).body["status"] == {"message": "said"}
+        changed = await ask("PUT", f"{path}/a", {**sent, "spec": {"message": "new"}})
+        assert (changed.body["status"], changed.body["metadata"]["generation"]) == ({"message": "said"}, 2)
+
+
 # ---- hooks of a class
 
 
@@ -568,6 +685,26 @@ async def test_a_validation_that_returns_nothing_lets_nothing_pass() -> None:
         assert (await ask("GET", path)).names == []
 
 
+@api_type
+class Product(Object):
+    """Product has fields that are called as things are that a class may say."""
+
+    categories: list[str] = field(factory=list)
+    default: str = field(default="")
+    validate: str = field(default="")
+    get_status: str = field(default="")
+
+
+async def test_a_field_is_a_field_whatever_it_is_called() -> None:
+    async with serving(in_memory(Resource(Product, group="fridge.example.com", version="v1"))) as ask:
+        path = "/apis/fridge.example.com/v1/namespaces/default/products"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Product", "metadata": {"name": "a"}, "default": "x"}
+        made = await ask("POST", path, {**sent, "categories": ["food"], "getStatus": "y"})
+        assert (made.status, made.body["categories"], made.body["default"]) == (201, ["food"], "x")
+        found = (await ask("GET", "/apis/fridge.example.com/v1")).body["resources"]
+        assert ("categories" in found[0], len(found)) == (False, 1)
+
+
 async def test_a_strategy_of_ones_own_keeps_the_hooks() -> None:
     class Careful(DefaultStrategy):
         def validate(self, context: RequestContext, obj: Any) -> list[FieldError]:
@@ -630,21 +767,17 @@ async def test_each_resource_has_the_storage_it_was_given(tmp_path: Path) -> Non
     await opened.aclose()
 
 
-def stored_on_disk(tmp_path: Path) -> dict[str, Callable[[], Storage]]:
-    return {"sqlite": lambda: sqlite(tmp_path / "objects.db")}
-
-
-async def test_versions_never_go_backwards_over_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [sqlite, file])
+async def test_versions_never_go_backwards_over_a_restart(tmp_path: Path, make: Callable[[Path], Storage]) -> None:
     """tilt begins at 1 again."""
-    for make in stored_on_disk(tmp_path).values():
-        async with serving(manifests(make())) as ask:
-            first = await ask.create()
-            gone = await ask.create("b")
-            await ask("DELETE", "b")
-        async with serving(manifests(make())) as ask:
-            assert (await ask("GET", "a")).body == first.body
-            assert (await ask("GET")).version > gone.version
-            assert (await ask.create("c")).version > gone.version + 1
+    async with serving(manifests(make(tmp_path / "objects"))) as ask:
+        first = await ask.create()
+        gone = await ask.create("b")
+        await ask("DELETE", "b")
+    async with serving(manifests(make(tmp_path / "objects"))) as ask:
+        assert (await ask("GET", "a")).body == first.body
+        assert (await ask("GET")).version > gone.version
+        assert (await ask.create("c")).version > gone.version + 1
 
 
 # ---- functions and plugins
@@ -740,6 +873,30 @@ def test_what_the_builder_was_told_is_the_default_of_a_flag() -> None:
     assert options.serving_options.secure.bind_port == 9445
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "begin"),
+    [
+        (["--help"], 0, "Usage:\n  tilt [flags]\n"),
+        (["--nope"], 1, "Error: unknown flag: --nope (see 'tilt --help')\n"),
+        (["--secure-port=x"], 1, 'Error: invalid argument "x" for "--secure-port" flag: '),
+    ],
+)
+def test_what_a_command_says_goes_to_its_writer(
+    arguments: list[str], status: int, begin: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = io.StringIO()
+    assert manifests().with_output_writer(said).execute_command(arguments) == status
+    assert said.getvalue().startswith(begin)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_builder_does_without_a_client() -> None:
+    """Programs that ask nobody do not load what asking takes."""
+    command = "import sys, genericapiserver.builder; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_a_program_adds_flags_of_its_own() -> None:
     class Mine:
         value = "default"
@@ -810,6 +967,20 @@ async def test_run_ends_when_it_is_told() -> None:
     await running
 
 
+async def test_options_serve_again() -> None:
+    seen: list[object] = []
+    options = build_server(resources=[Note]).with_options_fns(seen.append).to_server_options()
+    options.serving_options.listen_somewhere()
+    async with options.serving() as running:
+        first = running.token
+        port = running.address[1]
+    options.serving_options.secure.listener = None
+    options.serving_options.secure.bind_port = port
+    async with options.serving() as running:
+        assert running.token == first
+    assert seen == [options]
+
+
 async def test_run_from_a_configuration_that_was_looked_at() -> None:
     options = manifests().to_server_options()
     options.complete()
@@ -829,7 +1000,7 @@ async def test_a_kubeconfig_is_written_for_its_owner_only(tmp_path: Path) -> Non
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_start_that_is_refused_leaves_no_kubeconfig(tmp_path: Path) -> None:
+async def test_a_start_that_is_refused_leaves_the_kubeconfig_alone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "kubeconfig"
     broken = in_memory(Note, storage=sqlite(tmp_path / "file" / "objects.db"), kubeconfig=path)
@@ -838,8 +1009,8 @@ async def test_a_start_that_is_refused_leaves_no_kubeconfig(tmp_path: Path) -> N
             pass
     assert not path.exists()
     async with serving(in_memory(Note, kubeconfig=path)):
-        pass
-    with pytest.raises(ConfigError, match="unable to write data dir"):
-        async with serving(broken):
-            pass
-    assert path.exists()
+        before = path.read_bytes()
+        with pytest.raises(ConfigError, match="unable to write data dir"):
+            async with serving(broken):
+                pass
+        assert path.read_bytes() == before

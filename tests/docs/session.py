@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -255,7 +256,7 @@ class Session:
         def ready() -> bool:
             said = log.read_text("utf-8", "replace")
             assert process.poll() is None, f"{block.place}: $ {command}\nended with {process.returncode}\n{said}"
-            return READY in said if step.is_server else port is None or _listens(int(port[1]))
+            return READY in said if step.is_server else port is None or _answers(int(port[1]))
 
         eventually(ready, f"{block.place}: $ {command}", seconds=DEADLINE)
         if step.is_server:
@@ -277,6 +278,17 @@ class Session:
         return re.sub(rf"\b({'|'.join(self._ports)})\b", lambda match: self._ports[match[1]], text)
 
 
-def _listens(port: int) -> bool:
+def _answers(port: int) -> bool:
+    """Whether somebody takes connections of *port*; one that only waits in a backlog is not taken."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+        client.settimeout(1.0)
+        try:
+            client.connect(("127.0.0.1", port))
+            context.wrap_socket(client).close()
+        except (ConnectionRefusedError, TimeoutError):
+            return False
+        except OSError:
+            return True  # it speaks, though something else than TLS
+    return True

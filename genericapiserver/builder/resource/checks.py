@@ -9,8 +9,8 @@ from genericapiserver.apimachinery import meta
 from genericapiserver.apimachinery.schema import GroupVersionResource
 from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.apimachinery.types import is_api_type, list_of
-from genericapiserver.builder.resource.hooks import FLAGS, HOOKS, METHODS, hook_problem, is_field
-from genericapiserver.builder.resource.object import StatusSubResource
+from genericapiserver.builder.resource.hooks import FLAGS, HOOKS, METHODS, hook_problem, is_field, said
+from genericapiserver.builder.resource.object import GenericSubResource, StatusSubResource
 from genericapiserver.registry.field_paths import check_path
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*")
@@ -33,7 +33,7 @@ def class_problems(object_type: Any) -> list[str]:
 
 def is_multi_version(object_type: type[Any]) -> bool:
     """Whether objects of *object_type* convert to and from another version (`resource.MultiVersionObject`)."""
-    return all(hasattr(object_type, name) for name in _CONVERSIONS)
+    return all(said(object_type, name) for name in _CONVERSIONS)
 
 
 def name_problems(object_type: type[Any], resource: GroupVersionResource, singular: str) -> Iterator[str]:
@@ -58,30 +58,22 @@ def path_problems(object_type: type[Any], paths: Sequence[str]) -> Iterator[str]
 
 
 def _fact_problems(cls: type[Any]) -> Iterator[str]:
-    facts = (
-        "group_version_resource",
-        "namespace_scoped",
-        "is_storage_version",
-        "singular_name",
-        *_LISTS_OF_NAMES,
-        *FLAGS,
-    )
+    facts = ("group_version_resource", "namespace_scoped", "is_storage_version", *FLAGS)
     for fact in facts:
         if is_field(cls, fact):
             yield f"{cls.__name__}.{fact}: is a field of the objects: leave out its annotation, or make it a ClassVar"
-    resource = getattr(cls, "group_version_resource", None)
+    resource = said(cls, "group_version_resource")
     if resource is not None and not isinstance(resource, GroupVersionResource):
         yield f"{cls.__name__}.group_version_resource: must be a GroupVersionResource, not {_kind(resource)}"
     for fact in ("namespace_scoped", "is_storage_version", *FLAGS):
-        value = getattr(cls, fact, True)
-        if not isinstance(value, bool) and not is_field(cls, fact):
+        value = said(cls, fact, True)
+        if not isinstance(value, bool):
             yield f"{cls.__name__}.{fact}: must be True or False, not {_kind(value)}"
-    if not isinstance(getattr(cls, "singular_name", ""), str):
-        yield f"{cls.__name__}.singular_name: must be a text, not {_kind(cls.singular_name)}"
+    singular = said(cls, "singular_name", "")
+    if not isinstance(singular, str):
+        yield f"{cls.__name__}.singular_name: must be a text, not {_kind(singular)}"
     for fact in _LISTS_OF_NAMES:
-        value = getattr(cls, fact, ())
-        if is_field(cls, fact):
-            continue
+        value = said(cls, fact, ())
         if (
             isinstance(value, str)
             or not isinstance(value, Sequence)
@@ -107,17 +99,31 @@ def _hook_problems(cls: type[Any]) -> Iterator[str]:
 
 def _power_problems(cls: type[Any]) -> Iterator[str]:
     """Powers that take several parts, of which some are missing."""
-    has = {name for name in (*_CONVERSIONS, "get_scale", "set_scale") if hasattr(cls, name)}
+    has = {name for name in (*_CONVERSIONS, "get_scale", "set_scale") if said(cls, name)}
     for one, other in (("get_scale", "set_scale"), ("set_scale", "get_scale")):
         if one in has and other not in has:
             yield f"{cls.__name__}.{other}: is missing beside {one}: a scale is read and written"
     missing = [name for name in _CONVERSIONS if name not in has]
-    if getattr(cls, "is_storage_version", True) is False and missing:
+    if said(cls, "is_storage_version", True) is False and missing:
         yield f"{cls.__name__}: {MULTI_VERSION}: {', '.join(missing)} missing"
+    if isinstance(inspect.getattr_static(cls, "generic_sub_resources", None), staticmethod | classmethod):
+        yield from _sub_resource_problems(cls)
     if inspect.isfunction(inspect.getattr_static(cls, "get_status", None)) and not hook_problem(
         cls, "get_status", (), context=False
     ):
         yield from _status_problems(cls)
+
+
+def _sub_resource_problems(cls: Any) -> Iterator[str]:
+    names: set[str] = set()
+    for each in cls.generic_sub_resources():
+        if not isinstance(each, GenericSubResource):
+            yield f"{cls.__name__}.generic_sub_resources: {_kind(each)} has no name or no get_storage_provider"
+        elif not NAME.fullmatch(each.name) or each.name in names:
+            wanted = "names are in lower-case letters and digits, each once"
+            yield f"{cls.__name__}.generic_sub_resources: {wanted}: {each.name!r}"
+        else:
+            names.add(each.name)
 
 
 def _status_problems(cls: type[Any]) -> Iterator[str]:

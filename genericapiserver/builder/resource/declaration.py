@@ -18,10 +18,10 @@ from typing import Any
 from genericapiserver.apimachinery.schema import INTERNAL_VERSION, GroupResource, GroupVersion, GroupVersionResource
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.decoder import new
-from genericapiserver.apimachinery.types import list_of
+from genericapiserver.apimachinery.types import describe, list_of
 from genericapiserver.apis import autoscaling_v1
 from genericapiserver.builder.resource.checks import class_problems, name_problems, path_problems
-from genericapiserver.builder.resource.hooks import ObjectHooks
+from genericapiserver.builder.resource.hooks import ObjectHooks, said
 from genericapiserver.builder.resource.object_strategy import DefaultStrategy as ObjectStrategy
 from genericapiserver.builder.resource.object_strategy import StatusSubResourceStrategy
 from genericapiserver.builder.resource.object_table import ObjectTable
@@ -83,7 +83,7 @@ class Resource:
         problems = class_problems(object_type)
         if problems:
             raise ValueError("\n".join(problems))
-        named: GroupVersionResource | None = getattr(object_type, "group_version_resource", None)
+        named: GroupVersionResource | None = said(object_type, "group_version_resource", None)
         self.object_type = object_type
         if not (group and version) and named is None:
             name = object_type.__name__
@@ -94,13 +94,13 @@ class Resource:
         self.group_version = GroupVersion(
             group or (named.group if named else ""), version or (named.version if named else "")
         )
-        self.singular = singular or getattr(object_type, "singular_name", "") or object_type.__name__.lower()
+        self.singular = singular or said(object_type, "singular_name", "") or object_type.__name__.lower()
         self.plural = plural or (named.resource if named else "") or f"{self.singular}s"
-        self.namespaced: bool = getattr(object_type, "namespace_scoped", True) if namespaced is None else namespaced
+        self.namespaced: bool = said(object_type, "namespace_scoped", True) if namespaced is None else namespaced
         self.short_names = tuple(_said(short_names, object_type, "short_names"))
         self.categories = tuple(_said(categories, object_type, "categories"))
         self.is_storage_version: bool = (
-            getattr(object_type, "is_storage_version", True) if is_storage_version is None else is_storage_version
+            said(object_type, "is_storage_version", True) if is_storage_version is None else is_storage_version
         )
         self.hooks = ObjectHooks.of(object_type)
         self.declares_itself = named is not None
@@ -108,8 +108,8 @@ class Resource:
         self._strategy = strategy or self._usual_strategy(status)
         self._columns = columns
         self._selectable = tuple(_said(selectable, object_type, "indexing_fields"))
-        self._defaults = defaults or getattr(object_type, "default", None)
-        self._status = status or (StatusSubResourceStrategy if hasattr(object_type, "get_status") else None)
+        self._defaults = defaults or said(object_type, "default", None)
+        self._status = status or (StatusSubResourceStrategy if said(object_type, "get_status") else None)
         self._scale = scale
         self._subresources = dict(subresources or {})
         problems = list(name_problems(object_type, self.resource, self.singular))
@@ -117,9 +117,11 @@ class Resource:
             raise ValueError("\n".join(problems))
 
     def _usual_strategy(self, status: type[StatusStrategy] | None) -> type[DefaultStrategy]:
-        if self.declares_itself:
+        brings_status = said(self.object_type, "get_status") is not None
+        if self.declares_itself and (status is None or brings_status):
             return ObjectStrategy
-        return ResourceStrategy if status is None else ResourceWithStatusStrategy
+        by_field = {"spec", "status"} <= describe(self.object_type).by_attribute.keys()
+        return ResourceWithStatusStrategy if status is not None or (brings_status and by_field) else ResourceStrategy
 
     @property
     def has_status(self) -> bool:
@@ -129,7 +131,7 @@ class Resource:
     @property
     def has_scale(self) -> bool:
         """Whether there is a `/scale`."""
-        return self._scale is not None or hasattr(self.object_type, "get_scale")
+        return self._scale is not None or said(self.object_type, "get_scale") is not None
 
     @property
     def resource(self) -> GroupVersionResource:
@@ -256,13 +258,13 @@ def declared(obj: type[Any] | Resource) -> Resource:
 
 def _said(given: Sequence[str] | None, object_type: type[Any], attribute: str) -> Sequence[str]:
     """What the declaration says, else the class."""
-    own: Sequence[str] = getattr(object_type, attribute, ())
+    own: Sequence[str] = said(object_type, attribute, ())
     return own if given is None else given
 
 
 def _generic_sub_resources(object_type: type[Any]) -> Sequence[Any]:
-    said = getattr(object_type, "generic_sub_resources", None)
-    return () if said is None else said()
+    named = said(object_type, "generic_sub_resources")
+    return () if named is None else named()
 
 
 def _add_conversions(scheme: Scheme, version: type[Any], hub: type[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from genericapiserver.apimachinery.types import describe, is_api_type
+from genericapiserver.builder.resource.object import StatusSubResource
 
 Hook: TypeAlias = Callable[..., Any]
 """`hook(context, obj, *arguments)`, whether the method wants the context or not."""
@@ -16,12 +17,12 @@ HOOKS: Final = {
     "prepare_for_update": ("old",),
     "validate": (),
     "validate_update": ("old",),
-    "canonicalize": (),
     "convert_to_table": ("options",),
 }
 """The methods with what they are given beside the context, which each may take first."""
 METHODS: Final = {
     "default": (),
+    "canonicalize": (),
     "get_status": (),
     "get_scale": (),
     "set_scale": ("scale",),
@@ -40,7 +41,8 @@ class ObjectHooks:
     prepare_for_update: Hook | None = None
     validate: Hook | None = None
     validate_update: Hook | None = None
-    canonicalize: Hook | None = None
+    canonicalize: Callable[[Any], None] | None = None
+    get_status: Callable[[Any], StatusSubResource] | None = None
     convert_to_table: Hook | None = None
     generate_name: Callable[[str], str] | None = None
     allow_create_on_update: bool | None = None
@@ -50,9 +52,9 @@ class ObjectHooks:
     def of(cls, object_type: type[Any]) -> "ObjectHooks":
         """Those of *object_type*. Raises TypeError for one that cannot be called as it is going to be."""
         found: dict[str, Any] = {name: bound(object_type, name, takes) for name, takes in HOOKS.items()}
-        found["generate_name"] = getattr(object_type, "generate_name", None)
+        found |= {name: said(object_type, name) for name in ("canonicalize", "get_status", "generate_name")}
         for name in FLAGS:
-            found[name] = getattr(object_type, name, None)
+            found[name] = said(object_type, name)
         return cls(**found)
 
     @property
@@ -64,7 +66,7 @@ class ObjectHooks:
 
 def bound(object_type: type[Any], name: str, takes: Sequence[str]) -> Hook | None:
     """The method *name*, to be called with a context whether it takes one or not. Raises TypeError, as `hook_problem`."""
-    function = getattr(object_type, name, None)
+    function = said(object_type, name)
     if function is None:
         return None
     problem = hook_problem(object_type, name, takes, context=True)
@@ -78,11 +80,9 @@ def bound(object_type: type[Any], name: str, takes: Sequence[str]) -> Hook | Non
 def hook_problem(object_type: type[Any], name: str, takes: Sequence[str], *, context: bool) -> str:
     """What is wrong with the method *name* of *object_type*; empty when nothing is, or there is none."""
     function = inspect.getattr_static(object_type, name, None)
-    if function is None:
+    if function is None or is_field(object_type, name):
         return ""
     where = f"{object_type.__name__}.{name}"
-    if is_field(object_type, name):
-        return f"{where}: is a method of the kind to the builder, and cannot be a field of its objects, too"
     if not inspect.isfunction(function):
         return f"{where}: must be a method, not {type(function).__name__}"
     if inspect.iscoroutinefunction(function):
@@ -93,6 +93,11 @@ def hook_problem(object_type: type[Any], name: str, takes: Sequence[str], *, con
         wanted = " or ".join(f"({', '.join(form)})" for form in forms)
         return f"{where}: takes {wanted}, not ({', '.join(given)})"
     return ""
+
+
+def said(object_type: type[Any], name: str, otherwise: Any = None) -> Any:
+    """What the class says under *name*; *otherwise* when it says nothing, or its objects have a field of that name."""
+    return otherwise if is_field(object_type, name) else getattr(object_type, name, otherwise)
 
 
 def is_field(object_type: type[Any], name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.types import deep_copy, describe
+from genericapiserver.builder.resource.hooks import said
 from genericapiserver.registry import strategy
 from genericapiserver.registry.status_store import StatusStrategy, reset_fields
 from genericapiserver.registry.strategy import RESTUpdateStrategy
@@ -30,8 +31,8 @@ class DefaultStrategy(strategy.DefaultStrategy):
 
     def __init__(self, scheme: Scheme, *, object_type: type[Any], versions: Iterable[GroupVersion] = ()) -> None:
         super().__init__(scheme)
-        self.namespace_scoped = getattr(object_type, "namespace_scoped", True)
-        self._has_status = hasattr(object_type, "get_status")
+        self.namespace_scoped = said(object_type, "namespace_scoped", True)
+        self._has_status = said(object_type, "get_status") is not None
         keeps = ["status"] if self._has_status and "status" in describe(object_type).by_attribute else []
         self._reset_fields = reset_fields(versions, *keeps) if keeps else {}
 

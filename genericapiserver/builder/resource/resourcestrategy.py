@@ -1,7 +1,8 @@
 """The hooks that an API type may have around its own writes, each by having the method.
 
 They are called on the object that is written, in the storage version, in the order of `registry.before`. Every method may
-take the `context` of the request before what stands here: `validate(self)` or `validate(self, context)`. They are looked up
+take the `context` of the request before what stands here: `validate(self)` or `validate(self, context)`;
+but for `default` and `canonicalize`, which know no request. They are looked up
 once, when the server is built, which refuses one with other parameters. Go: pkg/builder/resource/resourcestrategy of
 apiserver-runtime; its Converter is `resource.MultiVersionObject` here.
 """

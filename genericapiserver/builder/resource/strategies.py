@@ -72,6 +72,9 @@ class HookedStrategy:
             self.hooks.prepare_for_create(context, obj)
 
     def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
+        if self.hooks.get_status is not None:
+            # Whatever the rules are: what has a status subresource changes its status there.
+            self.hooks.get_status(deep_copy(old)).copy_to(obj)
         self.inner.prepare_for_update(context, obj, old)
         if self.hooks.prepare_for_update is not None:
             self.hooks.prepare_for_update(context, obj, old)
@@ -98,7 +101,7 @@ class HookedStrategy:
     def canonicalize(self, obj: Any) -> None:
         self.inner.canonicalize(obj)
         if self.hooks.canonicalize is not None:
-            self.hooks.canonicalize(None, obj)
+            self.hooks.canonicalize(obj)
 
     def get_reset_fields(self) -> Mapping[str, Sequence[Sequence[str]]]:
         return self.inner.get_reset_fields()
