@@ -9,7 +9,7 @@ from genericapiserver.apimachinery.meta import Object
 from genericapiserver.apimachinery.types import api_type
 from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.builder.manifests.access import INFORMERS
-from genericapiserver.builder.manifests.plan import CERT_MANAGER, MEMORY
+from genericapiserver.builder.manifests.plan import CERT_MANAGER, FILE, MEMORY
 from genericapiserver.builder.program import beside_a_cluster
 from genericapiserver.options.flags import FlagSet
 from tests.builder.deploying.support import container, documents, of_kind, one, plan
@@ -132,6 +132,14 @@ def test_there_is_never_more_than_one_pod_and_a_node_can_be_drained() -> None:
     spec = one("Deployment", ALL)["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert one("PodDisruptionBudget", ALL)["spec"]["maxUnavailable"] == 1
+
+
+def test_a_folder_of_objects_lies_on_the_volume() -> None:
+    made = documents(plan(storage=FILE))
+    assert of_kind("PersistentVolumeClaim", made)
+    storage = parsed_flags(container(made)["args"][2:]).recommended.storage
+    assert storage is not None
+    assert (storage.backend, storage.path) == (FILE, "/var/lib/apiserver/objects")
 
 
 def test_objects_in_memory_need_no_volume() -> None:
