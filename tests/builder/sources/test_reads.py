@@ -146,7 +146,7 @@ async def test_what_was_written_when_the_type_was_another_one_is_written_anew() 
     notes.put(note("a", "milk"))
     async with opened(declared(notes)) as store:
         await get(store, "a")
-        engine = store.backend._mirror.backend.store.engine  # type: ignore[attr-defined]
+        engine = store.backend._mirror.backend.store.engine
         key = b"/registry/sources/notes.fridge.example.com/ns/a"
         kept = (await engine.get(key)).kv
         await engine.put(key, kept.value.replace(b'"milk"', b"[1]"), expect_rev=kept.mod_rev)

@@ -16,6 +16,7 @@ from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.builder.resource import new_scheme
 from genericapiserver.config import ConfigError
+from genericapiserver.registry.status_store import StatusStrategy
 from genericapiserver.storage.memory import MemoryEngine
 from tests.builder.sources.support import (
     CONTEXT,
@@ -146,7 +147,7 @@ async def test_a_source_that_does_not_show_a_write_yet_is_taken_at_its_word() ->
     async with opened(declared(Notes(), create=lambda obj: None)) as store:
         made = await create(store, note("a", "milk"))
         assert made.spec.text == "milk"
-        assert made.metadata.uid == store.backend._mirror._identity.uid("ns", "a")  # type: ignore[attr-defined]
+        assert made.metadata.uid == store.backend._mirror._identity.uid("ns", "a")
 
 
 async def test_labels_that_the_source_does_not_keep_stay() -> None:
@@ -176,6 +177,29 @@ async def test_labels_of_a_source_that_nobody_can_write_to_are_its_own() -> None
         assert (await get(store, "a")).metadata.managed_fields is None
         notes.put(note("a"))
         assert (await get(store, "a")).metadata.labels == {}
+
+
+class ReadStatus(StatusStrategy):
+    """What has been read."""
+
+
+async def test_a_status_is_written_through_its_subresource_alone() -> None:
+    notes = Notes()
+    notes.put(note("a", "milk"))
+    kept: list[Note] = []
+
+    def keep(obj: Note) -> Note:
+        kept.append(obj)
+        notes.notes["a"].status.read_by = obj.status.read_by
+        return notes.notes["a"]
+
+    async with opened(declared(notes, status=ReadStatus, update=keep), below="status") as store:
+        found = await get(store, "a")
+        found.spec.text, found.status.read_by = "eggs", "me"
+        result = await update(store, found)
+        assert [(each.spec.text, each.status.read_by) for each in kept] == [("milk", "me")]
+        shown = result.object.shared
+        assert (shown.spec.text, shown.status.read_by, shown.metadata.generation) == ("milk", "me", 1)
 
 
 async def test_deleting() -> None:
