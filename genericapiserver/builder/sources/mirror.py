@@ -18,7 +18,7 @@ from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.apimachinery.serializer.codec import StorageCodec
 from genericapiserver.builder.sources.metadata import Identity, same_content
 from genericapiserver.registry.generic.keys import KeyScheme
-from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError
+from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError, ObjectTooLargeError
 from genericapiserver.storage.interface import ListOptions, ResponseMeta, StorageBackend
 from genericapiserver.storage.stored import StoredObject
 
@@ -224,7 +224,7 @@ class Mirror:
             return None
 
     async def _change(self, key: str, obj: Any | None, revision: int) -> None:
-        """Write or delete, unless somebody else has written since *revision*."""
+        """Write or delete, unless somebody else has written since *revision*. Raises BadObjectError, and StorageError."""
 
         async def update(existing: StoredObject[Any] | None, meta: ResponseMeta) -> tuple[Any, int | None]:
             if meta.resource_version != revision:
@@ -235,11 +235,16 @@ class Mirror:
             if existing.revision != revision:
                 raise _SupersededError
 
-        with contextlib.suppress(_SupersededError, KeyNotFoundError):
-            if obj is None:
-                await self.backend.delete(key, validate=unchanged)
-            else:
-                await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+        try:
+            with contextlib.suppress(_SupersededError, KeyNotFoundError):
+                if obj is None:
+                    await self.backend.delete(key, validate=unchanged)
+                else:
+                    await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+        except ObjectTooLargeError as error:
+            raise BadObjectError(
+                f"{'/'.join(self.place(key))!r} has {error.size} bytes, {error.limit} are taken"
+            ) from error
 
 
 def _revision(stored: StoredObject[Any] | None) -> int:
