@@ -171,7 +171,7 @@ class SourceBackend:
             if for_source(obj) == for_source(existing.shared):
                 return await self._mirror.keep(key, obj)
             try:
-                said = await self._write(UPDATE, obj)
+                said = await self._write(UPDATE, key, obj)
             except MissingError:
                 await self._mirror.forget(key)
                 raise KeyNotFoundError(key) from None
@@ -204,14 +204,15 @@ class SourceBackend:
 
     async def _create(self, key: str, obj: Any) -> StoredObject[Any]:
         try:
-            said = await self._write(CREATE, obj)
+            said = await self._write(CREATE, key, obj)
         except ExistsError:
             raise KeyExistsError(key) from None
         return await self._kept(key, obj, said)
 
-    async def _write(self, verb: str, obj: Any) -> Any | None:
+    async def _write(self, verb: str, key: str, obj: Any) -> Any | None:
         if verb not in self._calls:
             raise MethodNotSupportedError(self._resource, verb)
+        self._mirror.check_size(key, obj)
         return await self._calls(verb, self._mirror.canonical(obj))
 
     async def _kept(self, key: str, sent: Any, said: Any | None) -> StoredObject[Any]:

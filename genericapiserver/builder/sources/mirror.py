@@ -18,6 +18,7 @@ from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.apimachinery.serializer.codec import StorageCodec
 from genericapiserver.builder.sources.metadata import Identity, same_content
 from genericapiserver.registry.generic.keys import KeyScheme
+from genericapiserver.storage.access import MAX_OBJECT_BYTES
 from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError, ObjectTooLargeError
 from genericapiserver.storage.interface import ListOptions, ResponseMeta, StorageBackend
 from genericapiserver.storage.stored import StoredObject
@@ -194,6 +195,12 @@ class Mirror:
         if self._defaults is not None:
             self._defaults(made)
         return made
+
+    def check_size(self, key: str, obj: Any) -> None:
+        """Raises ObjectTooLargeError for what could not be kept: a source that took it could not be listed any more."""
+        size = len(self._codec.encode(obj))
+        if size > MAX_OBJECT_BYTES:
+            raise ObjectTooLargeError(key, size, MAX_OBJECT_BYTES)
 
     def written(self, sent: Any, said: Any | None) -> Any:
         """*sent*, which the source has taken and of which it *said* what it has now, as it is to be stored.

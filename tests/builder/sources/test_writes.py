@@ -10,6 +10,7 @@ from genericapiserver.apimachinery.errors import (
     ConflictError,
     MethodNotSupportedError,
     NotFoundError,
+    RequestEntityTooLargeError,
 )
 from genericapiserver.apimachinery.meta import DeleteOptions
 from genericapiserver.apimachinery.meta.internal import ListOptions
@@ -132,6 +133,19 @@ async def test_an_update_that_changes_nothing_does_not_reach_the_source() -> Non
         result = await update(store, deep_copy(found))
         assert result.object.revision == int(found.metadata.resource_version)
         assert "update" not in notes.asked
+
+
+async def test_what_is_too_large_to_be_kept_does_not_reach_the_source() -> None:
+    notes = Notes()
+    notes.put(note("a", "milk"))
+    async with opened(declared(notes, *WRITES)) as store:
+        found = await get(store, "a")
+        found.spec.text = "x" * 2_000_000
+        with pytest.raises(RequestEntityTooLargeError):
+            await update(store, found)
+        with pytest.raises(RequestEntityTooLargeError):
+            await create(store, note("b", "x" * 2_000_000))
+        assert await listed(store) == {"a": "milk"}
 
 
 async def test_what_the_source_makes_of_a_write_is_the_answer() -> None:
