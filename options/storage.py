@@ -400,6 +400,7 @@ class StorageFactory:
             storage_version=version,
             observe_comparison=self._observe_comparison,
             shared=self._storage.shared,
+            metrics=self._metrics.registry,
         )
 
     def _version_with(self, object_type: type[Any], version: GroupVersion) -> GroupVersion:

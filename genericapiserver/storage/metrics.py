@@ -56,6 +56,7 @@ class StorageMetrics:
     """The families of one server's storage, registered in *registry*."""
 
     def __init__(self, registry: MetricsRegistry) -> None:
+        self.registry = registry
         self.counters = {
             name: registry.counter(name, f"[ALPHA] {text}", RESOURCE) for name, text in _COUNTERS.items()
         } | {

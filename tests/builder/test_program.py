@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from genericapiserver.__main__ import main
 from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.builder.program import _is_plugin, resources_in, serve_module
@@ -67,6 +68,35 @@ def test_help_needs_no_file(arguments: tuple[str, str]) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert shown.startswith("Usage:\n  genericapiserver serve FILE.py [flags]\n\nFlags:\n")
     assert "      --secure-port int " in shown
+
+
+@pytest.mark.parametrize("command", ["serve", "run", "manifests"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("import os\nx = = 1\n", ":2: invalid syntax"),
+        ("x = 1\nimport nowhere\n", ":2: ModuleNotFoundError: No module named 'nowhere'"),
+        ("def f():\n    raise KeyError('a')\n\nf()\n", ":2: KeyError: 'a'"),
+        (
+            "from genericapiserver.builder import Source\n\nS = Source(int, group='a.b', version='v1', list='x')\n",
+            ":3: ValueError: ",
+        ),
+        ("", " defines no Resource: assign one to a name, RESOURCE = Resource(MyType, ...)"),
+    ],
+    ids=["syntax", "import", "raises", "declaration", "empty"],
+)
+def test_a_file_that_cannot_be_loaded_is_told_with_its_line(
+    command: str, text: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(text)
+    assert (
+        main([command, str(file), *(["--image=a", f"--output-dir={tmp_path}/out"] if command == "manifests" else [])])
+        == 1
+    )
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {file}{problem}")
+    assert said.count("\n") == 1
 
 
 def test_a_wrong_flag_names_the_command_that_lists_the_right_ones(

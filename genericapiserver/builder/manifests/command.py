@@ -103,7 +103,7 @@ class ManifestOptions:
                 f"Who makes the serving certificate, one of: {', '.join(CERTIFICATES)}.",
             ),
             ("storage", STRING, "storage", f"Where objects are kept, one of: {', '.join(STORAGES)}."),
-            ("storage-size", STRING, "storage_size", "The size of the volume of the sqlite storage."),
+            ("storage-size", STRING, "storage_size", "The size of the volume that objects are kept on."),
             ("storage-class", STRING, "storage_class", "The class of the volume; without it the cluster's default."),
             ("cpu", STRING, "cpu", "How much processor time to request."),
             ("memory", STRING, "memory", "How much memory to request."),

@@ -13,7 +13,7 @@ import attrs
 import yaml
 
 from genericapiserver.builder.manifests import access, registration, workload
-from genericapiserver.builder.manifests.plan import CERT_MANAGER, OWN, SQLITE, Plan
+from genericapiserver.builder.manifests.plan import CERT_MANAGER, OWN, Plan
 from genericapiserver.builder.manifests.registration import ServingPair
 from genericapiserver.builder.manifests.workload import Document
 
@@ -139,7 +139,7 @@ def _values(plan: Plan) -> Mapping[str, tuple[str, str]]:
         "Values.resources.memory": "memory",
         "Values.resources.memoryLimit": "memory_limit",
     }
-    if plan.storage == SQLITE:
+    if plan.on_disk:
         attributes["Values.storage.size"] = "storage_size"
         if plan.storage_class:
             attributes["Values.storage.className"] = "storage_class"

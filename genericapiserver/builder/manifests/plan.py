@@ -21,7 +21,8 @@ CERT_MANAGER: Final = "cert-manager"
 CERTIFICATES: Final = (OWN, CERT_MANAGER)
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
-STORAGES: Final = (SQLITE, MEMORY)
+FILE: Final = "file"
+STORAGES: Final = (SQLITE, FILE, MEMORY)
 
 REQUEST_TIMEOUT: Final = 60.0
 """Seconds; the default of --request-timeout."""
@@ -74,6 +75,11 @@ class Plan:
     def host(self) -> str:
         """The name that the kube-apiserver connects to, which the certificate is for."""
         return f"{self.name}.{self.namespace}.svc"
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether objects outlive the Pod, on a volume."""
+        return self.storage != MEMORY
 
     @property
     def watch_termination(self) -> float:

@@ -8,7 +8,7 @@ capabilities, a root file system that is only read.
 from typing import Any, Final
 
 from genericapiserver.apimachinery.go import format_duration
-from genericapiserver.builder.manifests.plan import SQLITE, Plan
+from genericapiserver.builder.manifests.plan import FILE, SQLITE, Plan
 
 Document = dict[str, Any]
 
@@ -18,6 +18,9 @@ DATA: Final = "/var/lib/apiserver"
 TLS: Final = "/etc/apiserver/tls"
 USER: Final = 65532
 """The user of the Containerfile: not root, and not one of the node's."""
+
+_OBJECTS: Final = {SQLITE: "objects.db", FILE: "objects"}
+"""Where on the volume the engine keeps objects: a file, a folder."""
 
 
 def metadata(plan: Plan, name: str, **further: Any) -> Document:
@@ -32,8 +35,8 @@ def arguments(plan: Plan) -> list[str]:
     """The command line of the server, after the command."""
     run = ["run", f"{APP}/{plan.file}"] if plan.file else []
     storage = [f"--storage-backend={plan.storage}"]
-    if plan.storage == SQLITE:
-        storage.append(f"--storage-path={DATA}/objects.db")
+    if plan.on_disk:
+        storage.append(f"--storage-path={DATA}/{_OBJECTS[plan.storage]}")
     return [
         *run,
         f"--secure-port={PORT}",
@@ -80,7 +83,7 @@ def _container(plan: Plan) -> Document:
         {"name": "serving", "mountPath": TLS, "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of its own
     ]
-    if plan.storage == SQLITE:
+    if plan.on_disk:
         mounts.append({"name": "data", "mountPath": DATA})
     return {
         "name": "apiserver",
@@ -118,7 +121,7 @@ def _volumes(plan: Plan) -> list[Document]:
         {"name": "serving", "secret": {"secretName": serving_secret(plan)}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
     ]
-    if plan.storage == SQLITE:
+    if plan.on_disk:
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": plan.name}})
     return volumes
 
@@ -150,8 +153,8 @@ def disruption_budget(plan: Plan) -> Document:
 
 
 def volume_claims(plan: Plan) -> list[Document]:
-    """The volume of the objects, where they are in a file."""
-    if plan.storage != SQLITE:
+    """The volume of the objects, where they are on a disk."""
+    if not plan.on_disk:
         return []
     spec: Document = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": plan.storage_size}}}
     if plan.storage_class:

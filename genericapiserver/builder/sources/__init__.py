@@ -2,6 +2,7 @@
 
     source      the declaration: functions, and how often and how long they are asked
     calls       asking them: threads, time-outs, errors
+    metrics     how long they take, and how they fail
     metadata    what the source does not know of an object: identity, age, who manages what
     mirror      the copy in the storage, and how a snapshot is written to it
     snapshots   one list() for everybody who waits, and polling while somebody watches

@@ -26,7 +26,7 @@ from genericapiserver.builder.sources.calls import (
     SourceCalls,
 )
 from genericapiserver.builder.sources.metadata import for_source
-from genericapiserver.builder.sources.mirror import BadObjectError, Mirror, Seen
+from genericapiserver.builder.sources.mirror import BadObjectError, Mirror, Seen, revision_of
 from genericapiserver.builder.sources.snapshots import Polling, Snapshots
 from genericapiserver.builder.sources.watch import SourceWatchStream
 from genericapiserver.storage.errors import KeyExistsError, KeyNotFoundError
@@ -112,10 +112,10 @@ class SourceBackend:
 
     async def _asked(self, key: str) -> StoredObject[Any] | None:
         """The object as the source has it now, mirrored."""
-        before = await self._mirror.seen(key)
-        obj = await self._ask(key)
-        await self._taken(key, obj, before)
-        return await self._mirror.get(key)
+        while True:
+            before = await self._mirror.seen(key)
+            if await self._taken(key, await self._ask(key), before):
+                return await self._mirror.get(key)
 
     async def _ask(self, key: str) -> Any | None:
         """What the source says of one object; None: there is none."""
@@ -131,9 +131,9 @@ class SourceBackend:
             raise self._calls.failed(verb, error) from error
         return obj
 
-    async def _taken(self, key: str, obj: Any | None, before: Seen) -> None:
+    async def _taken(self, key: str, obj: Any | None, before: Seen) -> bool:
         try:
-            await self._mirror.take_one(key, obj, before)
+            return await self._mirror.take_one(key, obj, before)
         except BadObjectError as error:
             raise self._calls.failed(GET, error) from error
 
@@ -157,25 +157,23 @@ class SourceBackend:
     ) -> StoredObject[Any]:
         """See StorageBackend. Raises StatusError when the source fails, MethodNotSupportedError without a function."""
         async with self._mirror.writing(key):
-            existing = await self._asked(key)
-            if existing is None and not ignore_not_found:
-                raise KeyNotFoundError(key)
-            if preconditions is not None:
-                preconditions.check(key, self._mirror.object_type() if existing is None else existing.shared)
-            obj, _ = await update(existing, ResponseMeta(0 if existing is None else existing.revision))
-            if existing is None:
-                return await self._create(key, obj)
-            obj.metadata.resource_version = str(existing.revision)
-            if obj == existing.shared:
-                return existing
-            if for_source(obj) == for_source(existing.shared):
-                return await self._mirror.keep(key, obj)
-            try:
-                said = await self._write(UPDATE, obj)
-            except MissingError:
-                await self._mirror.forget(key)
-                raise KeyNotFoundError(key) from None
-            return await self._kept(key, obj, said)
+            while True:
+                existing = await self._asked(key)
+                if existing is None and not ignore_not_found:
+                    raise KeyNotFoundError(key)
+                if preconditions is not None:
+                    preconditions.check(key, self._mirror.object_type() if existing is None else existing.shared)
+                obj, _ = await update(existing, ResponseMeta(revision_of(existing)))
+                if existing is None:
+                    return await self._create(key, obj)
+                obj.metadata.resource_version = str(existing.revision)
+                if obj == existing.shared:
+                    return existing
+                if for_source(obj) != for_source(existing.shared):
+                    return await self._update(key, obj, existing)
+                kept = await self._mirror.keep(key, obj, existing.revision)
+                if kept is not None:
+                    return kept
 
     async def delete(
         self,
@@ -204,30 +202,45 @@ class SourceBackend:
 
     async def _create(self, key: str, obj: Any) -> StoredObject[Any]:
         try:
-            said = await self._write(CREATE, obj)
+            said = await self._write(CREATE, key, obj)
         except ExistsError:
             raise KeyExistsError(key) from None
-        return await self._kept(key, obj, said)
+        return await self._kept(key, obj, said, 0)
 
-    async def _write(self, verb: str, obj: Any) -> Any | None:
+    async def _update(self, key: str, obj: Any, existing: StoredObject[Any]) -> StoredObject[Any]:
+        try:
+            said = await self._write(UPDATE, key, obj)
+        except MissingError:
+            await self._mirror.forget(key)
+            raise KeyNotFoundError(key) from None
+        return await self._kept(key, obj, said, existing.revision)
+
+    async def _write(self, verb: str, key: str, obj: Any) -> Any | None:
         if verb not in self._calls:
             raise MethodNotSupportedError(self._resource, verb)
+        self._mirror.check_size(key, obj)
         return await self._calls(verb, self._mirror.canonical(obj))
 
-    async def _kept(self, key: str, sent: Any, said: Any | None) -> StoredObject[Any]:
+    async def _kept(self, key: str, sent: Any, said: Any | None, revision: int) -> StoredObject[Any]:
         """Mirror a write as the source has it: what the function gave, or else what the source says when asked.
 
-        A source that does not show what it has just taken is taken at its word.
+        *revision* is where the mirror was when the function was called. Where somebody has brought it further, the source is
+        asked again. A source that does not show what it has just taken is taken at its word.
         """
-        if said is None:
-            said = await self._ask(key)
-        try:
-            if said is not None and self._mirror.key(said) != key:
-                raise BadObjectError(f"wrote {self._mirror.place(key)}, it gave {said.metadata.name!r}")
-            obj = self._mirror.written(sent, said)
-        except BadObjectError as error:
-            raise self._calls.failed(UPDATE, error) from error
-        return await self._mirror.keep(key, obj)
+        while True:
+            if said is None:
+                revision = revision_of(await self._mirror.get(key))
+                said = await self._ask(key)
+            try:
+                if said is not None and self._mirror.key(said) != key:
+                    raise BadObjectError(f"wrote {self._mirror.place(key)}, it gave {said.metadata.name!r}")
+                obj = self._mirror.written(sent, said)
+            except BadObjectError as error:
+                raise self._calls.failed(UPDATE, error) from error
+            kept = await self._mirror.keep(key, obj, revision)
+            if kept is not None:
+                return kept
+            said = None
 
     # ---- the rest
 

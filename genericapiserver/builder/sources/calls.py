@@ -11,10 +11,12 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Final, cast
 
 from genericapiserver.apimachinery.errors import APITimeoutError, InternalError, StatusError
 from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.builder.sources.metrics import FAILED, OK, REFUSED, TIMEOUT, ObserveCall, nobody
 from genericapiserver.logs import kv
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,6 @@ GET: Final = "get"
 CREATE: Final = "create"
 UPDATE: Final = "update"
 DELETE: Final = "delete"
-_ABOUT_ONE: Final = frozenset({GET, UPDATE, DELETE})
 
 
 class MissingError(Exception):
@@ -37,18 +38,32 @@ class ExistsError(Exception):
     """The source has an object of that name already."""
 
 
+_MEANT: Final[Mapping[type[Exception], frozenset[str]]] = {
+    MissingError: frozenset({GET, UPDATE, DELETE}),
+    ExistsError: frozenset({CREATE}),
+}
+"""Which functions say so; of any other the same exception is a failure."""
+
+
 class SourceCalls:
-    """The functions of the source of *resource*, by verb. A call takes *timeout* seconds at most.
+    """The functions of the source of *resource*, by verb. A call takes *timeout* seconds at most, and *observe* hears of it.
 
     Plain functions run in at most *threads* threads at once. One that hangs keeps its thread, and the process from nothing.
     """
 
     def __init__(
-        self, functions: Mapping[str, Callable[..., Any]], *, resource: GroupResource, timeout: float, threads: int
+        self,
+        functions: Mapping[str, Callable[..., Any]],
+        *,
+        resource: GroupResource,
+        timeout: float,
+        threads: int,
+        observe: ObserveCall = nobody,
     ) -> None:
         self._functions = dict(functions)
         self._resource = resource
         self._timeout = timeout
+        self._observe = observe
         self._threads = _Threads(threads, name=f"source-{resource.resource}")
 
     def __contains__(self, verb: str) -> bool:
@@ -56,30 +71,35 @@ class SourceCalls:
 
     async def __call__(self, verb: str, *arguments: Any) -> Any:
         """What the function says; a list for `list`. Raises StatusError, MissingError, ExistsError."""
-        function = self._functions[verb]
+        begun, outcome = perf_counter(), FAILED
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ask(function, verb, arguments)
+                said = await self._ask(self._functions[verb], verb, arguments)
+            outcome = OK
         except StatusError:
+            outcome = REFUSED
             raise
         except TimeoutError as error:
-            logger.error(
-                kv("A source did not answer in time", resource=self._resource, call=verb, seconds=self._timeout)
-            )
-            raise APITimeoutError(
-                f"the source of {self._resource} did not answer {verb}() within {self._timeout:g} seconds",
-                RETRY_AFTER_SECONDS,
-            ) from error
-        except (LookupError, FileNotFoundError) as error:
-            if verb in _ABOUT_ONE:
-                raise MissingError from error
-            raise self.failed(verb, error) from error
-        except FileExistsError as error:
-            if verb == CREATE:
-                raise ExistsError from error
-            raise self.failed(verb, error) from error
+            outcome = TIMEOUT
+            raise self._late(verb) from error
+        except (LookupError, FileNotFoundError, FileExistsError) as error:
+            meant = MissingError if isinstance(error, LookupError | FileNotFoundError) else ExistsError
+            if verb not in _MEANT[meant]:
+                raise self.failed(verb, error) from error
+            outcome = REFUSED
+            raise meant from error
         except Exception as error:
             raise self.failed(verb, error) from error
+        finally:
+            self._observe(verb, outcome, perf_counter() - begun)
+        return said
+
+    def _late(self, verb: str) -> APITimeoutError:
+        logger.error(kv("A source did not answer in time", resource=self._resource, call=verb, seconds=self._timeout))
+        return APITimeoutError(
+            f"the source of {self._resource} did not answer {verb}() within {self._timeout:g} seconds",
+            RETRY_AFTER_SECONDS,
+        )
 
     def failed(self, verb: str, error: Exception) -> InternalError:
         """What to tell a client of *error*, which goes to the log."""

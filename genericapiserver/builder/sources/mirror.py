@@ -1,8 +1,8 @@
 """The copy of a source in the server's storage, and how what the source says is written to it.
 
-A snapshot takes time. What changed in the copy meanwhile, by a write through this server or by another process, is newer
-than the snapshot, which has no say in it; nor in what is being written right now. So nothing that a client was told is
-undone by a list() that began before.
+A question to the source takes time. What changed in the copy meanwhile, by a write through this server or by another answer,
+has the last word: everything is written on the condition that the copy is as it was when the source was asked. So nothing
+that a client was told is undone by a list() that began before, and what is read never goes back.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.apimachinery.serializer.codec import StorageCodec
 from genericapiserver.builder.sources.metadata import Identity, same_content
 from genericapiserver.registry.generic.keys import KeyScheme
-from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError
+from genericapiserver.storage.access import MAX_OBJECT_BYTES
+from genericapiserver.storage.errors import CorruptObjectError, KeyNotFoundError, ObjectTooLargeError
 from genericapiserver.storage.interface import ListOptions, ResponseMeta, StorageBackend
 from genericapiserver.storage.stored import StoredObject
 
@@ -35,7 +36,7 @@ class Seen:
     deleted: set[str] = attrs.field(factory=set)
 
     def revision(self, key: str) -> int:
-        return _revision(self.objects.get(key))
+        return revision_of(self.objects.get(key))
 
 
 class BadObjectError(ValueError):
@@ -101,7 +102,7 @@ class Mirror:
 
     @contextlib.asynccontextmanager
     async def writing(self, key: str) -> AsyncIterator[None]:
-        """One writer at a time, and no snapshot, for the object at *key*."""
+        """One writer at a time for the object at *key*."""
         lock = self._locks.setdefault(key, _KeyLock())
         lock.users += 1
         try:
@@ -141,34 +142,42 @@ class Mirror:
             found[key] = obj
         return found
 
-    async def take(self, objects: Mapping[str, Any], before: Seen) -> None:
-        """Bring the copy to what the source said since it was *before*. Raises BadObjectError, and StorageError."""
-        now = await self._all()
+    async def take(self, objects: Mapping[str, Any], before: Seen) -> bool:
+        """Bring the copy to what the source said since it was *before*; false when not all of it counted any more.
+
+        Raises BadObjectError, and StorageError.
+        """
+        now, whole = await self._all(), True
         changes: list[tuple[str, Any]] = []
         for index, key in enumerate((*objects, *(key for key in now if key not in objects))):
-            if key not in self._locks and self._unchanged(key, before, now.get(key)):
+            if not self._unchanged(key, before, now.get(key)):
+                whole = False
+            else:
                 obj = self.changed(objects[key], now.get(key)) if key in objects else None
                 if obj is not None or key not in objects:
                     changes.append((key, obj))
             if index % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         for start in range(0, len(changes), CHUNK):
-            writes = (self._change(key, obj, _revision(now.get(key))) for key, obj in changes[start : start + CHUNK])
+            writes = (self._change(key, obj, revision_of(now.get(key))) for key, obj in changes[start : start + CHUNK])
             for outcome in await asyncio.gather(*writes, return_exceptions=True):
                 if isinstance(outcome, BaseException):
                     raise outcome
+                whole = whole and outcome
+        return whole
 
-    async def take_one(self, key: str, obj: Any | None, before: Seen) -> None:
+    async def take_one(self, key: str, obj: Any | None, before: Seen) -> bool:
         """The same for what the source said of the object at *key*; None: there is none."""
         now = await self.get(key)
         if not self._unchanged(key, before, now):
-            return
+            return False
         changed = None if obj is None else self.changed(obj, now)
         if changed is not None or (obj is None and now is not None):
-            await self._change(key, changed, _revision(now))
+            return await self._change(key, changed, revision_of(now))
+        return True
 
     def _unchanged(self, key: str, before: Seen, now: StoredObject[Any] | None) -> bool:
-        return key not in before.deleted and before.revision(key) == _revision(now)
+        return key not in before.deleted and before.revision(key) == revision_of(now)
 
     def changed(self, obj: Any, known: StoredObject[Any] | None) -> Any | None:
         """*obj* as it is to be stored; None when it is as it is known. Raises BadObjectError."""
@@ -195,6 +204,12 @@ class Mirror:
             self._defaults(made)
         return made
 
+    def check_size(self, key: str, obj: Any) -> None:
+        """Raises ObjectTooLargeError for what could not be kept: a source that took it could not be listed any more."""
+        size = len(self._codec.encode(obj))
+        if size > MAX_OBJECT_BYTES:
+            raise ObjectTooLargeError(key, size, MAX_OBJECT_BYTES)
+
     def written(self, sent: Any, said: Any | None) -> Any:
         """*sent*, which the source has taken and of which it *said* what it has now, as it is to be stored.
 
@@ -206,13 +221,18 @@ class Mirror:
             return written
         return self.canonical(self._identity.completed(said, sent.metadata, self._clock.now()))
 
-    async def keep(self, key: str, obj: Any) -> StoredObject[Any]:
-        """Write *obj*, whatever is there: a write that the source has taken."""
+    async def keep(self, key: str, obj: Any, revision: int) -> StoredObject[Any] | None:
+        """Write *obj*, a write that the source has taken; None when the copy is not at *revision* any more."""
 
         async def update(existing: StoredObject[Any] | None, meta: ResponseMeta) -> tuple[Any, int | None]:
+            if meta.resource_version != revision:
+                raise _SupersededError
             return obj, None
 
-        return await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+        try:
+            return await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+        except _SupersededError:
+            return None
 
     async def forget(self, key: str) -> StoredObject[Any] | None:
         """Delete the object at *key*, which the source has deleted; None when it is gone."""
@@ -223,26 +243,27 @@ class Mirror:
         except KeyNotFoundError:
             return None
 
-    async def _change(self, key: str, obj: Any | None, revision: int) -> None:
-        """Write or delete, unless somebody else has written since *revision*."""
-
-        async def update(existing: StoredObject[Any] | None, meta: ResponseMeta) -> tuple[Any, int | None]:
-            if meta.resource_version != revision:
-                raise _SupersededError
-            return obj, None
+    async def _change(self, key: str, obj: Any | None, revision: int) -> bool:
+        """Write or delete; false when somebody has written since *revision*. Raises BadObjectError, and StorageError."""
 
         async def unchanged(existing: StoredObject[Any]) -> None:
             if existing.revision != revision:
                 raise _SupersededError
 
-        with contextlib.suppress(_SupersededError, KeyNotFoundError):
-            if obj is None:
-                await self.backend.delete(key, validate=unchanged)
-            else:
-                await self.backend.guaranteed_update(key, update, ignore_not_found=True)
+        try:
+            if obj is not None:
+                return await self.keep(key, obj, revision) is not None
+            await self.backend.delete(key, validate=unchanged)
+        except (_SupersededError, KeyNotFoundError):
+            return False
+        except ObjectTooLargeError as error:
+            raise BadObjectError(
+                f"{'/'.join(self.place(key))!r} has {error.size} bytes, {error.limit} are taken"
+            ) from error
+        return True
 
 
-def _revision(stored: StoredObject[Any] | None) -> int:
+def revision_of(stored: StoredObject[Any] | None) -> int:
     return 0 if stored is None else stored.revision
 
 

@@ -19,6 +19,8 @@ from genericapiserver.logs.served import nobodys
 
 logger = logging.getLogger(__name__)
 
+TRIES: Final = 3
+"""Lists for one snapshot, where objects are written meanwhile; after them what others have brought stands for these."""
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two polls of a source that fails; never less than the interval."""
 
@@ -60,10 +62,12 @@ class Snapshots:
         """One snapshot. When it is cancelled it counts as begun and not as ended, and those who wait take their own."""
         self._begun += 1
         number, began = self._begun, asyncio.get_running_loop().time()
-        before = await self._mirror.seen()
         try:
-            objects = await self._calls(LIST)
-            await self._mirror.take(self._mirror.by_key(objects), before)
+            for _ in range(TRIES):
+                before = await self._mirror.seen()
+                objects = await self._calls(LIST)
+                if await self._mirror.take(self._mirror.by_key(objects), before):
+                    break
         except BadObjectError as error:
             self._ended, self._failure = number, self._calls.failed(LIST, error)
             raise self._failure from error

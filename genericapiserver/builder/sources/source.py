@@ -24,8 +24,10 @@ from genericapiserver.builder.resource import Resource
 from genericapiserver.builder.sources.backend import SourceBackend
 from genericapiserver.builder.sources.calls import CREATE, DELETE, GET, LIST, UPDATE, SourceCalls
 from genericapiserver.builder.sources.metadata import Identity
+from genericapiserver.builder.sources.metrics import call_observer
 from genericapiserver.builder.sources.mirror import Mirror
 from genericapiserver.config import ConfigError
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions, RESTOptionsGetter
 from genericapiserver.registry.generic.store import Store
@@ -146,10 +148,21 @@ class Source(Resource):
         return super().store(options, scheme, versions=versions, strategy=strategy, **further)
 
     def backend(
-        self, mirrored: StorageBackend[Any], resource: GroupResource, prefix: str, scheme: Scheme
+        self,
+        mirrored: StorageBackend[Any],
+        resource: GroupResource,
+        prefix: str,
+        scheme: Scheme,
+        metrics: MetricsRegistry | None = None,
     ) -> SourceBackend:
-        """The storage of *resource*: the source, mirrored below *prefix* of another storage."""
-        calls = SourceCalls(self.functions, resource=resource, timeout=self._timeout, threads=self._threads)
+        """The storage of *resource*: the source, mirrored below *prefix* of another storage. It counts in *metrics*."""
+        calls = SourceCalls(
+            self.functions,
+            resource=resource,
+            timeout=self._timeout,
+            threads=self._threads,
+            observe=call_observer(metrics, resource),
+        )
         keys: KeyScheme = NamespacedKeys(prefix) if self.namespaced else ClusterScopedKeys(prefix)
         mirror = Mirror(
             mirrored,
@@ -188,7 +201,7 @@ class _MirrorOptions:
             mirrored = options.open_backend(
                 object_type=object_type, resource_prefix=resource_prefix, attributes=attributes
             )
-            return self._source.backend(mirrored, resource, resource_prefix, self._scheme)
+            return self._source.backend(mirrored, resource, resource_prefix, self._scheme, options.metrics)
 
         prefix = f"{PREFIX}/{options.resource_prefix.strip('/')}"
         return attrs.evolve(options, open_backend=open_backend, resource_prefix=prefix)

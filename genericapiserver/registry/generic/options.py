@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
+from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.registry.generic.keys import ClusterScopedKeys, KeyScheme, NamespacedKeys
 from genericapiserver.registry.generic.metrics import ObserveComparison
 from genericapiserver.registry.generic.store import Store
@@ -42,6 +43,8 @@ class RESTOptions:
     observe_comparison: ObserveComparison | None = None
     shared: bool = False
     """Other processes have the storage open, too."""
+    metrics: MetricsRegistry | None = None
+    """Where storages that do more than an engine count what they do; None: nowhere."""
 
 
 class RESTOptionsGetter(Protocol):

@@ -3,16 +3,21 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from genericapiserver.admission.plugins import default_plugins
 from genericapiserver.apimachinery.meta import Object
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.types import api_type
+from genericapiserver.apis import apiregistration_v1
 from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.builder.manifests.access import INFORMERS
-from genericapiserver.builder.manifests.plan import CERT_MANAGER, MEMORY
+from genericapiserver.builder.manifests.plan import CERT_MANAGER, CERTIFICATES, FILE, MEMORY, STORAGES
 from genericapiserver.builder.program import beside_a_cluster
+from genericapiserver.minkapi import kinds
 from genericapiserver.options.flags import FlagSet
-from tests.builder.deploying.support import container, documents, of_kind, one, plan
+from tests.builder.deploying.support import Document, container, documents, of_kind, one, plan
 
 ALL = documents(plan(network_policy=True))
 
@@ -31,6 +36,40 @@ def parsed_flags(arguments: list[str]) -> ResourceServerOptions:
     options.add_flags(flags)
     flags.parse(arguments)
     return options
+
+
+def every_kind() -> Scheme:
+    scheme = kinds.new_scheme((*kinds.KINDS, *kinds.FURTHER_KINDS))
+    apiregistration_v1.add_to_scheme(scheme)
+    return scheme
+
+
+CODECS = CodecFactory(every_kind())
+
+
+def wrong_fields(document: Document) -> list[str]:
+    """What a strict API server has against *document*. Raises DecodeError for what it cannot read at all."""
+    decoded = CODECS.decode(yaml.safe_dump(document).encode(), media_type=YAML_MEDIA_TYPE, strict=True)
+    return [str(error) for error in decoded.strict_errors]
+
+
+UNKNOWN = {"cert-manager.io/v1", "networking.k8s.io/v1"}
+"""Groups that the library has no types of."""
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("certificates", CERTIFICATES)
+def test_every_document_has_the_fields_of_its_kind(certificates: str, storage: str) -> None:
+    made = documents(plan(certificates=certificates, storage=storage, storage_class="fast", network_policy=True))
+    known = [document for document in made if document["apiVersion"] not in UNKNOWN]
+    assert {document["kind"] for document in known} >= {"Deployment", "Service", "PodDisruptionBudget", "APIService"}
+    for document in known:
+        assert wrong_fields(document) == []
+
+
+def test_a_field_that_a_kind_does_not_have_is_seen() -> None:
+    wrong = {**one("Deployment", ALL), "spec": {**one("Deployment", ALL)["spec"], "replica": 1}}
+    assert "spec.replica" in "".join(wrong_fields(wrong))
 
 
 def test_selectors_match_the_labels_of_the_pod() -> None:
@@ -132,6 +171,14 @@ def test_there_is_never_more_than_one_pod_and_a_node_can_be_drained() -> None:
     spec = one("Deployment", ALL)["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert one("PodDisruptionBudget", ALL)["spec"]["maxUnavailable"] == 1
+
+
+def test_a_folder_of_objects_lies_on_the_volume() -> None:
+    made = documents(plan(storage=FILE))
+    assert of_kind("PersistentVolumeClaim", made)
+    storage = parsed_flags(container(made)["args"][2:]).recommended.storage
+    assert storage is not None
+    assert (storage.backend, storage.path) == (FILE, "/var/lib/apiserver/objects")
 
 
 def test_objects_in_memory_need_no_volume() -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from genericapiserver.builder.manifests.folder import OutputFolder
 from genericapiserver.builder.manifests.layouts import HELM, KUSTOMIZE, LAYOUTS, YAML, files_of
-from genericapiserver.builder.manifests.plan import CERT_MANAGER, MEMORY, OWN, Plan
+from genericapiserver.builder.manifests.plan import CERT_MANAGER, FILE, MEMORY, OWN, Plan
 from tests.builder.deploying.support import PAIR, by_identity, container, documents, one, parsed, plan, rendered
 from tests.support.kubectl import needs_kubectl
 
 PLANS = {
     "own": plan(),
     "cert-manager": plan(certificates=CERT_MANAGER, storage_class="fast", network_policy=True),
+    "file": plan(storage=FILE),
     "memory": plan(storage=MEMORY, image="notes@sha256:" + "0" * 64),
     "number": plan(cpu="1", memory="1", storage_size="1", image="localhost:5000/notes"),
 }

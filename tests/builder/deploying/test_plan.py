@@ -21,7 +21,7 @@ from tests.builder.deploying.support import plan
         ({"image": "notes@sha256:12"}, '--image "notes@sha256:12" is no name of an image'),
         ({"certificates": "acme"}, '--certificates "acme" invalid, allowed values: own, cert-manager'),
         ({"storage": "etcd"}, "--storage etcd is not available in this version"),
-        ({"storage": "disk"}, '--storage "disk" invalid, allowed values: sqlite, memory'),
+        ({"storage": "disk"}, '--storage "disk" invalid, allowed values: sqlite, file, memory'),
         ({"storage_size": "big"}, '--storage-size "big": '),
         ({"storage_size": "0"}, '--storage-size "0" must be positive'),
         ({"storage_class": "Fast"}, '--storage-class "Fast": a lowercase RFC 1123 subdomain'),

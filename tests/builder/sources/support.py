@@ -134,15 +134,15 @@ class Engine:
 
 
 @asynccontextmanager
-async def opened(source: Source, engine: StorageEngine | None = None) -> AsyncIterator[Store]:
-    """The store of *source*; with *engine* the mirror is kept there, or found there."""
+async def opened(source: Source, engine: StorageEngine | None = None, *, below: str = "") -> AsyncIterator[Any]:
+    """The store of *source*, or its subresource *below*; with *engine* the mirror is kept there, or found there."""
     scheme = new_scheme([source])
     own = MemoryEngine(initial_rev=1) if engine is None else None
     getter = Engine(scheme, source, own or engine or MemoryEngine())
-    store = source.storages(getter, scheme)[source.plural]
-    assert isinstance(store, Store)
+    storages = source.storages(getter, scheme)
+    store = storages[source.plural]
     try:
-        yield store
+        yield storages[f"{source.plural}/{below}"] if below else store
     finally:
         await store.aclose()
         for cache in getter.caches:

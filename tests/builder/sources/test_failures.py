@@ -108,9 +108,10 @@ async def test_a_coroutine_that_hangs_is_cancelled() -> None:
         ([Note(metadata=ObjectMeta(name="a"))], "Namespace parameter required."),
         ([{"metadata": {"name": "a"}}], "not a Note: dict"),
         ([Note(metadata=ObjectMeta(name="a", namespace="ns"), spec=NoteSpec(text=object()))], "'ns', 'a': "),  # type: ignore[arg-type]
+        ([note("a", "x" * 2_000_000)], "'ns/a' has 2000"),
         (17, "'int' object is not iterable"),
     ],
-    ids=["twice", "nameless", "path", "no-namespace", "dict", "type", "no-list"],
+    ids=["twice", "nameless", "path", "no-namespace", "dict", "type", "too-large", "no-list"],
 )
 async def test_nonsense_fails_as_a_whole_and_the_log_says_why(
     objects: Any, problem: str, caplog: pytest.LogCaptureFixture

@@ -13,8 +13,8 @@ from genericapiserver.apimachinery import fields, labels
 from genericapiserver.apimachinery.errors import NotFoundError
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.registry import rest
+from genericapiserver.storage.factory import StorageConfig, open_engine
 from genericapiserver.storage.memory import MemoryEngine
-from genericapiserver.storage.sqlite import SQLiteEngine
 from tests.builder.sources.support import CONTEXT, WRITES, Note, Notes, declared, get, listed, note, opened
 
 MADE = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -127,12 +127,13 @@ async def test_the_identity_and_the_age_that_the_source_gives_count() -> None:
         assert (metadata.uid, metadata.creation_timestamp, metadata.generation) == ("own", MADE, 7)
 
 
-async def test_versions_and_ages_outlive_the_server_where_the_storage_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["sqlite", "file"])
+async def test_versions_and_ages_outlive_the_server_where_the_storage_does(storage: str, tmp_path: Path) -> None:
     notes = Notes()
     notes.put(note("a", "milk"), note("b"))
     seen = []
     for _ in range(2):
-        engine = await SQLiteEngine.open(str(tmp_path / "objects.db"))
+        engine = await open_engine(StorageConfig(type=storage, path=str(tmp_path / "objects")))
         async with opened(declared(notes), engine) as store:
             seen.append((await get(store, "a")).metadata)
         await engine.aclose()
@@ -145,7 +146,7 @@ async def test_what_was_written_when_the_type_was_another_one_is_written_anew() 
     notes.put(note("a", "milk"))
     async with opened(declared(notes)) as store:
         await get(store, "a")
-        engine = store.backend._mirror.backend.store.engine  # type: ignore[attr-defined]
+        engine = store.backend._mirror.backend.store.engine
         key = b"/registry/sources/notes.fridge.example.com/ns/a"
         kept = (await engine.get(key)).kv
         await engine.put(key, kept.value.replace(b'"milk"', b"[1]"), expect_rev=kept.mod_rev)

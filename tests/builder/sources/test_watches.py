@@ -136,7 +136,7 @@ async def test_a_source_that_tells_is_looked_at_at_once() -> None:
 
 async def test_the_source_is_polled_only_while_somebody_watches() -> None:
     async with opened(declared(Notes())) as store:
-        polling = store.backend.polling  # type: ignore[attr-defined]
+        polling = store.backend.polling
         assert not polling.running
         one, other = await store.watch(CONTEXT, ListOptions()), await store.watch(CONTEXT, ListOptions())
         assert polling.running
@@ -152,7 +152,7 @@ async def test_a_watch_that_cannot_begin_leaves_no_polling() -> None:
     async with opened(declared(notes)) as store:
         with pytest.raises(Exception, match="failed in list"):
             await store.watch(CONTEXT, ListOptions())
-        assert not store.backend.polling.running  # type: ignore[attr-defined]
+        assert not store.backend.polling.running
 
 
 async def test_a_watch_from_a_version_hears_what_happened_while_nobody_looked() -> None:
@@ -247,7 +247,7 @@ async def test_watches_stay_open_while_the_source_fails(caplog: pytest.LogCaptur
 async def test_closing_the_store_ends_the_polling() -> None:
     async with opened(declared(Notes())) as store:
         await store.watch(CONTEXT, ListOptions())
-        polling = store.backend.polling  # type: ignore[attr-defined]
+        polling = store.backend.polling
     assert not polling.running
 
 

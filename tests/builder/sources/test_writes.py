@@ -10,12 +10,14 @@ from genericapiserver.apimachinery.errors import (
     ConflictError,
     MethodNotSupportedError,
     NotFoundError,
+    RequestEntityTooLargeError,
 )
 from genericapiserver.apimachinery.meta import DeleteOptions
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.types import deep_copy
 from genericapiserver.builder.resource import new_scheme
 from genericapiserver.config import ConfigError
+from genericapiserver.registry.status_store import StatusStrategy
 from genericapiserver.storage.memory import MemoryEngine
 from tests.builder.sources.support import (
     CONTEXT,
@@ -133,6 +135,19 @@ async def test_an_update_that_changes_nothing_does_not_reach_the_source() -> Non
         assert "update" not in notes.asked
 
 
+async def test_what_is_too_large_to_be_kept_does_not_reach_the_source() -> None:
+    notes = Notes()
+    notes.put(note("a", "milk"))
+    async with opened(declared(notes, *WRITES)) as store:
+        found = await get(store, "a")
+        found.spec.text = "x" * 2_000_000
+        with pytest.raises(RequestEntityTooLargeError):
+            await update(store, found)
+        with pytest.raises(RequestEntityTooLargeError):
+            await create(store, note("b", "x" * 2_000_000))
+        assert await listed(store) == {"a": "milk"}
+
+
 async def test_what_the_source_makes_of_a_write_is_the_answer() -> None:
     def shouting(obj: Note) -> Note:
         return note(obj.metadata.name, obj.spec.text.upper())
@@ -146,7 +161,7 @@ async def test_a_source_that_does_not_show_a_write_yet_is_taken_at_its_word() ->
     async with opened(declared(Notes(), create=lambda obj: None)) as store:
         made = await create(store, note("a", "milk"))
         assert made.spec.text == "milk"
-        assert made.metadata.uid == store.backend._mirror._identity.uid("ns", "a")  # type: ignore[attr-defined]
+        assert made.metadata.uid == store.backend._mirror._identity.uid("ns", "a")
 
 
 async def test_labels_that_the_source_does_not_keep_stay() -> None:
@@ -176,6 +191,29 @@ async def test_labels_of_a_source_that_nobody_can_write_to_are_its_own() -> None
         assert (await get(store, "a")).metadata.managed_fields is None
         notes.put(note("a"))
         assert (await get(store, "a")).metadata.labels == {}
+
+
+class ReadStatus(StatusStrategy):
+    """What has been read."""
+
+
+async def test_a_status_is_written_through_its_subresource_alone() -> None:
+    notes = Notes()
+    notes.put(note("a", "milk"))
+    kept: list[Note] = []
+
+    def keep(obj: Note) -> Note:
+        kept.append(obj)
+        notes.notes["a"].status.read_by = obj.status.read_by
+        return notes.notes["a"]
+
+    async with opened(declared(notes, status=ReadStatus, update=keep), below="status") as store:
+        found = await get(store, "a")
+        found.spec.text, found.status.read_by = "eggs", "me"
+        result = await update(store, found)
+        assert [(each.spec.text, each.status.read_by) for each in kept] == [("milk", "me")]
+        shown = result.object.shared
+        assert (shown.spec.text, shown.status.read_by, shown.metadata.generation) == ("milk", "me", 1)
 
 
 async def test_deleting() -> None:
