@@ -24,7 +24,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("examples.ext", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(".ext"), help="the folder of certificates and kubeconfig")
     parser.add_argument("--port", type=int, default=6443, help="where the API is served")
-    parser.add_argument("--application-port", type=int, default=8443, help="where the application is served")
+    parser.add_argument("--application-port", type=int, help="where the application is served, if it is to be")
     return parser.parse_args(arguments)
 
 
@@ -39,25 +39,24 @@ def application_config(port: int, pair: KeyPair) -> HypercornConfig:
 
 async def main(options: argparse.Namespace) -> None:
     stop = setup_signal_handler()
-    listener = create_listener("127.0.0.1", options.port)
     authority = Authority(options.data / "pki")
     pair, admin = authority.server("localhost", "127.0.0.1"), authority.client("admin", "system:masters")
     kubeconfig = options.data / "kubeconfig"
+    url = f"https://localhost:{options.port}"
+    write_kubeconfig(kubeconfig, server=url, authority=authority.files.certificate, client=admin, name="ext")
     extension = new_extension(
-        listener,
+        create_listener("127.0.0.1", options.port),
         users=DynamicCAContent.from_file("users", authority.files.certificate),
         pair=SNICertKeyContent(DynamicCertKeyContent.from_files("ext", pair.certificate, pair.key)),
     )
-    application: Any = new_application(extension)
-    async with extension.server.serving() as (_, port):
-        url = f"https://localhost:{port}"
-        write_kubeconfig(kubeconfig, server=url, authority=authority.files.certificate, client=admin, name="ext")
-        sys.stdout.write(
-            f"the API is ready on {url}, the application on https://localhost:{options.application_port}\n"
-            f"try:  kubectl --kubeconfig {kubeconfig} get tokens,notes\n"
-        )
+    async with extension.server.serving():
+        sys.stdout.write(f"the API is ready on {url}\ntry:  kubectl --kubeconfig {kubeconfig} get tokens,notes\n")
         sys.stdout.flush()
-        await serve(application, application_config(options.application_port, pair), shutdown_trigger=stop)
+        if options.application_port is None:
+            await stop()
+        else:
+            application: Any = new_application(extension)
+            await serve(application, application_config(options.application_port, pair), shutdown_trigger=stop)
 
 
 if __name__ == "__main__":
