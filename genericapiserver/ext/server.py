@@ -85,7 +85,7 @@ class ExtensionAPIServer:
         self._has_run = False
         config = Config(
             effective_version=options.effective_version or EffectiveVersion(KUBE_VERSION, KUBE_FLOOR),
-            serializer=codecs,
+            serializer=attrs.evolve(codecs, refuses_in_protobuf=True),
             authentication=AuthenticationInfo(
                 authenticator=options.authenticator, request_header_config=proxy_headers_of(options.authenticator)
             ),
