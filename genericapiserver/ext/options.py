@@ -8,6 +8,7 @@ import attrs
 from genericapiserver.authentication import RequestAuthenticator
 from genericapiserver.authorization import Authorizer
 from genericapiserver.certificates import SNICertKeyContent
+from genericapiserver.client.informer import InformerFactory
 from genericapiserver.component import EffectiveVersion
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import Listener
@@ -33,6 +34,9 @@ class ExtensionAPIServerOptions:
     """The version at /version; that of Kubernetes which the library mirrors, when None."""
     sni_certs: Sequence[SNICertKeyContent] = ()
     """Pairs for clients that ask for their names. Others get a pair that the server makes for itself in memory."""
+    shared_informers: InformerFactory | None = None
+    """Informers of a cluster, which run while the server serves; it is ready once they have listed. For an AccessStore that
+    follows a cluster, and for stores."""
     configure: Callable[[Config], None] | None = None
     """Called with the configuration before the server is made: for audit, limits, hooks, clocks, metrics."""
 

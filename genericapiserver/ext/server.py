@@ -24,7 +24,7 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.authorization import Authorizer
 from genericapiserver.certificates import CertificateError
 from genericapiserver.component import EffectiveVersion
-from genericapiserver.config import AuthenticationInfo, AuthorizationInfo, Config, ConfigError
+from genericapiserver.config import AuthenticationInfo, AuthorizationInfo, Config, ConfigError, RecommendedConfig
 from genericapiserver.connection import ListenerError
 from genericapiserver.ext.authenticators import authorities_of, proxy_headers_of, work_of
 from genericapiserver.ext.conversion import convert_error
@@ -83,13 +83,14 @@ class ExtensionAPIServer:
         )
         self._handler: Handler | None = None
         self._has_run = False
-        config = Config(
+        config = RecommendedConfig(
             effective_version=options.effective_version or EffectiveVersion(KUBE_VERSION, KUBE_FLOOR),
             serializer=attrs.evolve(codecs, refuses_in_protobuf=True),
             authentication=AuthenticationInfo(
                 authenticator=options.authenticator, request_header_config=proxy_headers_of(options.authenticator)
             ),
             authorization=AuthorizationInfo(self._spotter),
+            shared_informers=options.shared_informers,
             discovery_addresses=NoAddresses(),
             request_info_factory=RequestInfoFactory(
                 api_prefixes=frozenset({"api", "apis"}), groupless_api_prefixes=frozenset({"api"})
