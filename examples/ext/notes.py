@@ -4,6 +4,7 @@ from typing import Any
 
 from examples.ext.objects import Objects
 from examples.ext.types import GROUP_VERSION, Note, NoteList
+from genericapiserver.aio import KeyedLocks
 from genericapiserver.apimachinery.errors import AlreadyExistsError, NotFoundError
 from genericapiserver.apimachinery.meta import (
     CreateOptions,
@@ -17,7 +18,13 @@ from genericapiserver.apimachinery.meta import (
 )
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.schema import GroupResource, GroupVersion, GroupVersionKind
-from genericapiserver.ext import EventStream, convert_list_options, convert_to_table, create_or_update, selector
+from genericapiserver.ext import (
+    EventStream,
+    convert_list_options,
+    convert_to_table,
+    create_or_update,
+    selector,
+)
 from genericapiserver.registry.rest import DeleteResult, UpdatedObjectInfo, UpdateResult, ValidateObject
 from genericapiserver.request import RequestContext
 
@@ -38,6 +45,7 @@ class NoteStorage:
 
     def __init__(self) -> None:
         self._notes = Objects(Note)
+        self._locks = KeyedLocks()
 
     async def aclose(self) -> None: ...
 
@@ -71,18 +79,20 @@ class NoteStorage:
         return await self._create(context, obj, options)
 
     async def update(self, context: RequestContext, name: str, info: UpdatedObjectInfo, **how: Any) -> UpdateResult:
-        return await create_or_update(
-            context, name, info, object_type=Note, get=self.get, create=self._create, update=self._update, **how
-        )
+        async with self._locks(context.namespace, name):
+            return await create_or_update(
+                context, name, info, object_type=Note, get=self.get, create=self._create, update=self._update, **how
+            )
 
     async def delete(
         self, context: RequestContext, name: str, *, validate: ValidateObject | None, options: DeleteOptions | None
     ) -> DeleteResult:
-        note = await self.get(context, name, GetOptions())
-        if validate is not None:
-            await validate(note)
-        if options is None or not options.dry_run:
-            self._notes.remove(note)
+        async with self._locks(context.namespace, name):
+            note = await self.get(context, name, GetOptions())
+            if validate is not None:
+                await validate(note)
+            if options is None or not options.dry_run:
+                self._notes.remove(note)
         return DeleteResult(object=note, immediate=True)
 
     def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:
