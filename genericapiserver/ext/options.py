@@ -41,7 +41,7 @@ class ExtensionAPIServerOptions:
     """Called with the configuration before the server is made: for audit, limits, hooks, clocks, metrics."""
 
     def check(self) -> None:
-        """Raise ConfigError for the first required option that is missing."""
+        """Raise ConfigError for the first required option that is missing, or else for one that is something else."""
         for value, name in (
             (self.authenticator, "authenticator"),
             (self.authorizer, "authorizer"),
@@ -50,3 +50,15 @@ class ExtensionAPIServerOptions:
         ):
             if value is None:
                 raise ConfigError(f"{name} must be provided")
+        for value, name, method, maker in (
+            (self.authenticator, "authenticator", "authenticate_request", "FunctionAuthenticator"),
+            (self.authorizer, "authorizer", "authorize", "FunctionAuthorizer"),
+        ):
+            if isinstance(value, type) or not hasattr(value, method):
+                what = f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
+                raise ConfigError(
+                    f"{name} must be an object with {method}, not a {what}: {maker} makes one of a function"
+                )
+        if not callable(self.get_openapi_definitions):
+            what = type(self.get_openapi_definitions).__name__
+            raise ConfigError(f"GetOpenAPIDefinitions must be a function that gives types, not a {what}")
