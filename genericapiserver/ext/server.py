@@ -46,6 +46,8 @@ TITLE: Final = "Ext"
 DOCUMENT_VERSION: Final = "0.1"
 SHUTDOWN_TIMEOUT: Final = 5.0
 """Seconds that requests get to end."""
+WATCH_TERMINATION: Final = 1.0
+"""Seconds within which watches are told to. Those that came through an application have no connection to be cut off."""
 MEDIA_TYPES: Final = (JSON_MEDIA_TYPE, YAML_MEDIA_TYPE)
 
 
@@ -91,6 +93,7 @@ class ExtensionAPIServer:
             ),
             authorization=AuthorizationInfo(self._spotter),
             shared_informers=options.shared_informers,
+            shutdown_watch_termination_grace_period=WATCH_TERMINATION,
             discovery_addresses=NoAddresses(),
             request_info_factory=RequestInfoFactory(
                 api_prefixes=frozenset({"api", "apis"}), groupless_api_prefixes=frozenset({"api"})
