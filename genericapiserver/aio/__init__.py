@@ -5,6 +5,7 @@ Not here: anything that knows HTTP or Kubernetes. Imports nothing of the library
 
 from genericapiserver.aio.clock import Clock, SystemClock
 from genericapiserver.aio.in_flight import Ended, EndingRate, InFlightRequests, InFlightWatches, NotAcceptingError
+from genericapiserver.aio.keyed_locks import KeyedLocks
 from genericapiserver.aio.signal import Signal
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "EndingRate",
     "InFlightRequests",
     "InFlightWatches",
+    "KeyedLocks",
     "NotAcceptingError",
     "Signal",
     "SystemClock",

@@ -141,6 +141,8 @@ class ObjectRepresentation:
             body = self.stored(result)
         elif isinstance(result, StoredList):
             body = await self.stored_list(result)
+        elif type(result) is self._scope.list_type and len(result.items) > BLOCK:
+            body = await self._plain_list(result)
         else:
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
         serialized(request, begun)
@@ -167,6 +169,20 @@ class ObjectRepresentation:
         chunks = ChunkedList(head + b"{" if stored.items else head, b",{")
         async for tails in encode_items(stored.items, self._tail_name, self._encode_tail):
             chunks.extend(tails)
+        body = chunks.finish(_LIST_END)
+        return body if self._compact else self._scope.render(whole(body), self._media_type, self._pretty)
+
+    async def _plain_list(self, listed: Any) -> Body:
+        """The encoding of a long list of plain objects, which nobody keeps; other requests are served in between."""
+        codec, kind, items = self._scope.codec, self._scope.kind, list(listed.items)
+        head = codec.encode_list(self._scope.list_kind, listed.metadata, [])
+        chunks = ChunkedList(head.removesuffix(_LIST_END), b",")
+        since = time.perf_counter()
+        for start in range(0, len(items), BLOCK):
+            chunks.extend([codec.encode_item(item, kind) for item in items[start : start + BLOCK]])
+            if time.perf_counter() - since > YIELD_AFTER:
+                await asyncio.sleep(0)
+                since = time.perf_counter()
         body = chunks.finish(_LIST_END)
         return body if self._compact else self._scope.render(whole(body), self._media_type, self._pretty)
 

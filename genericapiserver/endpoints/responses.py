@@ -18,7 +18,13 @@ from genericapiserver.apimachinery.go import NumError
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.scheme import SchemeError
-from genericapiserver.apimachinery.serializer.codec import JSON_MEDIA_TYPE, YAML_MEDIA_TYPE, CodecFactory
+from genericapiserver.apimachinery.serializer.codec import (
+    JSON_MEDIA_TYPE,
+    PROTOBUF_MEDIA_TYPE,
+    YAML_MEDIA_TYPE,
+    CodecFactory,
+)
+from genericapiserver.apimachinery.serializer.protobuf_status import encode_status
 from genericapiserver.asgi import Scope, Send
 from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse
 from genericapiserver.endpoints.negotiation import Negotiator, NoTransforms, wants_pretty
@@ -66,6 +72,12 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
     return b"gzip" in accept_encoding and any(coding.strip() == b"gzip" for coding in accept_encoding.split(b","))
 
 
+def takes_protobuf(accept: bytes) -> bool:
+    """Whether one of the clauses of an Accept header is protobuf."""
+    clauses = accept.decode("latin-1").split(",")
+    return any(clause.partition(";")[0].strip() == PROTOBUF_MEDIA_TYPE for clause in clauses)
+
+
 class ResponseWriter:
     """Writes the responses of everything that shares one codec."""
 
@@ -89,6 +101,9 @@ class ResponseWriter:
         if code == 204:
             return APIResponse(code, b"", headers, shown_status=status)
         options = self._errors.find(request.accept)
+        if options is None and self.codec.refuses_in_protobuf and takes_protobuf(request.accept):
+            content_type = (CONTENT_TYPE, PROTOBUF_MEDIA_TYPE.encode())
+            return APIResponse(code, encode_status(status), [content_type, *headers], shown_status=status)
         if options is None:
             body = self.codec.encode(status, STATUS_KIND, pretty=True)
             return APIResponse(code, body, [(CONTENT_TYPE, _JSON), *headers], shown_status=status)

@@ -18,6 +18,7 @@ from genericapiserver.apimachinery.meta import (
     INCLUDE_METADATA,
     INCLUDE_NONE,
     INCLUDE_OBJECT,
+    ObjectList,
     Status,
     Table,
     TableOptions,
@@ -78,7 +79,7 @@ class TableRepresentation:
             body = self._scope.encode(result, media_type=self._media_type, pretty=self._pretty)
             return APIResponse(code, body, [(b"content-type", self.content_type)], shown_status=result)
         options = table_options(request)
-        if isinstance(result, StoredList) and len(result.items) > BLOCK_ROWS:
+        if isinstance(result, StoredList | ObjectList) and len(result.items) > BLOCK_ROWS:
             encoded = await self._encode_in_blocks(request, result, options)
         else:
             encoded = self._encoded(request, result, options)
@@ -97,16 +98,14 @@ class TableRepresentation:
         request.context.sum_latency(SERIALIZE, perf_counter() - converted)
         return encoded
 
-    async def _encode_in_blocks(self, request: APIRequest, stored: StoredList[Any], options: TableOptions) -> bytes:
+    async def _encode_in_blocks(
+        self, request: APIRequest, listed: StoredList[Any] | ObjectList[Any], options: TableOptions
+    ) -> bytes:
         """A long list as a table, whose rows are made block by block so that other requests get their turn."""
         parts: list[bytes] = []
-        for start in range(0, len(stored.items), BLOCK_ROWS):
-            block = StoredList(
-                stored.items[start : start + BLOCK_ROWS],
-                stored.resource_version,
-                stored.continue_token,
-                stored.remaining_item_count,
-            )
+        items = list(listed.items)
+        for start in range(0, len(items), BLOCK_ROWS):
+            block = _with_items(listed, items[start : start + BLOCK_ROWS])
             encoded = self._encoded(request, block, options).rstrip(b"\n")
             # `,"rows":[` comes once, before the first row: a column cannot hold these bytes, whose quotes would be escaped.
             head, _, rows = encoded.partition(_ROWS)
@@ -156,3 +155,10 @@ class TableRepresentation:
             return whole_frame(event.type, self._scope.codec.encode(table, self._kind))
 
         return frame
+
+
+def _with_items(listed: StoredList[Any] | ObjectList[Any], items: list[Any]) -> StoredList[Any] | ObjectList[Any]:
+    """A list like *listed* with a part of its items."""
+    if isinstance(listed, StoredList):
+        return StoredList(items, listed.resource_version, listed.continue_token, listed.remaining_item_count)
+    return type(listed)(metadata=listed.metadata, items=items)

@@ -13,6 +13,7 @@ from genericapiserver.ext.authenticators import (
     DefaultAuthenticator,
     UnionAuthenticator,
 )
+from genericapiserver.ext.change_log import ChangeLog
 from genericapiserver.ext.conversion import (
     convert_error,
     convert_list_options,
@@ -34,6 +35,7 @@ __all__ = [
     "AccessSet",
     "AccessSetAuthorizer",
     "AccessStore",
+    "ChangeLog",
     "ClientCertificateAuthenticator",
     "Context",
     "DefaultAuthenticator",

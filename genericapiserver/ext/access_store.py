@@ -15,6 +15,9 @@ from typing import Final
 import attrs
 
 from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.apis import rbac_v1
 from genericapiserver.apis.rbac_v1 import (
     ALL,
     CLUSTER_ROLE,
@@ -34,6 +37,8 @@ from genericapiserver.authentication import UserInfo
 from genericapiserver.authentication.service_account import service_account_username
 from genericapiserver.authorization.rbac import RBACSource
 from genericapiserver.authorization.rbac_index import RBACObjects
+from genericapiserver.authorization.rbac_sources import RBACInformers
+from genericapiserver.client.informer import InformerFactory
 from genericapiserver.ext.access_set import AccessSet, Grant
 
 CACHED_SETS: Final = 50
@@ -61,6 +66,16 @@ class AccessStore:
         self._sets: OrderedDict[str, tuple[float, AccessSet]] = OrderedDict()
         for source in sources:
             source.add_listener(self._forget)
+
+    @classmethod
+    def following(cls, informers: InformerFactory, *, clock: Clock | None = None) -> "AccessStore":
+        """One that follows the roles and bindings of a cluster. Until they are listed nothing is granted to anybody.
+
+        Hand *informers* to the server as `shared_informers`: it runs them, and is not ready before they have listed.
+        """
+        scheme = Scheme("rbac")
+        rbac_v1.add_to_scheme(scheme)
+        return cls(RBACInformers(informers, CodecFactory(scheme)), clock=clock)
 
     def access_for(self, user: UserInfo) -> AccessSet:
         """What *user* may do, by name and groups."""

@@ -8,6 +8,7 @@ import attrs
 from genericapiserver.authentication import RequestAuthenticator
 from genericapiserver.authorization import Authorizer
 from genericapiserver.certificates import SNICertKeyContent
+from genericapiserver.client.informer import InformerFactory
 from genericapiserver.component import EffectiveVersion
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.connection import Listener
@@ -33,11 +34,14 @@ class ExtensionAPIServerOptions:
     """The version at /version; that of Kubernetes which the library mirrors, when None."""
     sni_certs: Sequence[SNICertKeyContent] = ()
     """Pairs for clients that ask for their names. Others get a pair that the server makes for itself in memory."""
+    shared_informers: InformerFactory | None = None
+    """Informers of a cluster, which run while the server serves; it is ready once they have listed. For an AccessStore that
+    follows a cluster, and for stores."""
     configure: Callable[[Config], None] | None = None
     """Called with the configuration before the server is made: for audit, limits, hooks, clocks, metrics."""
 
     def check(self) -> None:
-        """Raise ConfigError for the first required option that is missing."""
+        """Raise ConfigError for the first required option that is missing, or else for one that is something else."""
         for value, name in (
             (self.authenticator, "authenticator"),
             (self.authorizer, "authorizer"),
@@ -46,3 +50,15 @@ class ExtensionAPIServerOptions:
         ):
             if value is None:
                 raise ConfigError(f"{name} must be provided")
+        for value, name, method, maker in (
+            (self.authenticator, "authenticator", "authenticate_request", "FunctionAuthenticator"),
+            (self.authorizer, "authorizer", "authorize", "FunctionAuthorizer"),
+        ):
+            if isinstance(value, type) or not hasattr(value, method):
+                what = f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
+                raise ConfigError(
+                    f"{name} must be an object with {method}, not a {what}: {maker} makes one of a function"
+                )
+        if not callable(self.get_openapi_definitions):
+            what = type(self.get_openapi_definitions).__name__
+            raise ConfigError(f"GetOpenAPIDefinitions must be a function that gives types, not a {what}")

@@ -24,7 +24,7 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.authorization import Authorizer
 from genericapiserver.certificates import CertificateError
 from genericapiserver.component import EffectiveVersion
-from genericapiserver.config import AuthenticationInfo, AuthorizationInfo, Config, ConfigError
+from genericapiserver.config import AuthenticationInfo, AuthorizationInfo, Config, ConfigError, RecommendedConfig
 from genericapiserver.connection import ListenerError
 from genericapiserver.ext.authenticators import authorities_of, proxy_headers_of, work_of
 from genericapiserver.ext.conversion import convert_error
@@ -46,6 +46,8 @@ TITLE: Final = "Ext"
 DOCUMENT_VERSION: Final = "0.1"
 SHUTDOWN_TIMEOUT: Final = 5.0
 """Seconds that requests get to end."""
+WATCH_TERMINATION: Final = 1.0
+"""Seconds within which watches are told to. Those that came through an application have no connection to be cut off."""
 MEDIA_TYPES: Final = (JSON_MEDIA_TYPE, YAML_MEDIA_TYPE)
 
 
@@ -83,13 +85,15 @@ class ExtensionAPIServer:
         )
         self._handler: Handler | None = None
         self._has_run = False
-        config = Config(
+        config = RecommendedConfig(
             effective_version=options.effective_version or EffectiveVersion(KUBE_VERSION, KUBE_FLOOR),
-            serializer=codecs,
+            serializer=attrs.evolve(codecs, refuses_in_protobuf=True),
             authentication=AuthenticationInfo(
                 authenticator=options.authenticator, request_header_config=proxy_headers_of(options.authenticator)
             ),
             authorization=AuthorizationInfo(self._spotter),
+            shared_informers=options.shared_informers,
+            shutdown_watch_termination_grace_period=WATCH_TERMINATION,
             discovery_addresses=NoAddresses(),
             request_info_factory=RequestInfoFactory(
                 api_prefixes=frozenset({"api", "apis"}), groupless_api_prefixes=frozenset({"api"})

@@ -8,7 +8,7 @@ it (names, decoding, patches, tables, watches, errors) is the toolkit's. Source:
 """
 
 from collections.abc import AsyncIterator, Awaitable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import attrs
 
@@ -31,6 +31,8 @@ from genericapiserver.request import RequestContext
 
 if TYPE_CHECKING:
     from genericapiserver.ext.server import ExtensionAPIServer
+
+METHODS: Final = ("create", "update", "get", "list", "watch", "delete")
 
 T = TypeVar("T", bound=Object)
 TList = TypeVar("TList")
@@ -105,13 +107,19 @@ def install_store(
 ) -> None:
     """Serve *store* as *resource* of the group and version of *gvk*, cluster-scoped.
 
-    The verbs are create, delete, get, list, patch, update and watch. Raises TypeError when *t_list* is no list type.
+    The verbs are create, delete, get, list, patch, update and watch. Raises TypeError when *t_list* is no list type, or when
+    *store* lacks a method.
     """
     from genericapiserver.ext.store_storage import StoreStorage
 
     if not is_api_type(t_list) or "items" not in describe(t_list).by_attribute:
         name = type_name(t_list) if isinstance(t_list, type) else type(t_list).__name__
         raise TypeError(f"tList ({name}) is not a list type")
+    missing = [name for name in METHODS if not callable(getattr(store, name, None))]
+    if missing or isinstance(store, type):
+        what = f"the class {store.__name__}, not an object of it" if isinstance(store, type) else type(store).__name__
+        lacks = f": it lacks {', '.join(missing)}" if missing else ""
+        raise TypeError(f"{resource} cannot be served by {what}{lacks}")
     storage = StoreStorage(
         store,
         object_type=t,

@@ -1,13 +1,15 @@
 """The storage that stands between the handlers and a `Store` (pkg/ext/delegate.go of rancher/steve, October 2024).
 
 Deviations: options of an update that creates reach the store, so that a dry run stays one; a watch that cannot begin is
-answered with its error instead of an empty stream; preconditions of a delete are looked at.
+answered with its error instead of an empty stream; preconditions of a delete are looked at; writes of one object wait for
+each other, so that none is made from what another has replaced.
 """
 
 import inspect
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from genericapiserver.aio import KeyedLocks
 from genericapiserver.apimachinery.meta import (
     CreateOptions,
     DeleteOptions,
@@ -61,6 +63,7 @@ class StoreStorage(Generic[T, TList]):
         self._resource = resource
         self._gvk = gvk
         self._authorizer = authorizer
+        self._locks = KeyedLocks()
 
     async def aclose(self) -> None:
         """The store is its owner's to close."""
@@ -95,7 +98,10 @@ class StoreStorage(Generic[T, TList]):
             check_type(obj, self.object_type)
             if validate is not None:
                 await validate(obj)
-        return await self._create(own, context, obj, options)
+        if not obj.metadata.name:
+            return await self._create(own, context, obj, options)
+        async with self._locks(obj.metadata.name):
+            return await self._create(own, context, obj, options)
 
     async def update(
         self,
@@ -109,19 +115,20 @@ class StoreStorage(Generic[T, TList]):
         options: UpdateOptions,
     ) -> UpdateResult:
         own = self._context(context)
-        return await create_or_update(
-            context,
-            name,
-            info,
-            object_type=self.object_type,
-            get=lambda _, name, options: self._get(own, name, options),
-            create=partial(self._create, own),
-            update=partial(self._update, own),
-            validate_create=validate_create,
-            validate_update=validate_update,
-            force_allow_create=force_allow_create,
-            options=options,
-        )
+        async with self._locks(name):
+            return await create_or_update(
+                context,
+                name,
+                info,
+                object_type=self.object_type,
+                get=lambda _, name, options: self._get(own, name, options),
+                create=partial(self._create, own),
+                update=partial(self._update, own),
+                validate_create=validate_create,
+                validate_update=validate_update,
+                force_allow_create=force_allow_create,
+                options=options,
+            )
 
     async def delete(
         self, context: RequestContext, name: str, *, validate: ValidateObject | None, options: DeleteOptions | None
@@ -129,13 +136,14 @@ class StoreStorage(Generic[T, TList]):
         """The response is the object as it was before."""
         own = self._context(context)
         options = options or DeleteOptions()
-        obj = await self._get(own, name, GetOptions())
-        with converted_errors():
-            if validate is not None:
-                await validate(obj)
-            if isinstance(obj.metadata, ObjectMeta):
-                check_preconditions(options.preconditions, obj.metadata, self._resource.group_resource, name)
-            await self._store.delete(own, name, options)
+        async with self._locks(name):
+            obj = await self._get(own, name, GetOptions())
+            with converted_errors():
+                if validate is not None:
+                    await validate(obj)
+                if isinstance(obj.metadata, ObjectMeta):
+                    check_preconditions(options.preconditions, obj.metadata, self._resource.group_resource, name)
+                await self._store.delete(own, name, options)
         return DeleteResult(object=obj, immediate=True)
 
     def convert_to_table(self, context: RequestContext, obj: Any, options: TableOptions | None) -> Table:

@@ -4,12 +4,15 @@ import datetime as dt
 
 import pytest
 
-from genericapiserver.apimachinery.meta import Object
-from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
-from genericapiserver.apimachinery.scheme import Scheme
+from genericapiserver.apimachinery.errors import InvalidError, TooManyRequestsError
+from genericapiserver.apimachinery.field import Path, invalid, required
+from genericapiserver.apimachinery.meta import ListMeta, Object, Status, StatusCause, StatusDetails
+from genericapiserver.apimachinery.schema import GroupKind, GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.scheme import Scheme, add_to_group_version
 from genericapiserver.apimachinery.serializer.codec import PROTOBUF_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.errors import DecodeError
-from genericapiserver.apimachinery.serializer.protobuf import PREFIX
+from genericapiserver.apimachinery.serializer.protobuf import PREFIX, to_json, unwrap
+from genericapiserver.apimachinery.serializer.protobuf_status import encode_status
 from genericapiserver.apimachinery.types import Int32, api_type, field
 from genericapiserver.apis import authorization_v1, core_v1
 from genericapiserver.apis.authorization_v1 import GROUP_VERSION, SubjectAccessReview
@@ -148,3 +151,29 @@ def test_codecs_read_it_only_when_they_were_told_to() -> None:
     assert PROTOBUF_MEDIA_TYPE not in media_types
     with pytest.raises(ValueError, match="no serializer"):
         plain.decode(PREFIX, media_type=PROTOBUF_MEDIA_TYPE, default_gvk=GroupVersionKind("", "v1", "Status"))
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        Status(),
+        Status(status="Failure", message="no", reason="NotFound", code=404),
+        InvalidError(
+            GroupKind("example.com", "Thing"), "näme", [required(Path("spec")), invalid(Path("a"), 1, "small")]
+        ).status(),
+        TooManyRequestsError("later", 7).status(),
+        Status(metadata=ListMeta(continue_token="more", remaining_item_count=-1), details=StatusDetails(uid="1")),
+    ],
+)
+def test_a_status_can_be_written(status: Status) -> None:
+    kind, message = unwrap(encode_status(status))
+    assert str(kind) == "/v1, Kind=Status"
+    scheme = Scheme("test")
+    add_to_group_version(scheme, GroupVersion("", "v1"))
+    assert CodecFactory(scheme).from_unstructured(to_json(Status, message), Status)[0] == status
+
+
+def test_a_status_has_the_numbers_of_the_reference() -> None:
+    status = Status(code=404, details=StatusDetails(uid="u", causes=[StatusCause(field="f")], retry_after_seconds=1))
+    details = encoded(4, encoded(3, "f")) + encoded(5, 1) + encoded(6, "u")
+    assert encode_status(status) == body("v1", "Status", encoded(1, b"") + encoded(5, details) + encoded(6, 404))

@@ -1,5 +1,6 @@
 """Storages that keep plain objects: without uids, without stored forms, with errors of their own."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,35 @@ async def test_what_is_applied_with_a_uid_is_not_made() -> None:
     )
     assert response.status == 409
     assert "uid mismatch: the provided object specified uid 1" in response.json()["message"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/yaml", "application/json;pretty=1"])
+async def test_a_long_list_is_written_like_a_short_one_while_others_are_served(accept: str) -> None:
+    storage = Plain(*(f"n{number}" for number in range(2000)))
+    client = serve(storage)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    before, response = turns, await client.request("GET", gadgets(), headers={"accept": accept})
+    busy.cancel()
+    assert turns - before > 3
+    listed = storage.list_type(items=list(storage.objects.values()))
+    media_type, _, pretty = accept.partition(";")
+    assert response.body == CODEC.encode(listed, V1.with_kind("GadgetList"), media_type=media_type, pretty=bool(pretty))
+
+
+async def test_a_long_table_is_written_in_parts() -> None:
+    storage = Plain(*(f"n{number}" for number in range(1001)))
+    table = (await serve(storage).request("GET", gadgets(), headers={"accept": TABLE})).json()
+    assert [row["cells"][0] for row in table["rows"]] == list(storage.objects)
+    assert table["rows"][1000]["object"]["metadata"]["name"] == "n1000"
 
 
 async def test_a_watch_sends_plain_objects() -> None:

@@ -301,3 +301,14 @@ async def test_an_error_of_reading_the_scope_lets_nobody_in() -> None:
     async with serving_store(authenticator=ScopeUserAuthenticator(read)) as world:
         response = await world.client.get(PATH)
     assert (response.status, json.loads(response.body)["code"]) == (401, 401)
+
+
+async def test_watches_end_with_the_server_and_not_with_the_application() -> None:
+    store = MemoryStore()
+    async with contextlib.AsyncExitStack() as stack:
+        async with mounted("starlette", store) as (_, client):
+            through_app = await stack.enter_async_context(client.open("GET", f"/ext{PATH}?watch=1", headers=WITH_TOKEN))
+            assert through_app.status == 200
+        assert await asyncio.wait_for(through_app.line(), 60) == b""
+        assert (await client.request("GET", f"/ext{PATH}", headers=WITH_TOKEN)).status == 503
+    assert store.broadcast.watches == set()

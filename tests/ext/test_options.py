@@ -1,16 +1,20 @@
 """Making a server: what is required, what failures are called, what is fixed."""
 
 import socket
+import ssl
 from typing import Any
 
+import httpx
 import pytest
 
 from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
+from genericapiserver.authorization.builtin import AlwaysAllowAuthorizer
 from genericapiserver.certificates import SNICertKeyContent, StaticCertKeyContent, generate_self_signed
+from genericapiserver.client.memory import MemoryTransport
 from genericapiserver.component import EffectiveVersion
 from genericapiserver.config import Config, ConfigError
-from genericapiserver.connection import create_listener
+from genericapiserver.connection import MemoryListener, create_listener
 from genericapiserver.ext import ExtensionAPIServer, ExtensionAPIServerOptions, install_store
 from genericapiserver.group_installer import APIGroupError
 from genericapiserver.openapi.schemas import DefinitionNameError
@@ -22,6 +26,7 @@ from tests.ext.support import (
     ListOfTestType,
     MemoryStore,
     TestType,
+    by_header,
     new_scheme,
     new_server,
     options,
@@ -52,12 +57,69 @@ async def test_acceptance_option_validation(missing: str, text: str) -> None:
 
 
 def test_the_first_of_several_missing_options_is_told() -> None:
-    given = ExtensionAPIServerOptions()
+    given, whole = ExtensionAPIServerOptions(), options()
     for missing, text in REQUIRED.items():
         with pytest.raises(ConfigError, match=f"^{text}$"):
             given.check()
-        setattr(given, missing, object())
+        setattr(given, missing, getattr(whole, missing))
     given.check()
+    assert isinstance(whole.listener, socket.socket)
+    whole.listener.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "text"),
+    [
+        (
+            "authenticator",
+            by_header,
+            "authenticator must be an object with authenticate_request, not a function: FunctionAuthenticator makes one "
+            "of a function",
+        ),
+        (
+            "authorizer",
+            AlwaysAllowAuthorizer,
+            "authorizer must be an object with authorize, not a class AlwaysAllowAuthorizer: FunctionAuthorizer makes one "
+            "of a function",
+        ),
+        (
+            "get_openapi_definitions",
+            [TestType],
+            "GetOpenAPIDefinitions must be a function that gives types, not a list",
+        ),
+    ],
+)
+def test_an_option_that_is_something_else_is_told_of(option: str, value: Any, text: str) -> None:
+    given = options(listener=object(), **{option: value})
+    with pytest.raises(ConfigError) as raised:
+        given.check()
+    assert str(raised.value) == text
+
+
+async def test_a_store_that_lacks_a_method_is_told_of() -> None:
+    class Half:
+        async def get(self, context: Any, name: str, options: Any) -> Any: ...
+
+    server = new_server()
+    for store, text in (
+        (Half(), "testtypes cannot be served by Half: it lacks create, update, list, watch, delete"),
+        (MemoryStore, "testtypes cannot be served by the class MemoryStore, not an object of it"),
+    ):
+        with pytest.raises(TypeError) as raised:
+            install_store(server, TestType, ListOfTestType, "testtypes", "testtype", GVK, store)  # type: ignore[arg-type]
+        assert str(raised.value) == text
+    await server.aclose()
+
+
+async def test_connections_may_be_in_memory() -> None:
+    listener = MemoryListener()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with serving_store(listener=listener):
+        transport = MemoryTransport(listener, ssl_context=context)
+        async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as client:
+            response = await client.get(PATH, headers={"x-user": "u"})
+    assert response.status_code == 200
 
 
 async def test_a_listener_that_is_closed_is_told_of() -> None:
@@ -165,8 +227,6 @@ async def test_a_pair_is_chosen_by_the_name_that_a_client_asks_for() -> None:
         assert response.status_code == 200
         stream = response.extensions["network_stream"]
         served = stream.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    import ssl
-
     assert ssl.DER_cert_to_PEM_cert(served) in pair.certificate_pem.decode()
 
 

@@ -241,6 +241,46 @@ async def test_preconditions_on_the_uid_hold(uid: str) -> None:
         assert ("foo" in store.objects) is (uid == "another")
 
 
+async def test_updates_at_once_are_made_one_after_the_other() -> None:
+    """Each adds its own label, in a store that takes its time: none of them undoes another."""
+
+    class Slow(MemoryStore):
+        async def get(self, context: Context, name: str, options: Any) -> TestType:
+            found = await super().get(context, name, options)
+            await asyncio.sleep(0)
+            return found
+
+        async def update(self, context: Context, obj: TestType, options: Any) -> TestType:
+            await asyncio.sleep(0)
+            return await super().update(context, obj, options)
+
+    store = Slow()
+    async with serving_store(store) as world:
+        await world.client.request("POST", PATH, headers=USER, body=body())
+
+        async def label(number: int) -> int:
+            patch = {"metadata": {"labels": {f"n{number}": "x"}}}
+            headers = {**USER, "content-type": "application/merge-patch+json"}
+            return (await world.client.request("PATCH", f"{PATH}/foo", headers=headers, body=patch)).status
+
+        assert set(await asyncio.gather(*map(label, range(20)))) == {200}
+    assert len(store.objects["foo"].metadata.labels) == 20
+
+
+async def test_creates_at_once_make_one_object() -> None:
+    class Slow(MemoryStore):
+        async def get(self, context: Context, name: str, options: Any) -> TestType:
+            await asyncio.sleep(0)
+            return await super().get(context, name, options)
+
+    async with serving_store(Slow()) as world:
+
+        async def put() -> int:
+            return (await world.client.request("PUT", f"{PATH}/foo", headers=USER, body=body())).status
+
+        assert sorted(await asyncio.gather(*(put() for _ in range(5)))) == [200, 200, 200, 200, 201]
+
+
 async def test_what_the_store_has_does_not_change_before_the_store_says_so() -> None:
     class Refusing(MemoryStore):
         async def update(self, context: Context, obj: TestType, options: Any) -> TestType:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from genericapiserver.apimachinery.meta import Status
+from genericapiserver.apimachinery.serializer.protobuf import to_json, unwrap
 from tests.ext.support import GENERATIONS, PATH, body, serving_store
 
 USER = {"x-user": "u"}
@@ -32,7 +34,11 @@ async def test_acceptance_protobuf_refusal(generation: str) -> None:
         with_json = await world.client.request(
             "GET", f"{PATH}/foo", headers={**USER, "accept": f"{PROTOBUF}, application/json"}
         )
-    assert (alone.status, alone.json()["reason"]) == (406, "NotAcceptable")
+    assert (alone.status, alone.headers["content-type"]) == (406, PROTOBUF)
+    kind, message = unwrap(alone.body)
+    status = to_json(Status, message)
+    assert (kind.kind, status["code"], status["reason"]) == ("Status", 406, "NotAcceptable")
+    assert status["message"].startswith("406: Not Acceptable\n\nAvailable representations: application/json, ")
     assert (with_json.status, with_json.headers["content-type"]) == (200, "application/json")
     assert with_json.json()["metadata"]["name"] == "foo"
 

@@ -25,9 +25,9 @@ class StatusDetails:
     name: str = field(default="", doc="The name of the resource that the status is about.")
     group: str = field(default="", doc="The group of the resource that the status is about.")
     kind: str = field(default="", doc="The kind, or on some operations the resource, that the status is about.")
-    uid: str = field(default="", doc="The UID of the resource.")
-    causes: list[StatusCause] = field(factory=list, doc="More about what failed.", list_type="atomic")
-    retry_after_seconds: Int32 = field(default=0, doc="Seconds to wait before the operation is tried again.")
+    uid: str = field(default="", number=6, doc="The UID of the resource.")
+    causes: list[StatusCause] = field(factory=list, number=4, doc="More about what failed.", list_type="atomic")
+    retry_after_seconds: Int32 = field(default=0, number=5, doc="Seconds to wait before the operation is tried again.")
 
 
 @api_type(root=True)

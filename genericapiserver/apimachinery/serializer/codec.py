@@ -74,6 +74,9 @@ class CodecFactory:
     reads_protobuf: bool = False
     """Bodies may come in protobuf, too: the fields of the scheme's types have the numbers of the reference."""
 
+    refuses_in_protobuf: bool = False
+    """Clients that take protobuf alone are told of failures in it, too: that they get nothing else, for one."""
+
     def with_protobuf(self) -> "CodecFactory":
         """The same codecs, which read protobuf as well."""
         return attrs.evolve(self, reads_protobuf=True)
