@@ -96,7 +96,7 @@ async def measure(server: Server, forks: int, *, http: int) -> list[Step]:
     async def read() -> None:
         for view in views:
             await view.get_object(PODS, "pod-1", namespace="default")
-            await view.list_pods(MatchCriteria(names=["pod-1", "pod-2"]))
+            await view.list_pods(MatchCriteria(namespace="default", names=["pod-1", "pod-2"]))
 
     async def write() -> None:
         for view in views:

@@ -102,14 +102,23 @@ def remove_files(paths: list[Path]) -> None:
 
 
 def _replace(path: Path, content: str) -> None:
-    """In one step, and never through a link that somebody else has put into a folder for everybody."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    """A file that is there is replaced in one step. Nothing is written through a link that somebody else has put into a
+    folder for everybody."""
+    try:
+        _write(path, content)
+    except FileExistsError:
+        draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        _write(draft, content)
+        draft.replace(path)
+
+
+def _write(path: Path, content: str) -> None:
+    """Make a new file, or nothing."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
-        draft.replace(path)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
