@@ -110,7 +110,11 @@ def _replace(path: Path, content: str) -> None:
         draft = path.with_name(f".{path.name}.{os.getpid()}.new")
         draft.unlink(missing_ok=True)
         _write(draft, content)
-        draft.replace(path)
+        try:
+            draft.replace(path)
+        except OSError:
+            draft.unlink()
+            raise
 
 
 def _write(path: Path, content: str) -> None:
