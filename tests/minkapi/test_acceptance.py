@@ -147,6 +147,9 @@ async def test_base_crud_status_codes(server: Server) -> None:
         selected = (await client.get(pods, params={"fieldSelector": "metadata.name=p1"})).json()
         assert len(selected["items"]) == 1
         deleted = await client.delete(f"{pods}/p1")
+        assert (deleted.status_code, deleted.json()["kind"]) == (200, "Pod"), "as typed clients expect"
+        await client.post("api/v1/namespaces/default/configmaps", json={**body, "kind": "ConfigMap"})
+        deleted = await client.delete("api/v1/namespaces/default/configmaps/p1")
         assert (deleted.status_code, deleted.json()["status"]) == (200, "Success")
         assert (await client.delete(pods)).status_code == 200
         assert (await client.get(pods)).json()["items"] == []
@@ -243,7 +246,9 @@ async def test_watch_list_ends_its_beginning_with_a_bookmark(server: Server) -> 
 
 async def test_watch_brings_a_bookmark_before_its_end(server: Server) -> None:
     async with server.base_view.get_client_facades("network") as facades:
-        watching = facades.resource(PODS).watch(allowWatchBookmarks="true", timeoutSeconds="3")
+        pods = facades.resource(PODS)
+        version = (await pods.list())["metadata"]["resourceVersion"]
+        watching = pods.watch(allowWatchBookmarks="true", timeoutSeconds="3", resourceVersion=version)
         events = [event async for event in watching]
     assert [event["type"] for event in events] == ["BOOKMARK"]
     assert int(events[0]["object"]["metadata"]["resourceVersion"]) == server.base_view.engine.current_rev()
