@@ -41,7 +41,7 @@ async def run(kubectl: Kubectl, *arguments: str, stdin: str | None = None) -> st
 async def test_discovery(server: Server) -> None:
     """9 core resources and 18 in groups, with the reference's hashes. Beside them the core group has what clients need:
     `bindings`, and the events of events.k8s.io as they were before that."""
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, str], Any] = {}
     async with httpx.AsyncClient(base_url=server.url(server.base_view)) as client:
         groups = (await client.get("apis")).json()["groups"]
         paths = ["api/v1", *(f"apis/{group['preferredVersion']['groupVersion']}" for group in groups)]

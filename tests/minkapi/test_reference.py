@@ -260,9 +260,10 @@ async def test_event_sink_create_list_reset(base: View) -> None:
     assert (patched.series.count, patched.reason) == (2, "Scheduled")
     unknown = Event()
     unknown.metadata.name = "unknown"
-    for refused in (lambda: sink.update(unknown), lambda: sink.patch(unknown, b"{}")):
-        with pytest.raises(NotFoundError, match="unknown"):
-            refused()
+    with pytest.raises(NotFoundError, match="unknown"):
+        sink.update(unknown)
+    with pytest.raises(NotFoundError, match="unknown"):
+        sink.patch(unknown, b"{}")
     sink.reset()
     assert sink.list() == []
 
