@@ -109,9 +109,9 @@ class ViewAccess:
         view = View(name, engine, delegate, self)
         try:
             self._made(view)
-        except BaseException:
+        except Exception as error:
             engine.close()
-            raise
+            raise CreateViewError(error) from error
         self._views[name] = view
         self._names[engine] = name
         return view

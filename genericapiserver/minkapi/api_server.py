@@ -35,6 +35,14 @@ from genericapiserver.server import GenericAPIServer
 from genericapiserver.storage.metrics import StorageMetrics
 from genericapiserver.storage.views import CurrentEngine
 
+_RETURNED: Final = """
+csidrivers.storage.k8s.io csinodes.storage.k8s.io deviceclasses.resource.k8s.io persistentvolumeclaims persistentvolumes
+pods podtemplates resourceclaims.resource.k8s.io resourceclaimtemplates.resource.k8s.io resourceslices.resource.k8s.io
+serviceaccounts services storageclasses.storage.k8s.io volumeattachments.storage.k8s.io
+volumeattributesclasses.storage.k8s.io
+"""
+RETURNED: Final = frozenset(_RETURNED.split())
+"""Resources whose deletion answers with the object and not with a Status, as typed clients of them expect."""
 PODS: Final = core_v1.GROUP_VERSION.with_kind("Pod")
 
 
@@ -69,6 +77,7 @@ class Resources:
             short_names=kind.short_names,
             categories=kind.categories,
             table_columns=kind.columns,
+            return_deleted_object=str(kind.resource.group_resource) in RETURNED,
         )
         storages: dict[str, RESTStorage] = {kind.plural: store}
         whole = store.with_strategy(WholeObjectStrategy(scheme, kind), keeps_identity=True)

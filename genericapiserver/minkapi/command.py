@@ -5,7 +5,6 @@ Source: minkapi/cli/cli.go of gardener's scaling-advisor.
 """
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +13,6 @@ from typing import Final
 import attrs
 
 from genericapiserver.connection.listener import raise_descriptor_limit
-from genericapiserver.logs import kv
 from genericapiserver.logs.setup import logging_as
 from genericapiserver.logs.streams import open_standard_streams
 from genericapiserver.minkapi.config import (
@@ -27,9 +25,8 @@ from genericapiserver.minkapi.config import (
     Config,
     WatchConfig,
 )
-from genericapiserver.minkapi.dump import load, save
+from genericapiserver.minkapi.dump import save
 from genericapiserver.minkapi.errors import PROGRAM_NAME, MinkAPIError
-from genericapiserver.minkapi.manifests import ManifestError
 from genericapiserver.minkapi.server import Server
 from genericapiserver.options.flags import (
     BOOL,
@@ -45,8 +42,6 @@ from genericapiserver.options.flags import (
 )
 from genericapiserver.options.logs import LoggingOptions
 from genericapiserver.signals import setup_signal_handler
-
-logger = logging.getLogger(__name__)
 
 OK: Final = 0
 BAD_OPTIONS: Final = 1
@@ -116,16 +111,9 @@ class App:
 
 
 async def launch_app(config: Config | None = None, *, manifests: Sequence[str] = ()) -> App:
-    """Start a server whose base view begins with *manifests*. Raises MinkAPIError, ManifestError; nothing runs then."""
+    """Start a server whose base view begins with *manifests*. Raises MinkAPIError; nothing runs then."""
     server = Server(config)
-    try:
-        await server.start()
-        for source in manifests:
-            count = await load(server, server.base_view, source)
-            logger.info(kv("Loaded manifests", source=source, objects=count))
-    except BaseException:
-        await server.stop()
-        raise
+    await server.start(manifests=manifests)
     return App(server)
 
 
@@ -165,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(flags: FlagSet, options: Options, config: Config, wait_for_signal: Callable[[], Awaitable[None]]) -> int:
     try:
         app = await launch_app(config, manifests=options.load)
-    except (MinkAPIError, ManifestError, OSError) as error:
+    except MinkAPIError as error:
         report(flags, str(error))
         return START_FAILED
     base = app.server.base_view

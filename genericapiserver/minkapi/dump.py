@@ -147,7 +147,8 @@ def _place(kind: ServedKind, value: dict[str, Any]) -> Path:
     metadata = value["metadata"]
     group = kind.group_version.group
     folder = Path(f"{kind.plural}.{group}" if group else kind.plural)
-    return folder / metadata.get("namespace", "") / f"{metadata['name']}.yaml"
+    namespace: str = metadata.get("namespace", "")
+    return folder / namespace / f"{metadata['name']}.yaml"
 
 
 def _write(path: Path, data: bytes) -> None:

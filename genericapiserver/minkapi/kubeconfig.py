@@ -4,49 +4,69 @@ Source: minkapi/server/configtmpl of gardener's scaling-advisor.
 """
 
 import contextlib
+import json
 import os
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Final
 
 from genericapiserver.minkapi.errors import ExecuteConfigTemplateError
 
-MODE = 0o600
+MODE: Final = 0o600
 
 
-def kubeconfig(name: str, server: str) -> dict[str, Any]:
+_KUBECONFIG: Final = """\
+apiVersion: v1
+kind: Config
+clusters:
+- name: {context}
+  cluster:
+    server: {server}
+    insecure-skip-tls-verify: true
+users:
+- name: minkapi-user
+  user: {{}}
+contexts:
+- name: {context}
+  context:
+    cluster: {context}
+    namespace: default
+    user: minkapi-user
+current-context: {context}
+"""
+_SCHEDULER_CONFIG: Final = """\
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+leaderElection:
+  leaderElect: false
+clientConnection:
+  kubeconfig: {path}
+  qps: 100
+  burst: 50
+profiles:
+- schedulerName: bin-packing-scheduler
+  pluginConfig:
+  - name: NodeResourcesFit
+    args:
+      apiVersion: kubescheduler.config.k8s.io/v1
+      kind: NodeResourcesFitArgs
+      scoringStrategy:
+        type: MostAllocated
+        resources:
+        - name: cpu
+          weight: 1
+        - name: memory
+          weight: 1
+"""
+
+
+def kubeconfig(name: str, server: str) -> str:
     """The kubeconfig of the view *name* at the URL *server*."""
-    context = f"minkapi-{name}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": context, "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
-        "users": [{"name": "minkapi-user", "user": {}}],
-        "contexts": [
-            {"name": context, "context": {"cluster": context, "namespace": "default", "user": "minkapi-user"}}
-        ],
-        "current-context": context,
-    }
+    return _KUBECONFIG.format(context=json.dumps(f"minkapi-{name}"), server=json.dumps(server))
 
 
-def scheduler_config(kubeconfig_path: Path) -> dict[str, Any]:
+def scheduler_config(kubeconfig_path: Path) -> str:
     """What `kube-scheduler --config` needs to put the pods of the view on the fullest nodes that take them."""
-    resources = [{"name": name, "weight": 1} for name in ("cpu", "memory")]
-    scoring = {"type": "MostAllocated", "resources": resources}
-    arguments = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "NodeResourcesFitArgs"}
-    return {
-        "apiVersion": "kubescheduler.config.k8s.io/v1",
-        "kind": "KubeSchedulerConfiguration",
-        "leaderElection": {"leaderElect": False},
-        "clientConnection": {"kubeconfig": str(kubeconfig_path), "qps": 100, "burst": 50},
-        "profiles": [
-            {
-                "schedulerName": "bin-packing-scheduler",
-                "pluginConfig": [{"name": "NodeResourcesFit", "args": {**arguments, "scoringStrategy": scoring}}],
-            }
-        ],
-    }
+    return _SCHEDULER_CONFIG.format(path=json.dumps(str(kubeconfig_path)))
 
 
 def sandbox_kubeconfig_path(base: Path, name: str) -> Path:
@@ -60,7 +80,7 @@ def scheduler_config_path(base: Path, name: str = "") -> Path:
     return base.with_name(f"minkapi{middle}-bin-packing-scheduler-config.yaml")
 
 
-def write_files(documents: dict[Path, dict[str, Any]]) -> None:
+def write_files(documents: dict[Path, str]) -> None:
     """Write all *documents*, readable by their owner only; when one fails, none is left.
 
     Raises ExecuteConfigTemplateError.
@@ -68,7 +88,7 @@ def write_files(documents: dict[Path, dict[str, Any]]) -> None:
     written: list[Path] = []
     try:
         for path, document in documents.items():
-            _replace(path, yaml.safe_dump(document, sort_keys=False))
+            _replace(path, document)
             written.append(path)
     except OSError as error:
         remove_files(written)
@@ -82,14 +102,27 @@ def remove_files(paths: list[Path]) -> None:
 
 
 def _replace(path: Path, content: str) -> None:
-    """In one step, and never through a link that somebody else has put into a folder for everybody."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    """A file that is there is replaced in one step. Nothing is written through a link that somebody else has put into a
+    folder for everybody."""
+    try:
+        _write(path, content)
+    except FileExistsError:
+        draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        _write(draft, content)
+        try:
+            draft.replace(path)
+        except OSError:
+            draft.unlink()
+            raise
+
+
+def _write(path: Path, content: str) -> None:
+    """Make a new file, or nothing."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
-        draft.replace(path)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise

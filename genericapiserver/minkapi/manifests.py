@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import attrs
 
-from genericapiserver.apimachinery.serializer.errors import DecodeError
-from genericapiserver.apimachinery.serializer.yaml import YAMLSyntaxError, parse_yaml
+from genericapiserver.apimachinery.serializer.errors import DecodeError, YAMLSyntaxError
+from genericapiserver.apimachinery.serializer.yaml import parse_yaml
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 STREAM: Final = "-"

@@ -4,6 +4,7 @@ Objects that are handed out are the caller's own. What goes wrong is an error of
 ResourceStore in minkapi's api/minkapi/types.go.
 """
 
+import contextlib
 from collections.abc import Awaitable
 from typing import Any, TypeAlias
 
@@ -203,11 +204,26 @@ class ResourceStore:
         return name if name.namespace else ObjectName(name.name, DEFAULT_NAMESPACE)
 
     async def _list_stored(self, criteria: MatchCriteria) -> tuple[_Stored, int]:
+        if criteria.names and (criteria.namespace or not self.kind.namespaced):
+            return await self._get_stored(criteria)
         context = call_context(self.kind, "list", ObjectName("", criteria.namespace))
         page = await self._call(self._store.list_stored(context, ListOptions()))
         if criteria == MATCH_ALL_CRITERIA:
             return page.items, page.resource_version
         return [item for item in page.items if criteria.matches_stored(item)], page.resource_version
+
+    async def _get_stored(self, criteria: MatchCriteria) -> tuple[_Stored, int]:
+        """Those whose keys are known, looked up one by one instead of among all."""
+        found: _Stored = []
+        version = self._view.current_rev()
+        with self._current.use(self._view):
+            for name in sorted(criteria.names):
+                context = call_context(self.kind, "get", ObjectName(name, criteria.namespace))
+                with contextlib.suppress(NotFoundError):
+                    stored = await self._store.get(context, name, GetOptions())
+                    if isinstance(stored, StoredObject) and criteria.matches_stored(stored):
+                        found.append(stored)
+        return found, version
 
     async def _call(self, call: Awaitable[Any]) -> Any:
         """The result of a call of the store in this view, as the caller's own."""

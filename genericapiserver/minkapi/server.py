@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from typing import Any
 from genericapiserver.apimachinery.errors import BadRequestError, StatusError
 from genericapiserver.connection import SocketListener, create_listener
 from genericapiserver.connection.listener import joined
+from genericapiserver.logs import kv
 from genericapiserver.minkapi.access import ViewAccess
 from genericapiserver.minkapi.config import Config, ViewNameError, bind_host_port
+from genericapiserver.minkapi.dump import load
 from genericapiserver.minkapi.errors import CreateViewError, InitFailedError, ServiceFailedError, StartFailedError
 from genericapiserver.minkapi.kubeconfig import (
     kubeconfig,
@@ -62,23 +64,29 @@ class Server(ViewAccess):
 
     # ---- life
 
-    async def start(self) -> None:
-        """Write the kubeconfig of the base and begin to serve. Raises StartFailedError, with nothing left behind."""
+    async def start(self, *, manifests: Sequence[Path | str] = ()) -> None:
+        """Load *manifests* into the base, write its kubeconfig and begin to serve.
+
+        Raises StartFailedError, with nothing left behind.
+        """
         if self._started:
             raise StartFailedError("this server has been started before: make another one")
         self._started = True
         _warn_unless_local(self._listening)
         try:
             await super().start()
+            for source in manifests:
+                logger.info(kv("Loaded manifests", source=source, objects=await load(self, self.base_view, source)))
             self._write_files(self.base_view, self.config.kube_config_path)
             await self._stack.enter_async_context(self._prepare().serving())
         except Exception as error:
+            self._remove_files(self.base_view)
             await self.stop()
             raise StartFailedError(error) from error
         logger.info("minkapi serves the view %s at %s", self.base_view.name, self.url(self.base_view))
 
     async def stop(self) -> None:
-        """End what is being served, then all sandboxes, then the base, and remove their kubeconfigs. Idempotent.
+        """End what is being served, then all sandboxes, whose kubeconfigs are removed, then the base. Idempotent.
 
         Requests get `graceful_shutdown_timeout` seconds; watches are ended at once. Raises ServiceFailedError for what went
         wrong meanwhile.
@@ -130,8 +138,13 @@ class Server(ViewAccess):
             self._write_files(view, sandbox_kubeconfig_path(base, view.name))
 
     def _removed(self, view: View) -> None:
-        if view.kube_config_path is not None and view is not self.base_view:
-            remove_files([view.kube_config_path, scheduler_config_path(view.kube_config_path, view.name)])
+        if view is not self.base_view:
+            self._remove_files(view)
+
+    def _remove_files(self, view: View) -> None:
+        path = view.kube_config_path
+        if path is not None:
+            remove_files([path, scheduler_config_path(path, "" if view is self.base_view else view.name)])
 
     def _write_files(self, view: View, path: Path | None) -> None:
         if path is None:

@@ -95,7 +95,7 @@ class ViewWatchStream(EngineWatchStream[T]):
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        if self._last > now:
+        if self._last > now + 0.01:  # timers may be a little early
             self._timer = loop.call_at(min(now + FREQUENCY, self._last), self._bookmark, loop)
 
     def _bookmark(self, loop: asyncio.AbstractEventLoop) -> None:

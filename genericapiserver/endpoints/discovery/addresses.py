@@ -1,7 +1,7 @@
 """Which address of this server a client should use, by where the client is (pkg/endpoints/discovery/addresses.go)."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol
 
 import attrs
@@ -60,6 +60,11 @@ class DefaultAddresses:
                 if rule.covers(client)
             ),
         )
+
+
+def told(addresses: Iterable[ServerAddressByClientCIDR]) -> Hashable:
+    """Equal for equal addresses: documents that tell these are the same."""
+    return tuple((each.client_cidr, each.server_address) for each in addresses)
 
 
 def client_address(scope: Scope) -> str:

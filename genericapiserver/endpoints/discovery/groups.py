@@ -7,7 +7,7 @@ from genericapiserver.apimachinery.meta import APIGroup, APIGroupList, ServerAdd
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.asgi import Handler
 from genericapiserver.endpoints.api_request import APIRequest
-from genericapiserver.endpoints.discovery.addresses import Addresses, client_address
+from genericapiserver.endpoints.discovery.addresses import Addresses, client_address, told
 from genericapiserver.endpoints.discovery.document import document_handler
 from genericapiserver.endpoints.responses import ResponseWriter
 
@@ -46,7 +46,7 @@ class DiscoveryGroupManager:
 
     def _source(self, request: APIRequest) -> tuple[Hashable, Any]:
         client = client_address(request.scope) if self._addresses.depend_on_client else ""
-        return (self._generation, client), self.group_list(client)
+        return (self._generation, told(self._addresses.for_client(client))), self.group_list(client)
 
     def handler(self, writer: ResponseWriter) -> Handler:
         """Serves /apis."""

@@ -7,7 +7,7 @@ from genericapiserver.apimachinery.meta import APIVersions
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.asgi import Handler
 from genericapiserver.endpoints.api_request import APIRequest
-from genericapiserver.endpoints.discovery.addresses import Addresses, client_address
+from genericapiserver.endpoints.discovery.addresses import Addresses, client_address, told
 from genericapiserver.endpoints.discovery.document import document_handler
 from genericapiserver.endpoints.responses import ResponseWriter
 
@@ -19,7 +19,8 @@ def legacy_handler(addresses: Addresses, writer: ResponseWriter) -> Handler:
 
     def source(request: APIRequest) -> tuple[Hashable, Any]:
         client = client_address(request.scope) if addresses.depend_on_client else ""
-        versions = APIVersions(versions=["v1"], server_address_by_client_cidrs=list(addresses.for_client(client)))
-        return client, versions
+        found = addresses.for_client(client)
+        versions = APIVersions(versions=["v1"], server_address_by_client_cidrs=list(found))
+        return told(found), versions
 
     return document_handler(source, API_VERSIONS_KIND, writer)
