@@ -123,6 +123,12 @@ class AggregatorServerOptions:
         """Whether nobody else, as a server that stands alone, brings --runtime-config."""
         return self.recommended.metrics is None
 
+    @property
+    def service_names(self) -> list[str]:
+        """The names that the certificates of the servers in the table have to be for."""
+        services = (text.partition("=")[0].partition("/") for text in self.service_endpoint)
+        return [f"{name}.{namespace}.svc" for namespace, _, name in services]
+
     def complete(self) -> None:
         """Nothing follows from the flags."""
 

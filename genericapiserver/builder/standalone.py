@@ -58,6 +58,10 @@ class ProxiesRequests(Protocol):
     proxy_client_cert_file: str
     proxy_client_key_file: str
 
+    @property
+    def service_names(self) -> Sequence[str]:
+        """What the certificates of servers have to be for that it knows the addresses of, as `api.wardle.svc`."""
+
 
 @attrs.define
 class StandaloneOptions:
@@ -174,6 +178,9 @@ class StandaloneOptions:
             self.folder.authority()
         if self._own_proxy_pair:
             self.folder.authority().client(FRONT_PROXY)
+        if isinstance(self.inner, ProxiesRequests):
+            for name in self.inner.service_names:
+                self.folder.authority().service(name)
 
     async def _server(self) -> GenericAPIServer:
         recommended = self.inner.recommended
