@@ -19,6 +19,8 @@ AUTHORITY_LIFETIME: Final = dt.timedelta(days=3650)
 LEAF_LIFETIME: Final = dt.timedelta(days=365)
 RENEW_BEFORE: Final = dt.timedelta(days=7)
 CLOCK_SKEW: Final = dt.timedelta(hours=1)
+COMMON_NAME_LENGTH: Final = 64
+"""Characters; only the other names count."""
 ADMIN_GROUP: Final = "system:masters"
 
 
@@ -54,6 +56,12 @@ class Authority:
             ExtendedKeyUsageOID.SERVER_AUTH,
             x509.SubjectAlternativeName(names),
         )
+
+    def service(self, name: str) -> KeyPair:
+        """A serving pair for the service *name*, as `api.wardle.svc`, in files of that name; good on this machine, too."""
+        names = [_general_name(host) for host in (name, "localhost", "127.0.0.1", "::1")]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:COMMON_NAME_LENGTH])])
+        return self._leaf(name, subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
 
     def client(self, name: str, *groups: str) -> KeyPair:
         """A client pair for the user *name* in *groups*."""

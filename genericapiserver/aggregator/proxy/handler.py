@@ -194,6 +194,8 @@ class ProxyHandler:
             logger.error(kv("error resolving service", service=service, port=target.port, err=error))
             await self._refuse(scope, send, context, 503, _UNAVAILABLE)
             return
+        if context.watch_initialized is not None:
+            context.watch_initialized()  # how a watch begins is the affair of the server behind and its flow control
         try:
             if scope["type"] == "websocket":
                 await proxy_websocket(
