@@ -10,11 +10,13 @@ USAGE = """\
 Usage: genericapiserver serve FILE.py [flags]
        genericapiserver run FILE.py [flags]
        genericapiserver manifests [FILE.py] [flags]
+       genericapiserver aggregator [flags]
 
 serve      Serves every resource that the Python file declares, through every admission plugin that it defines, alone on
            this machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
 run        Serves the same behind a kube-apiserver, which says who asks and what he may do.
 manifests  Writes what it takes to run that in a cluster, for Kustomize, as a Helm chart or as plain YAML.
+aggregator  Serves other API servers as one, by APIService objects, alone on this machine.
 
 `genericapiserver COMMAND --help` lists the flags of a command.
 """
@@ -69,6 +71,13 @@ def _manifests(arguments: Sequence[str]) -> int:
     return run_manifests(arguments)
 
 
+def _aggregator(arguments: Sequence[str]) -> int:
+    from genericapiserver.aggregator.options import AggregatorServerOptions
+    from genericapiserver.builder.standalone import run_standalone
+
+    return run_standalone("aggregator", AggregatorServerOptions(), arguments, hint="get apiservices")
+
+
 def _no_file() -> int:
     sys.stderr.write(USAGE)
     return 2
@@ -78,6 +87,7 @@ COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "serve": _serve,
     "run": _run,
     "manifests": _manifests,
+    "aggregator": _aggregator,
 }
 """Each is given the arguments after its name and gives the exit status. May raise ConfigError."""
 

@@ -1,5 +1,7 @@
 """What an aggregator counts. Names, labels and texts are the reference's."""
 
+import contextlib
+
 from genericapiserver.metrics import MetricsRegistry
 
 UNKNOWN_REASON = "UnknownReason"
@@ -50,4 +52,5 @@ class AvailabilityMetrics:
 
     def forget(self, name: str) -> None:
         """Show *name* no more: there is no such APIService."""
-        self._gauge.remove(name)
+        with contextlib.suppress(KeyError):
+            self._gauge.remove(name)

@@ -69,7 +69,8 @@ class StaticResolver:
         self._endpoints = dict(endpoints)
         self._otherwise = otherwise
 
-    def __contains__(self, service: str) -> bool:
+    def __contains__(self, service: object) -> bool:
+        """Whether the table says where the service `namespace/name` is."""
         return service in self._endpoints
 
     def resolve_endpoint(self, namespace: str, name: str, port: int) -> Endpoint:

@@ -13,15 +13,22 @@ Source: pkg/apiserver/apiserver.go of k8s.io/kube-aggregator.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
+from genericapiserver.aggregator.autoregister import HOOK as AUTOREGISTRATION_HOOK
+from genericapiserver.aggregator.autoregister import AutoRegistration, local_api_services
+from genericapiserver.aggregator.availability import LOCAL_HOOK, REMOTE_HOOK, LocalAvailability, RemoteAvailability
+from genericapiserver.aggregator.client import APIServiceClient
 from genericapiserver.aggregator.discovery import GroupDocuments
 from genericapiserver.aggregator.documents import install_documents
 from genericapiserver.aggregator.in_process import transport_as
+from genericapiserver.aggregator.listers import InformedServices, InformedSlices
+from genericapiserver.aggregator.metrics import AvailabilityMetrics
+from genericapiserver.aggregator.probe import Prober
 from genericapiserver.aggregator.proxy.dial import Dial, dial
 from genericapiserver.aggregator.proxy.handler import REQUESTS_PER_BACKEND, ProxyHandler, ProxySettings
 from genericapiserver.aggregator.registration import SIGNAL, RegistrationController
@@ -38,7 +45,7 @@ from genericapiserver.client.transport import Transport
 from genericapiserver.config import CompletedConfig, ConfigError, RecommendedConfig
 from genericapiserver.delegation import DelegationTarget, EmptyDelegate
 from genericapiserver.endpoints.responses import ResponseWriter
-from genericapiserver.hooks import PostStartHookContext
+from genericapiserver.hooks import PostStartHook, PostStartHookContext
 from genericapiserver.request import long_running_check
 from genericapiserver.routes.not_found import not_found_handler
 from genericapiserver.server import GenericAPIServer
@@ -77,6 +84,17 @@ class ExtraConfig:
 
     service_resolver: ServiceResolver
     """Where services are."""
+    core_informers: InformerFactory | None = None
+    """Informers of the server that has services and EndpointSlices, which is perhaps this one; started with its own."""
+    services: InformedServices | None = None
+    """Services, for the condition Available; without them it depends on nothing but the answer of the server behind."""
+    slices: InformedSlices | None = None
+    static_services: Container[str] = ()
+    """The services, as `namespace/name`, that are not looked up among those above, because a table says where they are."""
+    disable_remote_available_condition_controller: bool = False
+    """Leave the condition of what is not local to somebody else."""
+    register_local_groups: bool = True
+    """Have an APIService for every version that the servers of this process serve."""
     proxy_client_cert: CertKeyContentProvider | None = None
     """Whom the aggregator says that it is to servers behind; followed while it runs, where it comes from files."""
     proxy_dial: Dial = dial
@@ -164,7 +182,23 @@ class APIAggregator:
         self.apis_handler: Handler = self.group_list_handler
         """Serves /apis; whoever aggregates discovery puts another one here, which falls back on the plain list."""
         self.registration = RegistrationController(self, self.api_services)
-        self._install()
+        client = APIServiceClient(self.informers.transport, completed.serializer)
+        metrics, now = AvailabilityMetrics(config.metrics), config.clock.now
+        self.auto_registration = AutoRegistration(self.api_services, client)
+        """Keeps the APIServices that are asked for there."""
+        self.local_availability = LocalAvailability(self.api_services, client, metrics, now=now)
+        self.prober = Prober(self.settings)
+        self.remote_availability = RemoteAvailability(
+            self.api_services,
+            client,
+            metrics,
+            self.prober,
+            services=extra.services,
+            slices=extra.slices,
+            static=extra.static_services,
+            now=now,
+        )
+        self._install(extra)
 
     # ---- for who follows APIServices
 
@@ -243,7 +277,7 @@ class APIAggregator:
 
     # ---- how it is made
 
-    def _install(self) -> None:
+    def _install(self, extra: ExtraConfig) -> None:
         server = self.server
         server.handler.non_api_mux.handle("/apis", self._serve_apis)
         server.handler.non_api_mux.handle("/apis/", self.group_list_handler, listed=False)
@@ -252,13 +286,27 @@ class APIAggregator:
         server.add_post_start_hook(REGISTRATION_HOOK, self._start_registration)
         if self.settings.client_certificate is not None:
             server.add_post_start_hook(RELOAD_HOOK, self._follow_certificate)
-        server.config.add_cleanup(self._close_handlers)
+        # What writes does so in one process of several that share a storage.
+        server.add_post_start_hook(LOCAL_HOOK, _running(self.local_availability.run), leader_only=True)
+        if not extra.disable_remote_available_condition_controller:
+            if extra.services is not None:
+                extra.services.informer.add_change_handler(self.remote_availability.service_changed)
+            if extra.slices is not None:
+                extra.slices.informer.add_change_handler(self.remote_availability.slice_changed)
+            server.add_post_start_hook(REMOTE_HOOK, _running(self.remote_availability.run), leader_only=True)
+        if extra.register_local_groups:
+            for service in local_api_services(self.delegation_target.listed_paths):
+                self.auto_registration.add_api_service_to_sync_on_start(service)
+        server.add_post_start_hook(AUTOREGISTRATION_HOOK, _running(self.auto_registration.run), leader_only=True)
+        server.config.add_cleanup(self._close_connections)
 
     def _serve_apis(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self.apis_handler(scope, receive, send)
 
     async def _start_informers(self, context: PostStartHookContext) -> None:
         self.informers.start(context.spawn)
+        if (core := self.completed.extra.core_informers) is not None:
+            core.start(context.spawn)
 
     async def _start_registration(self, context: PostStartHookContext) -> None:
         """Done when every APIService there is has its routes."""
@@ -278,9 +326,19 @@ class APIAggregator:
         if isinstance(certificate, FileContent) and certificate.files:
             context.spawn(keep_current([certificate]))
 
-    async def _close_handlers(self) -> None:
+    async def _close_connections(self) -> None:
+        await self.prober.aclose()
         for handler in list(self._handlers.values()):
             await handler.aclose()
+
+
+def _running(work: Callable[[], Coroutine[Any, Any, None]]) -> PostStartHook:
+    """A hook that is done when *work* has begun."""
+
+    async def start(context: PostStartHookContext) -> None:
+        context.spawn(work())
+
+    return start
 
 
 def _path_of(version: GroupVersion) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -17,7 +17,7 @@ from genericapiserver.apis import rbac_v1
 from genericapiserver.builder.folder import DataFolder
 from genericapiserver.builder.standalone_serving import StandaloneServing
 from genericapiserver.config import ConfigError
-from genericapiserver.controlplane.groups import group_names, selected_groups, unknown_group_problems
+from genericapiserver.controlplane.groups import GroupModule, group_names, selected_groups, unknown_group_problems
 from genericapiserver.options.api_enablement import APIEnablementOptions
 from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.builtin_authorization import RBAC, BuiltInAuthorizationOptions
@@ -31,6 +31,8 @@ from genericapiserver.options.token_options import ServiceAccountOptions
 from genericapiserver.server import GenericAPIServer
 
 GROUPS_FLAG = "control-plane-groups"
+FRONT_PROXY = "front-proxy-client"
+"""Whom a server that passes requests on says that it is; servers behind name it in --requestheader-allowed-names."""
 WATCH_TERMINATION = 1.0
 """Seconds that watches get to end: nobody waits a minute for a sample to stop."""
 
@@ -40,6 +42,21 @@ class RecommendedServerOptions(ServerOptions, Protocol):
 
     @property
     def recommended(self) -> RecommendedOptions: ...
+
+
+@runtime_checkable
+class HostsGroups(Protocol):
+    """Options of a program that installs the groups itself, because they belong to a server behind the one that it makes."""
+
+    control_plane: Sequence[GroupModule]
+
+
+@runtime_checkable
+class ProxiesRequests(Protocol):
+    """Options of a program that passes requests on to others, and shows them a certificate of the folder's authority."""
+
+    proxy_client_cert_file: str
+    proxy_client_key_file: str
 
 
 @attrs.define
@@ -61,6 +78,7 @@ class StandaloneOptions:
     """Where it is served; None when *inner* serves nothing by itself."""
     enablement: APIEnablementOptions = attrs.field(factory=APIEnablementOptions, init=False)
     _flags: FlagSet | None = attrs.field(default=None, init=False)
+    _own_proxy_pair: bool = attrs.field(default=False, init=False)
 
     def add_flags(self, flags: FlagSet) -> None:
         self._flags = flags
@@ -110,6 +128,11 @@ class StandaloneOptions:
             folder = self.folder
             is_file = recommended.storage.engine == FILE
             recommended.storage.path = str(folder.objects if is_file else folder.database)
+        inner = self.inner
+        if isinstance(inner, ProxiesRequests) and not (inner.proxy_client_cert_file or inner.proxy_client_key_file):
+            self._own_proxy_pair = True
+            inner.proxy_client_cert_file = str(self.folder.pki / f"{FRONT_PROXY}.crt")
+            inner.proxy_client_key_file = str(self.folder.pki / f"{FRONT_PROXY}.key")
         self.inner.complete()
 
     def validate(self) -> list[str]:
@@ -149,6 +172,8 @@ class StandaloneOptions:
             self.serving.make(self.folder)
         else:
             self.folder.authority()
+        if self._own_proxy_pair:
+            self.folder.authority().client(FRONT_PROXY)
 
     async def _server(self) -> GenericAPIServer:
         recommended = self.inner.recommended
@@ -161,6 +186,9 @@ class StandaloneOptions:
         modules = [group.load() for group in groups]
         for module in modules:
             module.register(recommended.serializer.scheme)
+        if isinstance(self.inner, HostsGroups):
+            self.inner.control_plane = modules
+            return await self.inner.server()
         server = await self.inner.server()
         async with server.config.closed_on_error():
             for module in modules:

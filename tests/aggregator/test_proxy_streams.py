@@ -164,7 +164,7 @@ async def test_a_body_of_unknown_length_goes_up_as_it_comes(http2: bool) -> None
 
     async with serving(listener, http2=http2) as endpoint, proxy(endpoint, api_service()) as (_, client):
         scope = client.scope("POST", PATH, {"transfer-encoding": "chunked"})
-        task = asyncio.create_task(client.app(scope, receive, answers.put))
+        task = asyncio.ensure_future(client.app(scope, receive, answers.put))
         pieces.put_nowait(b"one")
         async with asyncio.timeout(10):
             assert (await answers.get())["status"] == 200
@@ -200,7 +200,7 @@ async def test_a_client_that_does_not_read_stops_its_own_answer_and_no_other(htt
 
         messages: asyncio.Queue[Message] = asyncio.Queue()
         messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
-        task = asyncio.create_task(client.app(client.scope("GET", WATCH, {}), messages.get, stuck))
+        task = asyncio.ensure_future(client.app(client.scope("GET", WATCH, {}), messages.get, stuck))
         try:
             await blocked.wait()
             before = -1
