@@ -56,13 +56,23 @@ class MetricsRegistry:
 
     def counter(self, name: str, help: str, labels: Sequence[str] = (), *, deprecated: str = "") -> PlainCounter:
         return self._get(PlainCounter, name, labels) or self._keep(
-            name, PlainCounter(name, help, labels, registry=self.collectors), deprecated
+            name,
+            PlainCounter(name, help, labels, registry=self._room_for(name, name.removesuffix("_total"))),
+            deprecated,
         )
 
     def gauge(self, name: str, help: str, labels: Sequence[str] = (), *, deprecated: str = "") -> PlainGauge:
         return self._get(PlainGauge, name, labels) or self._keep(
-            name, PlainGauge(name, help, labels, registry=self.collectors), deprecated
+            name, PlainGauge(name, help, labels, registry=self._room_for(name, f"{name}_total")), deprecated
         )
+
+    def _room_for(self, name: str, twin: str) -> CollectorRegistry | None:
+        """Where the metric *name* is registered; nowhere beside *twin*, of which prometheus-client thinks it is the same.
+
+        The reference has a gauge and a counter whose names differ in `_total` only. Pages are written from the metrics
+        themselves.
+        """
+        return None if twin != name and twin in self._metrics else self.collectors
 
     def histogram(
         self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float], deprecated: str = ""

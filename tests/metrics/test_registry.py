@@ -37,3 +37,16 @@ def test_reset_forgets_what_was_observed_and_keeps_children_usable() -> None:
     child.inc()
     assert 'c_total{a="x"} 1.0' in generate_latest(registry.collectors).decode()
     assert "h_count 0.0" in text
+
+
+def test_a_counter_may_be_called_as_a_gauge_is_but_for_total() -> None:
+    """aggregator_unavailable_apiservice and aggregator_unavailable_apiservice_total are two metrics of the reference."""
+    for first in ("gauge", "counter"):
+        registry = MetricsRegistry()
+        if first == "gauge":
+            registry.gauge("things", "How many there are.", ["name"]).labels("a").set(3)
+        registry.counter("things_total", "How many there were.", ["name"]).labels("a").inc(5)
+        if first == "counter":
+            registry.gauge("things", "How many there are.", ["name"]).labels("a").set(3)
+        families = {family.name: [sample.value for sample in family.samples] for family in registry.families()}
+        assert families == {"things": [3], "things_total": [5]}
