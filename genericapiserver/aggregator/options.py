@@ -1,7 +1,7 @@
 """The aggregator as a program: flags to a config, a config to a server in front of the servers of this process.
 
 The flags are kube-aggregator's, and the two of kube-apiserver that concern it. `--service-endpoint` and
-`--services-kubeconfig` are this library's own: where services are, for machines without a cluster and for servers beside one.
+`--services-kubeconfig` are this library's own: where services are, without a cluster and beside one.
 Source: pkg/cmd/server/start.go of k8s.io/kube-aggregator.
 """
 
