@@ -25,7 +25,7 @@ from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.apis import apiregistration_v1
 from genericapiserver.apis.core_v1.services import Service
 from genericapiserver.apis.discovery_v1 import EndpointSlice
-from genericapiserver.certificates import CertificateError, DynamicCertKeyContent
+from genericapiserver.certificates import CertificateError, CertKeyContentProvider, DynamicCertKeyContent
 from genericapiserver.client.informer import InformerFactory
 from genericapiserver.client.kubeconfig import KubeconfigError, load_kubeconfig
 from genericapiserver.client.rest import RESTClient
@@ -153,12 +153,11 @@ class AggregatorServerOptions:
         )
         await self.recommended.apply_to(config)
         async with config.closed_on_error():
-            extra = self._extra(config)
-            self.aggregator = await self._aggregator(config, extra)
+            self.aggregator = await self.aggregator_of(config, self.extra_of(config, self._certificate()))
         return self.aggregator.server
 
-    async def _aggregator(self, config: RecommendedConfig, extra: ExtraConfig) -> APIAggregator:
-        """Raises ConfigError."""
+    async def aggregator_of(self, config: RecommendedConfig, extra: ExtraConfig) -> APIAggregator:
+        """An aggregator from *config*, with the server of this process behind it. Raises ConfigError, APIGroupError."""
         front = without_what_is_made_once(config)
         completed = AggregatorConfig(generic=front, extra=extra, serializer=self.serializer).complete()
         behind = config.complete()
@@ -171,14 +170,17 @@ class AggregatorServerOptions:
                     module.install(delegate, self.serializer)
             return completed.new(delegate)
 
-    def _extra(self, config: RecommendedConfig) -> ExtraConfig:
+    def _certificate(self) -> CertKeyContentProvider:
         """Raises ConfigError."""
         try:
-            certificate = DynamicCertKeyContent.from_files(
+            return DynamicCertKeyContent.from_files(
                 "aggregator-proxy-cert", self.proxy_client_cert_file, self.proxy_client_key_file
             )
         except (CertificateError, OSError) as error:
             raise ConfigError(f"unable to load the proxy's client certificate: {reason(error)}") from error
+
+    def extra_of(self, config: RecommendedConfig, certificate: CertKeyContentProvider) -> ExtraConfig:
+        """What the flags say, for an aggregator that shows *certificate*. Raises ConfigError."""
         informers = self._core_informers(config)
         decode = self.serializer.from_unstructured
         services = InformedServices(

@@ -6,7 +6,6 @@ the client goes is the exchange broken off, and when the server breaks off the c
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -166,10 +165,8 @@ async def _attempt(head: RequestHead, body: _Body, answer: "_Answer", exchange: 
             raise AbortRequestError(f"the server behind broke off: {error}") from error
         raise
     finally:
-        if pump is not None and not pump.done():
+        if pump is not None:
             pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await pump
         exchange.close()
 
 
