@@ -43,7 +43,6 @@ def install_documents(aggregator: "APIAggregator") -> Documents:
     """Have *aggregator* serve them, and follow the servers behind while it runs."""
     server, config = aggregator.server, aggregator.completed.generic.config
     document = server.groups.aggregated_discovery
-    include_delegates(document, aggregator.delegation_target)
     local = [_own_documents(server), *_handlers(aggregator.delegation_target)]
     made = Documents(
         DiscoveryManager(document, client=DiscoveryClient(config.serializer), transport=aggregator.transport),
@@ -60,6 +59,7 @@ def install_documents(aggregator: "APIAggregator") -> Documents:
     mux.handle_prefix(PREFIX, counted("openapi/v3/", made.openapi_v3.serve_document))
 
     async def follow_discovery(context: PostStartHookContext) -> None:
+        include_delegates(document, aggregator.delegation_target)  # now all of their groups are installed
         await aggregator.registration.initiated.wait()
         context.spawn(made.discovery.run())
         await made.discovery.synced.wait()
