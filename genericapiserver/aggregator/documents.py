@@ -52,7 +52,9 @@ def install_documents(aggregator: "APIAggregator") -> Documents:
     for observer in (made.discovery, made.openapi_v2.following, made.openapi_v3.following):
         aggregator.add_observer(observer)
     writer = ResponseWriter(config.serializer)
-    aggregator.apis_handler = with_aggregated_discovery(aggregator.group_list_handler, document, writer)
+    aggregator.apis_handler = with_aggregated_discovery(
+        aggregator.group_list_handler, document, writer, beta=server.groups.serves_beta_discovery
+    )
     mux, counted = server.handler.non_api_mux, server.groups.with_root_metrics
     mux.handle("/openapi/v2", counted("openapi/v2", made.openapi_v2))
     mux.handle("/openapi/v3", counted("openapi/v3", made.openapi_v3.serve_root))
