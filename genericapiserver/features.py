@@ -11,6 +11,7 @@ KUBE_VERSION = Version(1, 35)
 KUBE_FLOOR = Version(1, 32)
 """The oldest one that may be emulated."""
 
+AGGREGATED_DISCOVERY_REMOVE_BETA_TYPE = "AggregatedDiscoveryRemoveBetaType"
 API_RESPONSE_COMPRESSION = "APIResponseCompression"
 API_SERVER_IDENTITY = "APIServerIdentity"
 COMPONENT_FLAGZ = "ComponentFlagz"
@@ -24,6 +25,10 @@ _ON = FeatureSpec(version=Version(1, 32), default=True, stage=Stage.BETA)
 _PAGE = FeatureSpec(version=Version(1, 32), default=False, stage=Stage.ALPHA)
 
 SPECS: dict[str, list[FeatureSpec]] = {
+    AGGREGATED_DISCOVERY_REMOVE_BETA_TYPE: [
+        FeatureSpec(version=Version(1, 32), default=False, stage=Stage.DEPRECATED),
+        FeatureSpec(version=Version(1, 33), default=True, stage=Stage.DEPRECATED),
+    ],
     API_RESPONSE_COMPRESSION: [_ON],
     API_SERVER_IDENTITY: [_ON],
     COMPONENT_FLAGZ: [_PAGE],

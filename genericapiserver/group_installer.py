@@ -26,7 +26,7 @@ from genericapiserver.endpoints.metrics import EndpointMetrics, RouteMetrics, wi
 from genericapiserver.endpoints.responses import ResponseWriter
 from genericapiserver.endpoints.route_description import describe_document_route
 from genericapiserver.endpoints.router import APIContainer, Route, WebService
-from genericapiserver.features import API_RESPONSE_COMPRESSION
+from genericapiserver.features import AGGREGATED_DISCOVERY_REMOVE_BETA_TYPE, API_RESPONSE_COMPRESSION
 from genericapiserver.logs import kv
 from genericapiserver.openapi import Document, build_v2, build_v3
 from genericapiserver.registry.rest import ReadinessChecker, RESTStorage
@@ -94,6 +94,7 @@ class GroupInstaller:
                 self.aggregated_legacy_discovery,
                 self._writer,
                 metrics=self._root_metrics("api"),
+                beta=self.serves_beta_discovery,
             )
             self._serve_document(
                 DEFAULT_LEGACY_API_PREFIX, handler, APIVersions, "getAPIVersions", "get available API versions", ""
@@ -191,6 +192,11 @@ class GroupInstaller:
 
     # ---- documents
 
+    @property
+    def serves_beta_discovery(self) -> bool:
+        """Whether the aggregated document is served as v2beta1, too."""
+        return not self._completed.config.feature_gate.enabled(AGGREGATED_DISCOVERY_REMOVE_BETA_TYPE)
+
     def install_discovery(self) -> None:
         """Serve the list of groups at /apis."""
         handler = with_aggregated_discovery(
@@ -198,6 +204,7 @@ class GroupInstaller:
             self.aggregated_discovery,
             self._writer,
             metrics=self._root_metrics("apis"),
+            beta=self.serves_beta_discovery,
         )
         self._serve_document(API_GROUP_PREFIX, handler, APIGroupList, "getAPIVersions", "get available API versions")
 

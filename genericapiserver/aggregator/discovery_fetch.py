@@ -17,6 +17,7 @@ from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.json import parse_plain
 from genericapiserver.client.transport import Response, Transport
 from genericapiserver.endpoints.discovery.aggregated import (
+    BETA_KIND,
     KIND,
     APIGroupDiscoveryList,
     APIVersionDiscovery,
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 TIMEOUT: Final = 5.0
 """Seconds for one answer."""
-VERSIONS: Final = (KIND.version, "v2beta1")
+VERSIONS: Final = (KIND.version, BETA_KIND.version)
 """Of the document with everything; both say the same in the same words."""
 _JSON: Final = "application/json"
 _ACCEPT: Final = ",".join(f"{_JSON};g={KIND.group};v={version};as={KIND.kind}" for version in VERSIONS)

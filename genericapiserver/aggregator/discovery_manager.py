@@ -241,7 +241,8 @@ class DiscoveryManager:
         transport = self._transport(handler, KUBE_AGGREGATOR)
         everything = await self._client.everything(transport, str(key), known.everything if known is not None else None)
         answer = _Answer(everything, asked)
-        if everything is None:
+        newest = self._answers.get(key)
+        if everything is None or (newest is not None and newest.asked > asked):
             return answer
         for name, registered in self._registered.items():
             if registered.service == key and registered.marked < asked:

@@ -43,7 +43,6 @@ def install_documents(aggregator: "APIAggregator") -> Documents:
     """Have *aggregator* serve them, and follow the servers behind while it runs."""
     server, config = aggregator.server, aggregator.completed.generic.config
     document = server.groups.aggregated_discovery
-    include_delegates(document, aggregator.delegation_target)
     local = [_own_documents(server), *_handlers(aggregator.delegation_target)]
     made = Documents(
         DiscoveryManager(document, client=DiscoveryClient(config.serializer), transport=aggregator.transport),
@@ -53,13 +52,16 @@ def install_documents(aggregator: "APIAggregator") -> Documents:
     for observer in (made.discovery, made.openapi_v2.following, made.openapi_v3.following):
         aggregator.add_observer(observer)
     writer = ResponseWriter(config.serializer)
-    aggregator.apis_handler = with_aggregated_discovery(aggregator.group_list_handler, document, writer)
+    aggregator.apis_handler = with_aggregated_discovery(
+        aggregator.group_list_handler, document, writer, beta=server.groups.serves_beta_discovery
+    )
     mux, counted = server.handler.non_api_mux, server.groups.with_root_metrics
     mux.handle("/openapi/v2", counted("openapi/v2", made.openapi_v2))
     mux.handle("/openapi/v3", counted("openapi/v3", made.openapi_v3.serve_root))
     mux.handle_prefix(PREFIX, counted("openapi/v3/", made.openapi_v3.serve_document))
 
     async def follow_discovery(context: PostStartHookContext) -> None:
+        include_delegates(document, aggregator.delegation_target)  # now all of their groups are installed
         await aggregator.registration.initiated.wait()
         context.spawn(made.discovery.run())
         await made.discovery.synced.wait()

@@ -37,8 +37,13 @@ class Fetched:
     etag: str
 
 
-async def fetch_v2(transport: Transport, etag: str = "", *, timeout: float = TIMEOUT) -> Fetched | None:
-    """The v2 document of a server, if it is another than that of *etag*; None when it has none. Raises OpenAPIError."""
+async def fetch_v2(
+    transport: Transport, etag: str = "", *, turns: asyncio.Lock | None = None, timeout: float = TIMEOUT
+) -> Fetched | None:
+    """The v2 document of a server, if it is another than that of *etag*; None when it has none. Raises OpenAPIError.
+
+    Documents are read one after another by who holds *turns*: many at once would leave others few turns of the loop.
+    """
     headers = {"accept": "application/json"}
     if etag and not etag.startswith(OWN_TAG):
         headers["if-none-match"] = etag
@@ -57,7 +62,8 @@ async def fetch_v2(transport: Transport, etag: str = "", *, timeout: float = TIM
     if tag == etag:
         return Fetched(None, etag)
     try:
-        return Fetched(await in_slices(read_specification(response.body)), tag)
+        async with turns or asyncio.Lock():
+            return Fetched(await in_slices(read_specification(response.body)), tag)
     except SpecificationError as error:
         raise OpenAPIError(f"failed to retrieve openAPI spec: {error}") from error
 

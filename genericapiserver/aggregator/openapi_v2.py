@@ -60,6 +60,7 @@ class OpenAPIV2Aggregator:
     ) -> None:
         self._local = [_Source(f"local {number}", handler) for number, handler in enumerate(local)]
         self._transport = transport
+        self._turns = asyncio.Lock()
         self._made: tuple[tuple[tuple[str, str], ...], EncodedDocument] | None = None
         self._making = asyncio.Lock()
         self.merges = 0
@@ -104,7 +105,7 @@ class OpenAPIV2Aggregator:
 
     async def _refresh(self, source: _Source) -> None:
         """Raises OpenAPIError."""
-        fetched = await fetch_v2(self._transport(source.handler, OPENAPI_AGGREGATOR), source.etag)
+        fetched = await fetch_v2(self._transport(source.handler, OPENAPI_AGGREGATOR), source.etag, turns=self._turns)
         if fetched is None:
             source.specification, source.etag = None, ""
         elif fetched.specification is not None:

@@ -8,6 +8,7 @@ left to chance; what is converted there are all paths of the server, here those 
 server that gets v3 later is asked for it.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ class OpenAPIV3Aggregator:
     ) -> None:
         self._local = [_Source(handler) for handler in local]
         self._transport = transport
+        self._turns = asyncio.Lock()
         self._index: Document | None = None
         self._owners: Mapping[str, _Source] = {}
         self.following: Following[_Source] = Following(
@@ -104,7 +106,7 @@ class OpenAPIV3Aggregator:
             source.converted, source.etag = None, ""
             self._set_root(source, root)
             return
-        fetched = await fetch_v2(transport, source.etag)
+        fetched = await fetch_v2(transport, source.etag, turns=self._turns)
         if fetched is None:
             source.converted, source.etag = None, ""
             self._set_root(source, {})

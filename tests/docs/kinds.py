@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 import genericapiserver.apis
+from examples.aggregation.kitchen import RECIPES
 from examples.wardle.scheme import new_scheme as wardle_scheme
 from examples.widgets.server import WIDGETS
 from genericapiserver.apimachinery.schema import GroupVersionKind
@@ -76,7 +77,7 @@ def _own_schemes() -> tuple[Scheme, ...]:
         if register := getattr(module, "add_to_scheme", None):
             register(library)
     cluster = kubernetes.new_scheme([*kubernetes.KINDS, *kubernetes.FURTHER_KINDS])
-    return library, cluster, wardle_scheme(), new_scheme([WIDGETS])
+    return library, cluster, wardle_scheme(), new_scheme([WIDGETS, RECIPES])
 
 
 @functools.cache

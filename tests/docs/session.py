@@ -30,8 +30,8 @@ DEFAULT_PORT = "6443"
 READY = "try:"
 """What a server that stands alone says last."""
 
-_PORT = re.compile(r"(?:--(?:secure-)?port[= ]|\bPORT=)(\d+)")
-_STANDALONE = re.compile(r"examples\.\w+\.standalone")
+_PORT = re.compile(r"(?:--(?:\w+-)?port[= ]|\bPORT=)(\d+)")
+_STANDALONE = re.compile(r"examples\.(?:\w+\.standalone|aggregation)")
 _COMMENT = re.compile(r"\s+#[^'\"]*$")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 

@@ -9,7 +9,7 @@ import pytest
 from genericapiserver.apimachinery.meta import APIGroup, APIResource, GroupVersionForDiscovery
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
 from genericapiserver.endpoints.discovery.addresses import CIDRRule, DefaultAddresses, client_address
-from genericapiserver.endpoints.discovery.aggregated import APIVersionDiscovery
+from genericapiserver.endpoints.discovery.aggregated import APIVersionDiscovery, with_aggregated_discovery
 from genericapiserver.endpoints.discovery.aggregated_manager import AggregatedDiscoveryManager, Priorities, Source
 from genericapiserver.endpoints.discovery.conversion import to_resource_discovery
 from genericapiserver.endpoints.discovery.groups import DiscoveryGroupManager
@@ -227,6 +227,20 @@ def test_clients_of_a_network_get_its_address() -> None:
 )
 def test_where_a_client_is(headers: list[tuple[bytes, bytes]], peer: Any, address: str) -> None:
     assert client_address({"headers": headers, "client": peer}) == address
+
+
+async def test_the_document_is_served_as_the_beta_where_that_is_left_on(server: DemoServer) -> None:
+    def put_context(scope: Any) -> None:
+        scope[CONTEXT_KEY] = RequestContext(request_info=RequestInfo())
+
+    plain = legacy_handler(DefaultAddresses("x:1"), server.writer)
+    handler = with_aggregated_discovery(plain, server.aggregated, server.writer, beta=True)
+    client = ASGIClient(handler, prepare=put_context)
+    old, new = await client.get("/apis", accept=BETA), await client.get("/apis", accept=f"{AGGREGATED},{BETA}")
+    assert (old.headers["content-type"], new.headers["content-type"]) == (BETA, AGGREGATED)
+    assert old.json()["apiVersion"] == "apidiscovery.k8s.io/v2beta1"
+    assert old.json()["items"] == new.json()["items"]
+    assert old.headers["etag"] != new.headers["etag"]
 
 
 async def test_the_legacy_root_always_says_v1(server: DemoServer) -> None:

@@ -22,6 +22,8 @@ from genericapiserver.endpoints.responses import ResponseWriter
 MODEL_PACKAGE = "io.k8s.api.apidiscovery.v2"
 
 KIND: Final = GroupVersionKind("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList")
+BETA_KIND: Final = GroupVersionKind(KIND.group, "v2beta1", KIND.kind)
+"""The same in the same words, for clients of Kubernetes 1.26 to 1.29."""
 
 FRESHNESS_CURRENT: Final = "Current"
 FRESHNESS_STALE: Final = "Stale"
@@ -110,10 +112,12 @@ class DocumentSource(Protocol):
 
 @attrs.frozen
 class AggregatedRestrictions:
-    """Only clauses that ask for the aggregated document count."""
+    """Only clauses that ask for the aggregated document, as one of *kinds*, count."""
+
+    kinds: tuple[GroupVersionKind, ...] = (KIND,)
 
     def allows_transform(self, media_type: str, target: GroupVersionKind | None) -> bool:
-        return target == KIND
+        return target in self.kinds
 
     def allows_server_version(self, version: str) -> bool:
         return False
@@ -128,15 +132,17 @@ def with_aggregated_discovery(
     writer: ResponseWriter,
     *,
     metrics: RouteMetrics | None = None,
+    beta: bool = False,
 ) -> Handler:
-    """Answer with *manager*'s document where that is asked for, with *handler* otherwise."""
-    negotiator = Negotiator(writer.codec.supported_media_types, AggregatedRestrictions())
-    encoded: dict[tuple[str, bool], bytes] = {}
+    """Answer with *manager*'s document where that is asked for, with *handler* otherwise; with *beta* as v2beta1, too."""
+    kinds = (KIND, BETA_KIND) if beta else (KIND,)
+    negotiator = Negotiator(writer.codec.supported_media_types, AggregatedRestrictions(kinds))
+    encoded: dict[tuple[GroupVersionKind, str, bool], bytes] = {}
     of_generation = -1
-    tag = b""
+    tags: dict[GroupVersionKind, bytes] = {}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal of_generation, tag
+        nonlocal of_generation
         request = APIRequest(scope, receive, send)
         # No Accept header asks for no particular document.
         options = negotiator.find(request.accept) if request.accept else None
@@ -145,19 +151,22 @@ def with_aggregated_discovery(
             return
         if of_generation != manager.generation:
             encoded.clear()
-            tag = etag(writer.codec.encode(manager.document(), KIND))
+            tags.clear()
             of_generation = manager.generation
+        kind = options.convert or KIND
+        if (tag := tags.get(kind)) is None:
+            tag = tags[kind] = etag(writer.codec.encode(manager.document(), kind))
         headers = [(b"etag", tag), (b"vary", b"Accept"), (b"cache-control", b"public")]
         if header_value(scope, b"if-none-match") == tag.decode():
             response = APIResponse(304, b"", headers)
         else:
             info = options.accepted
             pretty = info.pretty and (options.pretty or wants_pretty(request.query, request.user_agent))
-            body = encoded.get((info.media_type, pretty))
+            body = encoded.get((kind, info.media_type, pretty))
             if body is None:
-                body = writer.codec.encode(manager.document(), KIND, media_type=info.media_type, pretty=pretty)
-                encoded[info.media_type, pretty] = body
-            content_type = f"{info.media_type};g={KIND.group};v={KIND.version};as={KIND.kind}".encode()
+                body = writer.codec.encode(manager.document(), kind, media_type=info.media_type, pretty=pretty)
+                encoded[kind, info.media_type, pretty] = body
+            content_type = f"{info.media_type};g={kind.group};v={kind.version};as={kind.kind}".encode()
             response = APIResponse.of(200, body, content_type, headers)
         await writer.send(request, response)
         if metrics is not None:
