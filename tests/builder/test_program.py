@@ -7,7 +7,6 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.command_line import run_main
 from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.builder.program import _is_plugin, resources_in, serve_module
@@ -15,6 +14,7 @@ from genericapiserver.component import FeatureGateError
 from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
 from tests.builder import versions
+from tests.support.command_line import run_main
 from tests.support.demo_api import Gadget
 
 
@@ -119,7 +119,9 @@ def test_a_file_that_cannot_be_loaded_is_told_with_its_line(
     file = tmp_path / "broken.py"
     file.write_text(text)
     assert (
-        run_main([command, str(file), *(["--image=a", f"--output-dir={tmp_path}/out"] if command == "manifests" else [])])
+        run_main(
+            [command, str(file), *(["--image=a", f"--output-dir={tmp_path}/out"] if command == "manifests" else [])]
+        )
         == 1
     )
     said = capsys.readouterr().err

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.support.command_line import run_main
 from tests.builder.deploying.support import of_kind, one, parsed
+from tests.support.command_line import run_main
 from tests.support.server_process import CHECKOUT
 
 STOCK = str(CHECKOUT / "examples" / "csv_files" / "stock.py")
