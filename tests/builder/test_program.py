@@ -7,7 +7,6 @@ from types import ModuleType
 
 import pytest
 
-from genericapiserver.__main__ import main
 from genericapiserver.admission import AdmissionChain, Attributes, Operation, mutating_plugin, validating_plugin
 from genericapiserver.builder import Resource, ResourceServerOptions
 from genericapiserver.builder.program import _is_plugin, resources_in, serve_module
@@ -15,6 +14,7 @@ from genericapiserver.component import FeatureGateError
 from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import FlagSet
 from tests.builder import versions
+from tests.support.command_line import run_main
 from tests.support.demo_api import Gadget
 
 
@@ -70,6 +70,34 @@ def test_help_needs_no_file(arguments: tuple[str, str]) -> None:
     assert "      --secure-port int " in shown
 
 
+def test_a_server_beside_a_cluster_has_the_flags_of_every_api_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(["run", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Usage:\n  genericapiserver run FILE.py [flags]\n\nFlags:\n")
+    for flag in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig", "shutdown-delay-duration"):
+        assert f"      --{flag} " in shown
+    assert "--data" not in shown
+
+
+def test_a_server_without_its_cluster_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    file = tmp_path / "things.py"
+    file.write_text(
+        "from genericapiserver.builder import Resource\nfrom tests.support.demo_api import Gadget\n"
+        "THINGS = Resource(Gadget, group='things.example.com', version='v1')\n"
+    )
+    flags = ["--secure-port=0", "--storage-backend=memory"]
+    done = subprocess.run(
+        [sys.executable, "-m", "genericapiserver", "run", str(file), *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Error: failed to get delegated authentication kubeconfig: " in done.stderr
+    assert "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "run", "manifests"])
 @pytest.mark.parametrize(
     ("text", "problem"),
@@ -91,7 +119,9 @@ def test_a_file_that_cannot_be_loaded_is_told_with_its_line(
     file = tmp_path / "broken.py"
     file.write_text(text)
     assert (
-        main([command, str(file), *(["--image=a", f"--output-dir={tmp_path}/out"] if command == "manifests" else [])])
+        run_main(
+            [command, str(file), *(["--image=a", f"--output-dir={tmp_path}/out"] if command == "manifests" else [])]
+        )
         == 1
     )
     said = capsys.readouterr().err

@@ -1,6 +1,7 @@
-"""The manifests at work, with a server of ours in the place of the cluster.
+"""The manifests at work, with an aggregator of ours in the place of the cluster.
 
-It takes the access rules, and the Deployment's command line runs behind it as the service account that they are for.
+It takes the access rules and the APIService, and the Deployment's command line runs behind it as the service account that
+the rules are for.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import attrs
 import pytest
 import yaml
 
-from genericapiserver.__main__ import main
 from genericapiserver.builder.kubeconfig import write_kubeconfig
 from genericapiserver.builder.pki import Authority
 from tests.builder.deploying.support import container, of_kind, one, parsed
+from tests.support.command_line import run_main
 from tests.support.kubectl import Kubectl, needs_kubectl
 from tests.support.server_process import CHECKOUT, ServerProcess, eventually, free_port, server_process
 from tests.support.standalone import Standalone, standalone
 
 TASKS = CHECKOUT / "examples" / "sqlite_tables" / "tasks.py"
-ACCOUNT = "system:serviceaccount:tasks-apiserver:tasks-apiserver"
-GROUPS = ("system:serviceaccounts", "system:serviceaccounts:tasks-apiserver", "system:authenticated")
+NAME = "tasks-apiserver"
+ACCOUNT = f"system:serviceaccount:{NAME}:{NAME}"
+GROUPS = ("system:serviceaccounts", f"system:serviceaccounts:{NAME}", "system:authenticated")
+SERVED_BY_THE_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "RoleBinding", "APIService")
 
 pytestmark = [pytest.mark.e2e, needs_kubectl]
 
@@ -46,38 +49,34 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("deploying")
     written = folder / "written"
-    assert main(["manifests", str(TASKS), "--image=tasks:1", "--format=yaml", f"--output-dir={written}"]) == 0
+    assert run_main(["manifests", str(TASKS), "--image=tasks:1", "--format=yaml", f"--output-dir={written}"]) == 0
     documents = parsed((written / "manifests.yaml").read_text("utf-8"))
-    before = ["serve", str(TASKS)]
+    port = free_port()
     with standalone(
         folder / "cluster",
         free_port(),
         "--serve-core",
         "--storage-backend=memory",
+        f"--service-endpoint={NAME}/{NAME}=127.0.0.1:{port}",
         module="genericapiserver",
-        before=before,
+        before=["aggregator"],
     ) as cluster:
-        rules = [
-            each
-            for each in documents
-            if each["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding", "RoleBinding")
-        ]
-        (folder / "rules.yaml").write_text(yaml.safe_dump_all(rules))
-        cluster.kubectl("apply", "-f", str(folder / "rules.yaml"))
+        (folder / "applied.yaml").write_text(
+            yaml.safe_dump_all([each for each in documents if each["kind"] in SERVED_BY_THE_CLUSTER])
+        )
+        cluster.kubectl("apply", "-f", str(folder / "applied.yaml"))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TASKS_FILE", str(folder / "tasks.db"))
-            port = free_port()
             arguments = command_line(documents, folder, cluster, port)
             with server_process("genericapiserver", arguments, folder / "logs") as server:
                 kubeconfig = folder / "admin.kubeconfig"
-                authority = Authority(cluster.data / "pki")
                 write_kubeconfig(
                     kubeconfig,
                     server=f"https://127.0.0.1:{port}",
                     authority=base64.b64decode(one("APIService", documents)["spec"]["caBundle"]),
-                    client=authority.client("admin", "system:masters"),
+                    client=Authority(cluster.data / "pki").client("admin", "system:masters"),
                     name="deployed",
-                    tls_server_name="tasks-apiserver.tasks-apiserver.svc",  # as the kube-apiserver asks for it
+                    tls_server_name=f"{NAME}.{NAME}.svc",  # as the aggregator asks for it
                 )
                 yield Deployed(cluster, server, documents, kubeconfig)
 
@@ -87,10 +86,9 @@ def command_line(documents: list[dict[str, Any]], folder: Path, cluster: Standal
     for name, data in one("Secret", documents)["data"].items():
         (folder / name).write_bytes(base64.b64decode(data))
     shutil.copy(TASKS, folder / "tasks.py")
-    places = {"/etc/apiserver/tls/": f"{folder}/", "/var/lib/apiserver/": f"{folder}/", "/app/": f"{folder}/"}
     arguments = container(documents)["args"]
-    for place, own in places.items():
-        arguments = [argument.replace(place, own) for argument in arguments]
+    for place in ("/etc/apiserver/tls/", "/var/lib/apiserver/", "/app/"):
+        arguments = [argument.replace(place, f"{folder}/") for argument in arguments]
     own_kubeconfig = folder / "server.kubeconfig"
     authority = Authority(cluster.data / "pki")
     write_kubeconfig(
@@ -100,17 +98,20 @@ def command_line(documents: list[dict[str, Any]], folder: Path, cluster: Standal
         client=authority.client(ACCOUNT, *GROUPS),
         name="cluster",
     )
+    delegated = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
     return [
         *arguments,
         f"--secure-port={port}",
         "--bind-address=127.0.0.1",
-        *(
-            f"--{flag}={own_kubeconfig}"
-            for flag in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
-        ),
-        # There is no front proxy here, and no ConfigMap that says which one to believe.
+        *(f"--{flag}={own_kubeconfig}" for flag in delegated),
+        # A cluster says this in a ConfigMap, which the aggregator does not serve.
         "--authentication-skip-lookup=true",
         f"--client-ca-file={authority.files.certificate}",
+        f"--requestheader-client-ca-file={authority.files.certificate}",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         "--shutdown-delay-duration=0s",
     ]
 
@@ -124,31 +125,32 @@ def test_the_server_gets_ready_with_the_access_that_the_manifests_give_it(deploy
     assert "forbidden" not in deployed.server.stderr
 
 
+def test_the_cluster_finds_the_server_available_and_serves_it_as_its_own(deployed: Deployed) -> None:
+    kubectl = deployed.cluster.kubectl
+    kubectl("wait", "--for=condition=Available", "apiservice/v1.todo.example.com", "--timeout=100s")
+    task = '{"apiVersion": "todo.example.com/v1", "kind": "Task", "metadata": {"name": "a"}, "spec": {"title": "b"}}'
+    eventually(lambda: kubectl.run("explain", "task.spec").status == 0 or None, "the kind in the cluster's discovery")
+    assert kubectl("apply", "-f", "-", stdin=task) == "task.todo.example.com/a created\n"
+    assert kubectl("get", "tasks", "-o", "jsonpath={.items[*].spec.title}") == "b"
+
+
 def test_the_cluster_says_who_may_do_what(deployed: Deployed) -> None:
-    kubectl = deployed.kubectl()
-    kubectl(
-        "create", "-f", "-", stdin='{"apiVersion": "todo.example.com/v1", "kind": "Task", "metadata": {"name": "a"}}'
-    )
-    assert kubectl("get", "tasks", "-o", "name") == "task.todo.example.com/a\n"
-    refused = deployed.kubectl("--as=somebody").run("get", "tasks")
-    assert (refused.status, "Forbidden" in refused.stderr) == (1, True)
-
-
-def test_a_viewer_of_the_cluster_may_read_and_not_write(deployed: Deployed) -> None:
-    """The role view of a cluster gathers the rules by their label; here the role itself is bound."""
-    admin = deployed.cluster.kubectl
-    view, edit = (f"tasks-apiserver:tasks-apiserver:{purpose}" for purpose in ("view", "edit"))
-    admin("create", "clusterrolebinding", "viewers", f"--clusterrole={view}", "--user=viewer")
-    admin("create", "clusterrolebinding", "editors", f"--clusterrole={edit}", "--user=editor")
-    can = deployed.cluster.kubectl.run
-    for user, verb, answer in (
-        ("viewer", "list", "yes"),
-        ("viewer", "delete", "no"),
-        ("editor", "delete", "yes"),
-        ("editor", "patch", "yes"),
+    """The role view of a cluster gathers rules by their label; here the roles themselves are bound."""
+    kubectl = deployed.cluster.kubectl
+    for user, purpose in (("viewer", "view"), ("editor", "view"), ("editor", "edit")):
+        role = f"--clusterrole={NAME}:{NAME}:{purpose}"
+        kubectl("create", "clusterrolebinding", f"{user}-{purpose}", role, f"--user={user}")
+    for user, command, allowed in (
+        ("somebody", ("get", "tasks"), False),
+        ("viewer", ("get", "tasks"), True),
+        ("viewer", ("delete", "tasks", "--all"), False),
     ):
-        said = can("auth", "can-i", verb, "tasks.todo.example.com", f"--as={user}").stdout.strip()
-        assert said == answer, (user, verb)
+        outcome = kubectl.run(*command, f"--as={user}")
+        assert (outcome.status == 0) is allowed, (user, command, outcome)
+        assert allowed or "Forbidden" in outcome.stderr
+    patch = ("patch", "task", "a", "--type=merge", "-p", '{"spec": {"done": true}}')
+    assert kubectl.run(*patch, "--as=viewer").status == 1
+    assert kubectl(*patch, "--as=editor") == "task.todo.example.com/a patched\n"
 
 
 def test_the_account_may_do_no_more_than_it_needs(deployed: Deployed) -> None:
