@@ -40,7 +40,9 @@ class Demonstration:
         try:
             await self._start("front", FRONT, self.layout.front_flags(self.port, self.ports))
             self.layout.write_common(f"https://127.0.0.1:{self.port}")
-            await asyncio.gather(*(self._start_behind(behind) for behind in BEHIND))
+            for failure in await asyncio.gather(*map(self._start_behind, BEHIND), return_exceptions=True):
+                if failure is not None:
+                    raise failure
             await self._register()
             self._announce()
             while not stop.is_set():
@@ -74,7 +76,10 @@ class Demonstration:
     async def _restart(self) -> None:
         for behind in BEHIND:
             if self._processes[behind.name].returncode is not None:
-                await self._start_behind(behind)
+                try:
+                    await self._start_behind(behind)
+                except StartError as error:
+                    _say(f"Error: {error}")
 
     async def _register(self) -> None:
         """Apply the APIServices, as `kubectl apply --server-side` would."""
@@ -104,7 +109,7 @@ class Demonstration:
     async def _stop(self) -> None:
         """End all, the front last: servers behind ask it who may do what."""
         for _, process in reversed(self._processes.items()):
-            if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it may have got the signal, too
                 process.terminate()
             try:
                 async with asyncio.timeout(STOP_SECONDS):

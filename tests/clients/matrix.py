@@ -27,6 +27,9 @@ kopf ends without `/api`, and waits for namespaces and events; what it creates i
 by its finalizer. kr8s looks every kind up at `/api` first, and leaves it to its user to begin a watch anew. Version 2 of
 @kubernetes/client-node needs Node.js 22.
 
+All of them do the same through an aggregating server, and so does the informer of the kubernetes client
+(`tests/clients/test_through_aggregator.py`).
+
 The server speaks JSON and YAML. Typed clients of Kubernetes' own groups send protobuf, as `kubectl create namespace` and
 `kubectl auth` do: that is read there, and answered in JSON.
 """

@@ -5,6 +5,7 @@ The front serves namespaces and events; flunders are a server's behind, which en
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from kubernetes.client import CustomObjectsApi
 from kubernetes.informer import ADDED, DELETED, MODIFIED, SharedInformer
 
 from tests.clients import matrix
+from tests.clients import test_client_node as client_node
 from tests.clients import test_kopf as kopf
 from tests.clients import test_kr8s as kr8s
 from tests.clients import test_kubernetes as kubernetes
@@ -63,6 +65,12 @@ async def test_lightkube_through_the_aggregator(through: Standalone) -> None:
 
 async def test_kr8s_through_the_aggregator(through: Standalone) -> None:
     await kr8s.test_kr8s(through, unlisted)
+
+
+@pytest.mark.skipif(not (client_node.MODULES / client_node.PACKAGE).is_dir(), reason="it is not installed")
+async def test_client_node_through_the_aggregator(through: Standalone, tmp_path: Path) -> None:
+    """Its informer, too."""
+    await client_node.test_client_node(through, unlisted, tmp_path)
 
 
 async def test_an_informer_through_the_aggregator(through: Standalone) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.aggregation import Behind, Front, front
 from tests.support.h2_client import H2Client, h2_client
+from tests.support.https_client import HTTPSClient
 from tests.support.server_process import eventually
 from tests.support.standalone import FLUNDERS, Standalone
 
@@ -109,8 +111,10 @@ async def test_a_watch_goes_on_over_a_restart_of_the_server_behind(running: tupl
         since = admin.get(FLUNDERS).json()["metadata"]["resourceVersion"]
         await asyncio.to_thread(create, made, "before")
         since = await asyncio.to_thread(watch, since, "before")
-        cut = asyncio.create_task(asyncio.to_thread(_ends, admin, f"{FLUNDERS}?watch=true&resourceVersion={since}"))
-        await asyncio.sleep(0)
+        opened = threading.Event()
+        path = f"{FLUNDERS}?watch=true&resourceVersion={since}"
+        cut = asyncio.create_task(asyncio.to_thread(_ends, admin, path, opened))
+        assert await asyncio.to_thread(opened.wait, DEADLINE)
         first.process.kill()
         await asyncio.wait_for(cut, DEADLINE)  # the client is told at once, and does not wait for ever
     assert admin.get(FLUNDERS).status == 503
@@ -120,10 +124,12 @@ async def test_a_watch_goes_on_over_a_restart_of_the_server_behind(running: tupl
         assert seen == [("ADDED", "before"), ("ADDED", "after")]
 
 
-def _ends(admin: Any, path: str) -> None:
-    """Read a watch to its end, whichever it is."""
+def _ends(admin: HTTPSClient, path: str, opened: threading.Event) -> None:
+    """Read a watch to its end, whichever it is; it has begun when *opened* is set."""
     try:
         with admin.stream("GET", path) as response:
+            assert response.status == 200
+            opened.set()
             while response.read(1):
                 pass
     except (OSError, HTTPException):

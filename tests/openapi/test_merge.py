@@ -18,6 +18,7 @@ from genericapiserver.openapi.specification import (
     replace_references,
 )
 from tests.openapi.specifications import specification, written
+from tests.properties.widgets import QUICK
 
 
 def merged(*specifications: Specification) -> Any:
@@ -183,6 +184,7 @@ def unfolded(document: Any, value: Any, depth: int = 5) -> Any:
     return [unfolded(document, each, depth) for each in value] if isinstance(value, list) else value
 
 
+@QUICK
 @given(st.lists(documents(), max_size=4))
 def test_every_path_means_what_it_meant_in_the_first_document_that_has_it(given_documents: list[Any]) -> None:
     specifications = [at_once(read_specification(msgspec.json.encode(each))) for each in given_documents]
@@ -195,6 +197,7 @@ def test_every_path_means_what_it_meant_in_the_first_document_that_has_it(given_
     assert found == merged(*specifications)
 
 
+@QUICK
 @given(documents())
 def test_a_document_merged_with_itself_is_itself(document: dict[str, Any]) -> None:
     one = at_once(read_specification(msgspec.json.encode(document)))
@@ -204,6 +207,7 @@ def test_a_document_merged_with_itself_is_itself(document: dict[str, Any]) -> No
         assert merged(one, other)["definitions"] == document["definitions"]
 
 
+@QUICK
 @given(st.dictionaries(st.integers(0, 6).map(str), st.lists(st.integers(0, 6).map(str))))
 def test_what_is_needed_comes_first_and_what_needs_each_other_together(graph: dict[str, list[str]]) -> None:
     needs = {key: [each for each in values if each in graph] for key, values in graph.items()}
