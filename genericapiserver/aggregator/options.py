@@ -11,6 +11,7 @@ from typing import Final
 
 from genericapiserver.aggregator import local
 from genericapiserver.aggregator.listers import SERVICES_PATH, SLICES_PATH, InformedServices, InformedSlices
+from genericapiserver.aggregator.proxy.handler import REQUESTS_PER_BACKEND
 from genericapiserver.aggregator.resolvers import (
     ClusterIPResolver,
     Endpoint,
@@ -37,7 +38,7 @@ from genericapiserver.delegation import EmptyDelegate
 from genericapiserver.features import KUBE_FLOOR, KUBE_VERSION, default_feature_gate
 from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.options.api_enablement import APIEnablementOptions
-from genericapiserver.options.flags import BOOL, STRING, STRINGS, FlagSet
+from genericapiserver.options.flags import BOOL, INT, STRING, STRINGS, FlagSet
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.texts import reason
 from genericapiserver.routes.not_found import not_found_handler
@@ -62,6 +63,7 @@ class AggregatorServerOptions:
         self.proxy_client_key_file = ""
         self.enable_aggregator_routing = False
         self.reject_forwarding_redirects = True
+        self.requests_per_backend = REQUESTS_PER_BACKEND
         self.service_endpoint: list[str] = []
         self.core_kubeconfig = ""
         self.aggregator: APIAggregator | None = None
@@ -100,6 +102,14 @@ class AggregatorServerOptions:
             "Aggregator reject forwarding redirect response back to client.",
         )
         flags.add(
+            "max-requests-per-apiservice",
+            INT,
+            self,
+            "requests_per_backend",
+            "How many requests to one APIService may be under way, long-running ones not counted; more are refused with "
+            "429, so that a server that hangs takes nothing from the others.",
+        )
+        flags.add(
             "service-endpoint",
             STRINGS,
             self,
@@ -136,6 +146,8 @@ class AggregatorServerOptions:
         problems = self.recommended.validate()
         if not (self.proxy_client_cert_file and self.proxy_client_key_file):
             problems.append(MISSING_CERTIFICATE)
+        if self.requests_per_backend < 1:
+            problems.append(f"--max-requests-per-apiservice {self.requests_per_backend} must be at least 1")
         for text in self.service_endpoint:
             try:
                 _static(text)
@@ -210,6 +222,7 @@ class AggregatorServerOptions:
             static_services=static,
             proxy_client_cert=certificate,
             reject_forwarding_redirects=self.reject_forwarding_redirects,
+            requests_per_backend=self.requests_per_backend,
         )
 
     def _core_informers(self, config: RecommendedConfig) -> InformerFactory:

@@ -320,3 +320,33 @@ async def test_path_and_query_arrive_as_they_were_sent(path: str) -> None:
         await running.until_condition("v1.foo", "True Passed")
         await running.client.get(path)
         assert path in [each.target for each in backend.asked if each.one("x-remote-user") == "alice"]
+
+
+BAD_SERVICES: list[tuple[str, dict[str, Any], str]] = [
+    ("services", {"metadata": {"name": "1a"}, "spec": {"ports": [{"port": 1}]}}, 'metadata.name: Invalid value: "1a"'),
+    ("services", {"metadata": {"name": "a"}}, "spec.ports: Required value"),
+    ("services", {"metadata": {"name": "a"}, "spec": {"type": "ExternalName"}}, "spec.externalName: Required value"),
+    (
+        "services",
+        {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 65536}]}},
+        "spec.ports[0].port: Invalid value: 65536: must be between 1 and 65535, inclusive",
+    ),
+    (
+        "endpointslices",
+        {"metadata": {"name": "a"}, "addressType": "IPv5", "endpoints": [], "ports": []},
+        'addressType: Unsupported value: "IPv5": supported values: "FQDN", "IPv4", "IPv6"',
+    ),
+    (
+        "endpointslices",
+        {"metadata": {"name": "a"}, "addressType": "IPv4", "endpoints": [{"addresses": []}], "ports": []},
+        "endpoints[0].addresses: Required value: must contain at least 1 address",
+    ),
+]
+
+
+async def test_services_that_could_not_be_reached_are_refused() -> None:
+    async with front() as running:
+        for resource, body, problem in BAD_SERVICES:
+            root = "/api/v1" if resource == "services" else "/apis/discovery.k8s.io/v1"
+            response = await running.client.post(f"{root}/namespaces/foo/{resource}", json=body)
+            assert (response.status_code, problem in response.text.replace(chr(92), "")) == (422, True), response.text

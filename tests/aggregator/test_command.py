@@ -63,6 +63,11 @@ def test_a_table_that_is_none_is_refused(text: str, problem: str) -> None:
     assert found == [f"--service-endpoint {problem}"]
 
 
+def test_a_limit_that_lets_nobody_through_is_refused() -> None:
+    found = parsed("--max-requests-per-apiservice=0").validate()
+    assert "--max-requests-per-apiservice 0 must be at least 1" in found
+
+
 async def test_apiregistration_cannot_be_switched_off() -> None:
     options = parsed()
     disabled = ResourceConfig()

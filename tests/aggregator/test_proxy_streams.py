@@ -7,8 +7,10 @@ import json
 import pytest
 
 from genericapiserver.aggregator.proxy.http2 import STREAMS_PER_CONNECTION
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Message, Receive, Scope, Send, send_text
 from genericapiserver.filters.exception_recovery import AbortRequestError
+from genericapiserver.request import CONTEXT_KEY
 from tests.aggregator.support import (
     Recorder,
     api_service,
@@ -29,8 +31,8 @@ class Watches:
     def __init__(self) -> None:
         self.open = 0
         self.asked = 0
-        self.push = asyncio.Condition()
         self.events = 0
+        self._waiting: set[asyncio.Event] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if b"watch" not in scope["query_string"]:
@@ -38,35 +40,34 @@ class Watches:
             return
         self.open += 1
         self.asked += 1
-        gone = asyncio.create_task(self._gone(receive))
+        news = asyncio.Event()
+        self._waiting.add(news)
+        writer = asyncio.create_task(self._write(send, news))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"x")]})
-            await send({"type": "http.response.body", "body": b'{"type":"FIRST"}\n', "more_body": True})
-            sent = self.events
-            while not gone.done():
-                while sent < self.events:
-                    sent += 1
-                    line = json.dumps({"type": "EVENT", "number": sent}).encode() + b"\n"
-                    await send({"type": "http.response.body", "body": line, "more_body": True})
-                async with self.push:
-                    waiting = asyncio.ensure_future(self.push.wait())
-                    await asyncio.wait({gone, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                    if not waiting.done():
-                        waiting.cancel()
-                        with contextlib.suppress(asyncio.CancelledError):
-                            await waiting
+            while (await receive())["type"] != "http.disconnect":
+                pass
         finally:
             self.open -= 1
-            gone.cancel()
+            self._waiting.discard(news)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
 
-    async def _gone(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    async def _write(self, send: Send, news: asyncio.Event) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"x")]})
+        await send({"type": "http.response.body", "body": b'{"type":"FIRST"}\n', "more_body": True})
+        sent = self.events
+        while True:
+            await news.wait()
+            news.clear()
+            while sent < self.events:
+                sent += 1
+                line = json.dumps({"type": "EVENT", "number": sent}).encode() + b"\n"
+                await send({"type": "http.response.body", "body": line, "more_body": True})
 
     async def event(self) -> None:
         self.events += 1
-        async with self.push:
-            self.push.notify_all()
+        for news in self._waiting:
+            news.set()
 
 
 @both_protocols
@@ -314,3 +315,22 @@ async def test_a_slow_server_takes_only_its_share_of_requests() -> None:
         release.set()
         assert {response.status for response in await asyncio.gather(*waiting)} == {200}
         assert (await slow_client.get(PATH)).status == 200
+
+
+@both_protocols
+async def test_a_watch_ends_properly_when_this_server_stops(http2: bool) -> None:
+    stopping, watches = Signal("stopping"), Watches()
+    async with serving(watches, http2=http2) as endpoint, proxy(endpoint, api_service()) as (_, client):
+        inner = client.prepare
+        assert inner is not None
+
+        def prepare(scope: Scope) -> None:
+            inner(scope)
+            scope[CONTEXT_KEY].shutdown = stopping
+
+        client.prepare = prepare
+        async with client.open("GET", WATCH) as watch:
+            assert await watch.events(1) == [{"type": "FIRST"}]
+            stopping.set()
+            assert await watch.events(1) == []
+        await until(lambda: watches.open == 0)

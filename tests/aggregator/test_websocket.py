@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from wsproto import ConnectionType, WSConnection
@@ -21,6 +22,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from genericapiserver.aggregator.proxy import websocket
 from genericapiserver.aggregator.proxy.dial import dial
 from genericapiserver.aggregator.resolvers import Endpoint
 from genericapiserver.apis.apiregistration_v1 import APIService
@@ -190,6 +192,34 @@ async def test_a_client_that_vanishes_ends_the_websocket_behind() -> None:
         assert isinstance(await client.open(), AcceptConnection)
         client.writer.transport.abort()
         await until(lambda: echo.closed)
+
+
+async def test_a_message_of_the_server_behind_without_an_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MAX_MESSAGE_BYTES", 1000)
+    reader, connection = asyncio.StreamReader(), WSConnection(ConnectionType.SERVER)
+    client = WSConnection(ConnectionType.CLIENT)
+    connection.receive_data(client.send(Request(host="a", target="/")))
+    assert isinstance(next(connection.events()), Request)
+    client.receive_data(connection.send(AcceptConnection()))
+    reader.feed_data(b"".join(connection.send(BytesMessage(data=b"x" * 400, message_finished=False)) for _ in range(3)))
+    written: list[Event] = []
+    sent: list[dict[str, object]] = []
+
+    class Upstream(websocket._Upstream):
+        async def send(self, event: Event) -> None:
+            written.append(event)
+
+    writer: Any = None
+    upstream = Upstream(reader, writer)
+    upstream._connection = client
+    assert isinstance(next(client.events()), AcceptConnection)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await websocket._to_client(send, upstream)
+    assert [message["code"] for message in sent] == [1009]
+    assert [event.code for event in written if isinstance(event, CloseConnection)] == [1009]
 
 
 async def rejected(client: Client) -> tuple[int, str]:

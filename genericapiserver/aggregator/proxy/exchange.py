@@ -26,6 +26,7 @@ from genericapiserver.aggregator.proxy.headers import (
     where_from,
 )
 from genericapiserver.aggregator.resolvers import Endpoint
+from genericapiserver.aio import Signal
 from genericapiserver.asgi import Message, Receive, Scope, Send, header_value, send_text
 from genericapiserver.audit import AUDIT_ID_HEADER
 from genericapiserver.authentication.user import UserInfo
@@ -41,13 +42,16 @@ _ATTEMPTS: Final = 3
 class _Body:
     """The client's body on its way up; knows whether it can be sent again."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, shutdown: Signal | None) -> None:
         self._receive = receive
+        self._shutdown = shutdown
         self._first: Message | None = None
         self._further = False
         """More than the first message was taken."""
         self.gone = False
         """The client does not wait for the answer any more."""
+        self.shut_down = False
+        """The answer is to end here, because this server does."""
 
     async def peek(self) -> Message:
         """The first message."""
@@ -59,6 +63,20 @@ class _Body:
     def replayable(self) -> bool:
         """Whether nothing was taken that could not be sent again."""
         return not self._further
+
+    async def end_at_shutdown(self, exchange: Exchange) -> None:
+        """Break *exchange* off when this server stops."""
+        assert self._shutdown is not None
+        await self._shutdown.wait()
+        self.shut_down = True
+        exchange.abort()
+
+    def tasks(self, exchange: Exchange) -> list[asyncio.Task[None]]:
+        """What goes on beside the answer."""
+        tasks = [asyncio.create_task(self.pump(exchange))]
+        if self._shutdown is not None:
+            tasks.append(asyncio.create_task(self.end_at_shutdown(exchange)))
+        return tasks
 
     async def pump(self, exchange: Exchange) -> None:
         """Send the body, then wait until the client goes; break *exchange* off then, and when it takes no body."""
@@ -110,8 +128,9 @@ class Exchanger:
         endpoint: Endpoint,
         *,
         timeout: float | None = None,
+        shutdown: Signal | None = None,
     ) -> None:
-        """Send *head* and the body to *backend*, and its answer to the client.
+        """Send *head* and the body to *backend*, and its answer to the client, which ends when *shutdown* fires.
 
         Raises BackendError when there is no answer, within *timeout* seconds if that is set, and AbortRequestError when it
         breaks off.
@@ -125,7 +144,7 @@ class Exchanger:
             answer = _Answer(scope, send, endpoint, self._reject_redirects)
             try:
                 async with asyncio.timeout(timeout) as limit:
-                    await _attempts(head, _Body(receive), answer, backend, endpoint)
+                    await _attempts(head, _Body(receive, shutdown), answer, backend, endpoint)
             except TimeoutError as error:
                 if not limit.expired():
                     raise
@@ -149,10 +168,10 @@ async def _attempts(head: RequestHead, body: _Body, answer: "_Answer", backend: 
 
 
 async def _attempt(head: RequestHead, body: _Body, answer: "_Answer", exchange: Exchange) -> None:
-    pump: asyncio.Task[None] | None = None
+    beside: list[asyncio.Task[None]] = []
     try:
         await exchange.send_head(head)
-        pump = asyncio.create_task(body.pump(exchange))
+        beside = body.tasks(exchange)
         response = await exchange.response()
         await answer.begin(response)
         async for piece in answer.pieces(exchange):
@@ -161,12 +180,15 @@ async def _attempt(head: RequestHead, body: _Body, answer: "_Answer", exchange: 
     except BackendError as error:
         if body.gone:
             return  # nobody hears of it
+        if answer.started and body.shut_down:
+            await answer.end()
+            return
         if answer.started:
             raise AbortRequestError(f"the server behind broke off: {error}") from error
         raise
     finally:
-        if pump is not None:
-            pump.cancel()
+        for task in beside:
+            task.cancel()  # not waited for: who is told to end here meanwhile must not miss it
         exchange.close()
 
 

@@ -206,7 +206,9 @@ class ProxyHandler:
             else:
                 deadline = DISCOVERY_TIMEOUT if _is_discovery(context) else None
                 head = self._exchanger.head(scope, context, user, endpoint)
-                await self._exchanger.exchange(scope, receive, send, head, backend, endpoint, timeout=deadline)
+                await self._exchanger.exchange(
+                    scope, receive, send, head, backend, endpoint, timeout=deadline, shutdown=context.shutdown
+                )
         except (BackendError, IdentityError) as error:
             await self._refuse(scope, send, context, 503, f"error trying to reach service: {error}")
 

@@ -2,7 +2,7 @@
 
 What comes for an exchange that nobody reads stays within the window of its own stream; the window of the connection is
 opened again as soon as anything has come. An exchange that is given up resets its stream, so that the server stops
-working on it, and the connection goes on. A connection that says nothing for half a minute is asked whether it is there.
+working on it, and the connection goes on. A connection that says nothing for a while is asked whether it is there.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import H2Error, ProtocolError
+from h2.exceptions import H2Error, NoAvailableStreamIDError, ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from genericapiserver.aggregator.proxy.connection import (
@@ -43,10 +43,11 @@ STREAM_WINDOW: Final = 256 * 1024
 """Bytes of an answer that wait for a client which does not read."""
 CONNECTION_WINDOW: Final = 16 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 256 * 1024
-QUIET_SECONDS: Final = 30.0
-"""After which a connection is asked whether it is there; Go's ReadIdleTimeout for its Kubernetes clients."""
-PONG_SECONDS: Final = 15.0
-"""After which one that did not answer is given up; Go's PingTimeout."""
+QUIET_SECONDS: Final = 10.0
+"""After which a connection is asked whether it is there."""
+PONG_SECONDS: Final = 5.0
+"""After which one that did not answer is given up. Go's Kubernetes clients have 30 and 15: for so long a connection that
+leads nowhere takes the requests of everybody (kubernetes/kubernetes#141318)."""
 
 
 class _HearsOutGoaway(H2ConnectionStateMachine):
@@ -168,6 +169,9 @@ class HTTP2Connection:
         try:
             number = self.h2.get_next_available_stream_id()
             self.h2.send_headers(number, headers, end_stream=end)
+        except NoAvailableStreamIDError as error:
+            self._ending = True
+            raise StaleConnectionError("http2: the connection has no numbers left", unseen=True) from error
         except H2Error as error:
             raise BackendError(f"the request cannot be passed on: {error}") from error
         self._streams[number] = stream

@@ -33,6 +33,8 @@ from genericapiserver.aggregator.resolvers import Endpoint
 from genericapiserver.asgi import Message, Receive, Scope, Send, header_values, send_plain_error
 from genericapiserver.filters.exception_recovery import AbortRequestError
 
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""Of a message of the server behind, in however many frames: it waits here for its last one."""
 HANDSHAKE_TIMEOUT: Final = 30.0
 """Seconds for the server behind to agree to an upgrade or to refuse it."""
 
@@ -40,7 +42,7 @@ _OWN: Final = frozenset(
     {b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"}
 )
 _ACCEPTED: Final = _OWN | {b"sec-websocket-accept", b"upgrade", b"connection"}
-_GOING_AWAY, _ABNORMAL, _NO_STATUS = 1001, 1006, 1005
+_GOING_AWAY, _ABNORMAL, _NO_STATUS, _TOO_BIG = 1001, 1006, 1005, 1009
 
 
 def wants_other_upgrade(scope: Scope) -> str:
@@ -119,8 +121,15 @@ async def _to_client(send: Send, upstream: "_Upstream") -> None:
     """Whole messages, which is what ASGI has: a server's fragments wait for their last."""
     texts: list[str] = []
     data: list[bytes] = []
+    size = 0
     while True:
         event = await upstream.next_event()
+        if isinstance(event, TextMessage | BytesMessage):
+            size = 0 if event.message_finished else size + len(event.data)
+            if size > MAX_MESSAGE_BYTES:
+                await upstream.close(_TOO_BIG, "message too big")
+                await send({"type": "websocket.close", "code": _TOO_BIG, "reason": "message of the server too big"})
+                return
         if isinstance(event, TextMessage):
             texts.append(event.data)
             if event.message_finished:
