@@ -74,6 +74,24 @@ async def test_idle_connections_are_closed(http2: bool) -> None:
             await backend.aclose()
 
 
+@pytest.mark.parametrize("http2", [True, False], ids=["http2", "http1"])
+async def test_who_came_before_a_replacement_is_still_served(http2: bool) -> None:
+    """A certificate that is replaced between two steps of a request costs the request nothing."""
+    async with serving(Recorder(), http2=http2) as endpoint:
+        backend = Backend(TLSSettings.of(api_service(), None))
+        try:
+            backend.retire()
+            exchange = await backend.open(endpoint)
+            await exchange.send_head(RequestHead("GET", str(endpoint), b"/", [], 0))
+            assert (await exchange.response()).status == 200
+            while await exchange.read():
+                pass
+            exchange.close()
+            assert backend.connections == 0
+        finally:
+            await backend.aclose()
+
+
 async def test_a_server_that_never_agrees_on_tls_is_given_up() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -1,6 +1,7 @@
 """TestProxyUpgrade, and a websocket through the front: both ends over real TLS."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 import ssl
@@ -29,9 +30,13 @@ from genericapiserver.apis.apiregistration_v1 import APIService
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_text
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.request import CONTEXT_KEY, RequestContext, RequestInfo
+from genericapiserver.tracing import CURRENT
+from genericapiserver.tracing.trace import Request as TracedRequest
+from tests.aggregator.running import front
 from tests.aggregator.support import (
     CA,
     GOOD,
+    NAMESPACE,
     OTHER_CA,
     PROXY,
     USER,
@@ -308,3 +313,65 @@ async def test_other_upgrades_are_refused_before_the_server_behind_is_asked() ->
             "unable to upgrade: requests to other API servers are upgraded to websocket, not to SPDY/3.1\n",
         )
         assert (await client.request("GET", PATH, headers={"connection": "upgrade", "upgrade": "h2c"})).status == 200
+
+
+async def test_websocket_echo_through_a_whole_aggregator() -> None:
+    """With every filter between: the user is whom the token names, whatever the client says of itself."""
+    echo = Echo("v5.channel.k8s.io")
+    bundle = base64.b64encode(CA.pem).decode()
+    async with serving(echo) as endpoint, front({"test-service": endpoint}) as running:
+        await running.register("v1.foo", service={"namespace": NAMESPACE, "name": "test-service"}, caBundle=bundle)
+        await running.until_condition("v1.foo", "True Passed")
+        context = ssl.create_default_context(cadata=CA.pem.decode())
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=context, server_hostname="localhost"
+        )
+        try:
+            client = Client(reader, writer)
+            opened = await client.open("v5.channel.k8s.io")
+            assert isinstance(opened, AcceptConnection)
+            assert opened.subprotocol == "v5.channel.k8s.io"
+            assert [value for name, value in echo.headers if name == "x-remote-user"] == ["secret"]
+            audit_ids = [value for name, value in opened.extra_headers if name == b"audit-id"]
+            assert audit_ids == [dict(echo.headers)["audit-id"].encode()]
+            client.send(TextMessage(data="hello"))
+            answer = await client.event()
+            assert isinstance(answer, TextMessage)
+            assert answer.data == "hello"
+            client.send(CloseConnection(code=1000))
+            await until(lambda: echo.closed)
+            assert echo.closed == [1000]
+        finally:
+            writer.transport.abort()
+
+
+async def test_an_upgrade_is_not_traced() -> None:
+    """TestTracerProvider: what the client says of its trace goes on as it is."""
+    echo = Echo()
+    async with (
+        serving(echo) as endpoint,
+        proxy(endpoint, api_service(), client_certificate=proxy_pair()) as (handler, _),
+    ):
+
+        async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+            token = CURRENT.set(TracedRequest(span=NoSpan()))  # type: ignore[arg-type]
+            try:
+                await as_user(handler)(scope, receive, send)
+            finally:
+                CURRENT.reset(token)
+
+        async with serving(traced, FRONT) as at:
+            context = ssl.create_default_context(cadata=CA.pem.decode())
+            reader, writer = await asyncio.open_connection(at.host, at.port, ssl=context, server_hostname="localhost")
+            try:
+                assert isinstance(await Client(reader, writer).open(), AcceptConnection)
+                assert "traceparent" not in dict(echo.headers)
+            finally:
+                writer.transport.abort()
+
+
+class NoSpan:
+    """Fails whoever makes a span of it."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"an upgrade is traced: {name}")

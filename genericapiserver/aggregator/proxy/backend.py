@@ -61,6 +61,7 @@ class Backend:
         self._dialling: dict[Endpoint, asyncio.Future[str | None]] = {}
         """Who is on the way to a connection, and why there was none."""
         self._closed = False
+        self._retired = False
 
     @property
     def connections(self) -> int:
@@ -102,8 +103,11 @@ class Backend:
             self._end(connection)
 
     def retire(self) -> None:
-        """Take no more exchanges; a connection is closed as soon as nobody uses it."""
-        self._closed = True
+        """Keep nothing any more: a connection is closed as soon as nobody uses it.
+
+        Who has come by this before it was replaced still gets one.
+        """
+        self._retired = True
         self.close_idle()
 
     async def aclose(self) -> None:
@@ -231,11 +235,11 @@ class Backend:
 
     def _released_http1(self, endpoint: Endpoint) -> Callable[[HTTP1Connection, bool], None]:
         def released(connection: HTTP1Connection, reusable: bool) -> None:
-            if reusable and not self._closed:
+            if reusable and not self._closed and not self._retired:
                 self._http1.setdefault(endpoint, []).append(connection)
                 self._keep(connection)
             else:
-                self._open.discard(connection)
+                self._end(connection)
 
         return released
 
@@ -243,7 +247,7 @@ class Backend:
         """Begin the time that a connection may be idle, if it is."""
         if connection not in self._open or not (isinstance(connection, HTTP1Connection) or connection.idle):
             return
-        if self._closed:
+        if self._closed or self._retired:
             self._end(connection)
         else:
             loop = asyncio.get_running_loop()
