@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 REST = 5.0
 """Seconds until files that could not be written are tried again."""
+LINGER = 0.02
+"""Seconds that changes wait for others: each costs a trip to the disk, which the journal wants to make, too, and objects are
+often written several times in a row."""
 EDITED = ".edited"
 BATCH = 200
 """Files after which folders are brought to the disk, and those who wait for files are told."""
@@ -152,6 +155,7 @@ class FolderView(threading.Thread):
         """Everything that has changed, when there is something, up to which revision and news; None at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._changed or self._stopping())
+            self._condition.wait_for(self._stopping, LINGER)
             out_of_time = self._deadline is not None and (time.monotonic() > self._deadline or self._failing)
             if not self._changed or out_of_time:
                 return None
