@@ -278,7 +278,10 @@ def _settle_files(view: FolderView, journal: Journal, history: History, edits: b
     found = compare(view, history.current, deleted)
     if found.highest > journal.state.rev:
         jump(journal, "a file has a higher resourceVersion than the journal", found.highest)
-    if edits and journal.state.closed:
+    all_gone = (
+        0 < len(history.current) == len(found.missing)
+    )  # lost with its folder, more likely than deleted one by one
+    if edits and journal.state.closed and not all_gone:
         expect_edits(view, found, history.current, journal.state.rev)
     else:
         lookup = partial(_values_at, journal.folder)

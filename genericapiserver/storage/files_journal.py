@@ -360,6 +360,7 @@ def jump(journal: Journal, reason: str, beyond: int = 0) -> None:
     """Go on far above every revision that may have been given out, and without history. Raises OSError."""
     state = journal.state
     before = max(state.rev, beyond)
+    state.closed = False
     state.rev = state.floor = max(before + EPOCH_JUMP, time.time_ns() // 1000)
     journal.rotate(jumped=True)
     _log.warning(

@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 REST = 5.0
 """Seconds until files that could not be written are tried again."""
+LINGER = 0.02
+"""Seconds that changes wait for others: each costs a trip to the disk, which the journal wants to make, too, and objects are
+often written several times in a row."""
 EDITED = ".edited"
 BATCH = 200
 """Files after which folders are brought to the disk, and those who wait for files are told."""
@@ -135,6 +138,7 @@ class FolderView(threading.Thread):
             with self._condition:
                 for key, kv in left.items():
                     self._changed.setdefault(key, kv)  # unless it was written again meanwhile
+                self._taken.clear()
                 if not left:
                     self._done, self._shown = upto, told
                 self._condition.notify_all()
@@ -152,6 +156,7 @@ class FolderView(threading.Thread):
         """Everything that has changed, when there is something, up to which revision and news; None at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._changed or self._stopping())
+            self._condition.wait_for(self._stopping, LINGER)
             out_of_time = self._deadline is not None and (time.monotonic() > self._deadline or self._failing)
             if not self._changed or out_of_time:
                 return None
@@ -169,7 +174,8 @@ class FolderView(threading.Thread):
                 left.update(self._write_some(batch))
             with self._condition:
                 for key, _ in batch:
-                    del self._taken[key]
+                    if key not in left:
+                        del self._taken[key]
         return left
 
     def _write_some(self, batch: Sequence[tuple[bytes, KeyValue | None]]) -> dict[bytes, KeyValue | None]:
@@ -232,17 +238,19 @@ class FolderView(threading.Thread):
 
     def know(self, key: bytes, status: os.stat_result, content: bytes, rev: int) -> None:
         """The file of *key* is as it should be, with *content*, and shows its object at *rev*."""
-        self._forget(key)
-        self.bytes += status.st_size
-        path = self.paths.path_of(key)
-        if "~" in path:
-            self._cut[path] = key
-        self._seen[key] = Seen(status.st_ino, status.st_size, status.st_mtime_ns, digest_of(content), rev)
+        self._see(key, Seen(status.st_ino, status.st_size, status.st_mtime_ns, digest_of(content), rev))
 
     def doubt(self, key: bytes, rev: int) -> None:
         """The file of *key* showed its object at *rev*, and is somebody else's now or gone."""
+        self._see(key, Seen(0, 0, 0, b"", rev))
+
+    def _see(self, key: bytes, seen: Seen) -> None:
         self._forget(key)
-        self._seen[key] = Seen(0, 0, 0, b"", rev)
+        path = self.paths.path_of(key)
+        if self.paths.key_of(path) is None:
+            self._cut[path] = key
+        self._seen[key] = seen
+        self.bytes += seen.size
 
     def _forget(self, key: bytes) -> None:
         seen = self._seen.pop(key, None)
@@ -325,8 +333,7 @@ class FolderView(threading.Thread):
             if self.look(edit.path) != edit:
                 return False
             if edit.content is not None:
-                self._forget(key)
-                self._seen[key] = Seen(0, 0, 0, digest_of(edit.content), edit.shown_rev)
+                self._see(key, Seen(0, 0, 0, digest_of(edit.content), edit.shown_rev))
             return True
 
     def withdraw(self, edit: Edit, key: bytes) -> None:
@@ -337,7 +344,7 @@ class FolderView(threading.Thread):
             path = self.root / edit.path
             seen = self._seen.get(key)
             if seen is not None and seen.digest == digest_of(edit.content):
-                self._seen.pop(key)
+                self._forget(key)
                 if edit.key is not None:
                     self.doubt(key, edit.shown_rev)
             else:

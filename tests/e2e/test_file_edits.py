@@ -180,6 +180,36 @@ def test_files_that_a_crash_has_kept_from_being_written_delete_nothing(tmp_path:
         assert shows(server, "one", "f")
 
 
+def test_objects_whose_files_are_all_missing_are_not_deleted(tmp_path: Path) -> None:
+    """As when only the journal was restored from a backup."""
+    data, port = tmp_path / "data", free_port()
+    with standalone(data, port, *FLAGS) as server:
+        created(server, "one")
+        server.process.stop()
+    for folder in (data / "objects").iterdir():
+        if folder.is_dir() and folder.name != "journal":
+            shutil.rmtree(folder)
+    with standalone(data, port, *FLAGS) as server:
+        assert stored(server, "one") is not None
+        eventually(lambda: shows(server, "one", "f"), "the file")
+
+
+def test_files_without_a_journal_are_taken_in_as_new_objects(tmp_path: Path) -> None:
+    """As after a `git clone`."""
+    data, port = tmp_path / "data", free_port()
+    with standalone(data, port, *FLAGS) as server:
+        made = created(server, "one", "cloned")
+        server.process.stop()
+    clone = tmp_path / "clone" / FOLDER
+    shutil.copytree(data / FOLDER, clone)
+    with standalone(tmp_path / "clone", port, *FLAGS) as server:
+        found = stored(server, "one")
+        assert found is not None
+        assert found["spec"]["flunderReference"] == "cloned"
+        assert found["metadata"]["uid"] != made["metadata"]["uid"]
+        assert not list(clone.glob("*.edited*"))
+
+
 def git(folder: Path, *arguments: str) -> None:
     subprocess.run(
         ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments],

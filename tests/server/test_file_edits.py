@@ -1,5 +1,6 @@
 """FileEdits against a server that refuses, fails, or is overtaken; tests/e2e/test_file_edits.py has the whole."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from genericapiserver.client.transport import Response
 from genericapiserver.file_edits import FileEdits
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.storage.files import FileEngine
-from tests.storage.files_support import NO_COMPACTION, ONE, ONE_FILE, TWO, TWO_FILE
+from tests.storage.files_support import NO_COMPACTION, ONE, ONE_FILE, TWO, TWO_FILE, contents
 from tests.support.clock import HandClock
 
 DISCOVERY = {"resources": [{"name": "flunders", "kind": "Flunder", "namespaced": True}]}
@@ -203,3 +204,75 @@ async def test_an_encrypted_object_cannot_be_edited_in_its_file(engine: FileEngi
     assert edits.problems == {TWO_FILE: "it is not JSON: Expecting value: line 1 column 1 (char 0)"}
     await engine.files_written()
     assert (engine.folder / TWO_FILE).exists()
+
+
+async def test_names_that_are_cut_can_be_edited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the server runs, and while it does not."""
+    monkeypatch.setattr(file_edits, "SETTLE", 0.0)
+    name = "a" * 253
+    key = ONE.replace(b"/one", b"/" + name.encode())
+
+    async def take(method: str, path: str, body: dict[str, Any]) -> Response:
+        kv = (await store.get(key)).kv
+        expected = kv.mod_rev if kv is not None else 0
+        if method == "DELETE":
+            await store.delete(key, expect_rev=expected)
+            return answered(200)
+        result = await store.put(key, json.dumps(body).encode(), expect_rev=expected)
+        return answered(200, version=str(result.rev))
+
+    server = FakeServer(take)
+    store = await FileEngine.open(tmp_path, initial_rev=1, retention=NO_COMPACTION, edits=True)
+    path = tmp_path / store.path_of(key)
+    assert "~" in path.name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(flunder(name, n=1))
+    await edits_of(store, server).apply(None)
+    await store.files_written()
+    path.write_bytes(flunder(name, n=2))
+    await edits_of(store, server).apply(None)
+    await store.aclose()
+    path.write_bytes(flunder(name, n=3))
+    store = await FileEngine.open(tmp_path, retention=NO_COMPACTION, edits=True)
+    await edits_of(store, server).apply(None)
+    await store.files_written()
+    assert json.loads(path.read_bytes())["spec"] == {"n": 3}
+    path.unlink()
+    await edits_of(store, server).apply(None)
+    assert [method for method, _ in server.writes] == ["POST", "PUT", "PUT", "DELETE"]
+    await store.aclose()
+
+
+async def test_writes_of_the_server_itself_are_never_taken_for_edits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are while files are looked at."""
+    monkeypatch.setattr(file_edits, "SETTLE", 0.0)
+
+    async def fail(method: str, path: str, body: dict[str, Any]) -> Response:
+        raise AssertionError(f"{method} {path}")
+
+    store = await FileEngine.open(tmp_path, initial_rev=1, retention=NO_COMPACTION, edits=True)
+    server = FakeServer(fail)
+    edits = edits_of(store, server)
+    done = False
+
+    async def write(name: str) -> None:
+        key = ONE.replace(b"/one", b"/" + name.encode())
+        for number in range(30):
+            rev = (await store.put(key, flunder(name, n=number), expect_rev=0)).rev
+            rev = (await store.put(key, flunder(name, n=-number), expect_rev=rev)).rev
+            await store.delete(key, expect_rev=rev)
+
+    async def look() -> None:
+        while not done:
+            assert await store.find_edits() == []
+            await edits.apply(None)
+
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*(write(f"n{number}") for number in range(8)))
+    done = True
+    await looking
+    await store.aclose()
+    assert server.writes == []
+    assert not any(".edited" in path for path in contents(tmp_path))
