@@ -89,6 +89,8 @@ class Link(asyncio.BufferedProtocol):
         self.pending = b""
         self._ended = False
         """The peer will send no more; told to the driver after what is pending."""
+        self._peer_has_ended = False
+        """The peer has closed its side of the connection."""
         self._paused_by_driver = False
         self._held = False
         """Reading is paused because enough is pending."""
@@ -129,6 +131,7 @@ class Link(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         if self.closing or self.driver is None:
             return False  # closes the transport
+        self._peer_has_ended = True
         self._end()
         return True
 
@@ -289,7 +292,10 @@ class Link(asyncio.BufferedProtocol):
         except OSError:  # the peer has reset the connection
             self._transport.abort()
             return
-        self._transport.resume_reading()
+        if self._peer_has_ended:  # its FIN was first: there is nothing to wait for once all is sent
+            self._transport.close()
+        else:
+            self._transport.resume_reading()
         self.set_timeout(self.service.limits.goaway_linger)
         if self._transport.get_write_buffer_size():
             self._watch_for_stall(True)

@@ -52,9 +52,12 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 @attrs.define
 class Options:
-    """The flags, with the reference's names and defaults; *load* and *save* are ours."""
+    """The flags, with the reference's names and defaults; *load* and *save* are ours. *host* and *port* are those of earlier
+    releases, and stand for the parts of *bind_address*."""
 
     bind_address: str = DEFAULT_BIND_ADDRESS
+    host: str = ""
+    port: int = 0
     kubeconfig: str = DEFAULT_KUBE_CONFIG_PATH
     base_prefix: str = DEFAULT_BASE_PREFIX
     watch_queue_size: int = DEFAULT_WATCH_QUEUE_SIZE
@@ -72,16 +75,19 @@ class Options:
                 "",
                 "The address to serve on, host:port; without a host it is 127.0.0.1, because nobody is asked who he is.",
             ),
+            ("host", STRING, "H", "The host of --bind-address."),
+            ("port", INT, "P", "The port of --bind-address."),
             ("kubeconfig", STRING, "k", "Where to write the kubeconfig of the base view; the others lie beside it."),
             ("base-prefix", STRING, "b", "The path below which the base view is served."),
             ("watch-queue-size", INT, "s", "Accepted for compatibility: watches are no queues here."),
             ("watch-timeout", DURATION, "t", "How long a watch goes on, up to twice as long; clients then begin anew."),
-            ("profile", BOOL, "", "Serve /debug/pprof and /trigger-gc."),
+            ("profile", BOOL, "p", "Serve /debug/pprof and /trigger-gc."),
             ("shutdown-timeout", DURATION, "", "How long requests that are being served get to end."),
             ("load", TEXTS, "", "Manifests to begin with: a file, a folder, or - for standard input. May be repeated."),
             ("save", STRING, "", "Where to write the objects of the base view at the end: a file, a new folder, or -."),
         ):
-            flags.add(name, kind, self, name.replace("-", "_"), text, shorthand=short)
+            aliases = ["pprof"] if name == "profile" else []
+            flags.add(name, kind, self, name.replace("-", "_"), text, shorthand=short, aliases=aliases)
 
     def config(self) -> Config:
         """Raises ValueError for what cannot be."""
@@ -94,12 +100,18 @@ class Options:
                 raise ValueError(f"invalid option value: --{name.replace('_', '-')} must not be negative")
         return Config(
             base_prefix=self.base_prefix,
-            bind_address=self.bind_address,
+            bind_address=self._address(),
             kube_config_path=self.kubeconfig,
             graceful_shutdown_timeout=self.shutdown_timeout,
             profiling_enabled=self.profile,
             watch_config=WatchConfig(queue_size=self.watch_queue_size, timeout=self.watch_timeout),
         )
+
+    def _address(self) -> str:
+        host, _, port = self.bind_address.rpartition(":")
+        if self.host:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port or port}" if self.host or self.port else self.bind_address
 
 
 @attrs.define

@@ -457,3 +457,15 @@ async def test_a_server_that_is_replaced_sends_its_clients_elsewhere_and_loses_n
         assert running.server.busy_connection_count == 1
         go.set()
         assert (await response(busy[0]))[2] == b"hello /hold"
+
+
+async def test_a_connection_that_the_client_has_ended_is_gone_at_once(serve: Serve) -> None:
+    """Nothing lingers for a FIN that has come already."""
+    async with serve(hello, plain=True, goaway_linger=3600.0) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await response(reader))[0] == b"HTTP/1.1 200 OK"
+        writer.close()
+        await writer.wait_closed()
+        async with asyncio.timeout(30):
+            assert await running.server.stop(30)

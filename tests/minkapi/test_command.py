@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from genericapiserver.minkapi import Config
-from genericapiserver.minkapi.command import BAD_OPTIONS, OK, START_FAILED, launch_app, main, shutdown_app
+from genericapiserver.minkapi.command import BAD_OPTIONS, OK, START_FAILED, Options, launch_app, main, shutdown_app
 from genericapiserver.minkapi.errors import StartFailedError
 from genericapiserver.minkapi.view import PODS
+from genericapiserver.options.flags import FlagSet
 from tests.minkapi.objects import new_pod
 from tests.support.server_process import server_process
 
@@ -22,7 +23,9 @@ DEFAULTS = {
     "-s, --watch-queue-size int": "100",
     "-t, --watch-timeout duration": "5m0s",
     "--shutdown-timeout duration": "10s",
-    "--profile": "",
+    "-p, --profile": "",
+    "-H, --host string": "",
+    "-P, --port int": "",
     "-v, --v Level": "",
 }
 
@@ -53,6 +56,24 @@ def test_bad_options_end_with_1(capsys: pytest.CaptureFixture[str], arguments: l
     error = capsys.readouterr().err
     assert problem in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        ([], ":8091"),
+        (["-P", "9000"], ":9000"),
+        (["-H", "0.0.0.0"], "0.0.0.0:8091"),
+        (["--host=::1", "--port=1"], "[::1]:1"),
+        (["--bind-address=10.0.0.1:2"], "10.0.0.1:2"),
+    ],
+)
+def test_flags_of_earlier_releases(arguments: list[str], address: str) -> None:
+    flags, options = FlagSet("minkapi"), Options()
+    options.add_flags(flags)
+    flags.parse([*arguments, "--pprof"])
+    assert options.config().bind_address == address
+    assert options.config().profiling_enabled
 
 
 def test_a_start_that_fails_ends_with_2(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """/views, paths below views, and what is served without one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -168,3 +169,30 @@ def test_a_configuration_that_cannot_be_says_what_is_wrong() -> None:
     assert isinstance(ViewNameError("x", "y"), ValueError)
     assert Config().watch_config.timeout == 300
     assert Config(bind_address="", base_prefix="").bind_address == ":8091"
+
+
+async def test_closing_a_view_ends_its_watches(client: httpx.AsyncClient, server: Server) -> None:
+    sandbox = server.get_or_create_sandbox_view("sb1")
+    async with client.stream("GET", "/sb1/api/v1/namespaces", params={"watch": "true"}) as response:
+        lines = response.aiter_lines()
+        assert '"ADDED"' in await anext(lines)
+        await sandbox.close()
+        assert [line async for line in lines if line] == []
+    assert (await client.get("/sb1/api/v1/namespaces")).status_code == 404
+
+
+async def test_requests_of_many_views_at_once_do_not_meet(client: httpx.AsyncClient, server: Server) -> None:
+    names = [f"sb{number}" for number in range(20)]
+    for name in names:
+        server.get_or_create_sandbox_view(name)
+
+    async def write(name: str) -> list[str]:
+        pods = f"/{name}/api/v1/namespaces/default/pods"
+        for number in range(3):
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"{name}-{number}"}}
+            assert (await client.post(pods, json=body)).status_code == 201
+        return [item["metadata"]["name"] for item in (await client.get(pods)).json()["items"]]
+
+    found = await asyncio.gather(*map(write, names))
+    assert found == [[f"{name}-{number}" for number in range(3)] for name in names]
+    assert await server.base_view.list_pods() == []

@@ -250,3 +250,16 @@ async def test_a_store_that_cannot_create_says_so() -> None:
     store.create_strategy = None
     with pytest.raises(MethodNotSupportedError):
         await create(store, new_gadget())
+
+
+async def test_an_object_from_elsewhere_keeps_its_identity_where_that_is_wanted() -> None:
+    born = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    for keeps in (True, False):
+        store = new_store().with_strategy(keeps_identity=keeps)
+        gadget = new_gadget("a")
+        gadget.metadata.uid, gadget.metadata.creation_timestamp = "the-uid", born
+        made = await create(store, gadget)
+        assert ((made.metadata.uid, made.metadata.creation_timestamp) == ("the-uid", born)) is keeps
+        new = await create(store, new_gadget("b"))
+        assert new.metadata.uid
+        assert new.metadata.creation_timestamp is not None

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from genericapiserver.asgi import Receive, Scope, Send
 from genericapiserver.mux import PathRecorderMux
 from genericapiserver.openapi import Document
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
@@ -140,3 +141,21 @@ async def test_addresses_begin_where_the_server_is_mounted(pages: ASGIClient, ro
     assert entry["serverRelativeURL"] == f"{begins}/openapi/v3/{NAME}?hash={BIG.etag}"
     moved = await pages.get(f"/openapi/v3/{NAME}?hash=old")
     assert (moved.status, moved.headers["location"]) == (301, entry["serverRelativeURL"])
+
+
+async def test_below_a_prefix_clients_are_sent_below_it() -> None:
+    """Servers are mounted below other paths: in views of minkapi, in other applications."""
+    mux = PathRecorderMux("test")
+    install_openapi_v3(mux, lambda: {NAME: lambda: BIG})
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        prefix, path = f"/{scope['path'].split('/')[1]}", "/" + scope["path"].split("/", 2)[2]
+        await mux({**scope, "path": path, "root_path": prefix}, receive, send)
+
+    pages = ASGIClient(mounted)
+    for prefix in ("/one", "/two"):
+        response = await pages.get(f"{prefix}/openapi/v3")
+        url = json.loads(response.body)["paths"][NAME]["serverRelativeURL"]
+        assert url == f"{prefix}/openapi/v3/{NAME}?hash={BIG.etag}"
+        moved = await pages.get(f"{prefix}/openapi/v3/{NAME}?hash=old")
+        assert (moved.status, moved.headers["location"]) == (301, url)

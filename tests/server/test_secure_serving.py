@@ -26,7 +26,7 @@ from genericapiserver.certificates import (
     StaticCertKeyContent,
     generate_self_signed,
 )
-from genericapiserver.connection import create_listener, create_unix_listener
+from genericapiserver.connection import SocketListener, create_listener, create_unix_listener
 from genericapiserver.connection.listener import joined_address
 from genericapiserver.loopback import LOOPBACK_CLIENT_SERVER_NAME_OVERRIDE
 from genericapiserver.metrics import MetricsRegistry
@@ -384,3 +384,12 @@ async def test_insecure_serving_speaks_plain_http() -> None:
         assert url == f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with info.serve(tell), httpx.AsyncClient() as client:
             assert (await client.get(url)).text == "1.1 0"
+
+
+async def test_where_nothing_speaks_tls_no_certificate_is_needed() -> None:
+    listener = SocketListener(create_listener("127.0.0.1", 0), secure=False)
+    info = SecureServingInfo(more_listeners=[listener])
+    async with info.serve(tell) as running, httpx.AsyncClient() as client:
+        host, port = running.address
+        assert (await client.get(f"http://{host}:{port}/")).text == "1.1 0"
+        assert not running.reload()

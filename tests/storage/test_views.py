@@ -399,3 +399,23 @@ async def test_the_current_engine_is_that_of_the_task() -> None:
 async def _put(engine: CurrentEngine, value: bytes) -> None:
     existing = (await engine.get(KEYS[0])).kv
     assert (await engine.put(KEYS[0], value, expect_rev=existing.mod_rev if existing else 0)).ok
+
+
+async def test_views_may_lie_over_each_other_at_any_depth() -> None:
+    """A search that forks at each step goes deeper than any recursion."""
+    base = new_base()
+    await put(base, KEYS[0], b"base")
+    view = base
+    for number in range(3000):
+        view = view.fork()
+        if number % 1000 == 0:
+            await put(view, KEYS[1 + number // 1000], b"%d" % number)
+    assert await content(view) == {KEYS[0]: b"base", KEYS[1]: b"0", KEYS[2]: b"1000", KEYS[3]: b"2000"}
+    cursor = view.watch(START, END, after_rev=view.current_rev())
+    await put(base, KEYS[0], b"changed")
+    assert [event.value for event in (await cursor.next()).events] == [b"changed"]
+    base.reset()
+    with pytest.raises(CompactedError):
+        await cursor.next()
+    base.close()
+    assert not base.family.views

@@ -151,22 +151,28 @@ class ViewEngine:
 
     def _range(self, start: bytes, end: bytes, limit: int) -> tuple[list[KeyValue], int]:
         """The first *limit* (0: all) and perhaps some more, and how many there are."""
-        layer, delegate = self._layer, self.delegate
-        own = layer.own_keys(start, end)
-        if delegate is None:
-            wanted = own[:limit] if limit else own
-            return [kv for key in wanted if (kv := layer.current[key]) is not None], len(own)
-        if not own:
-            return delegate._range(start, end, limit)
-        # So many of what is below may be hidden, and no more.
-        below, total = delegate._range(start, end, limit + len(own) if limit else 0)
-        complete = len(below) == total
-        current = layer.current
+        *over, (base, own) = [(view, view._layer.own_keys(start, end)) for view in self._down()]
+        # So many of what the base has may be hidden by those over it, and no more.
+        wanted = own[: limit + sum(len(keys) for _, keys in over)] if limit else own
+        found = [kv for key in wanted if (kv := base._layer.current[key]) is not None]
+        last = wanted[-1] if len(wanted) < len(own) else None
+        total = len(own)
+        for view, keys in reversed(over):
+            if keys:
+                found, total = view._laid_over(found, total, keys, last)
+        return found, total
+
+    def _laid_over(
+        self, below: list[KeyValue], total: int, own: list[bytes], last: bytes | None
+    ) -> tuple[list[KeyValue], int]:
+        """What *below* of *total* becomes with the keys that this view shadows; it is complete up to *last*."""
+        current, delegate = self._layer.current, self.delegate
+        assert delegate is not None
         found = [kv for kv in below if kv.key not in current]
         for key in own:
             kv = current[key]
             total += (kv is not None) - (delegate.look(key) is not None)
-            if kv is not None and (complete or key <= below[-1].key):
+            if kv is not None and (last is None or key <= last):
                 found.append(kv)
         found.sort(key=_key)
         return found, total
@@ -274,13 +280,16 @@ class ViewEngine:
 
     def _announce(self, event: EngineEvent) -> None:
         """Tell those who watch this view, and the views over it in which the key is not shadowed."""
-        if not self._log.idle:
-            self._log.publish((event,))
-        for view in tuple(self._listening):
-            if not view.is_watched:
-                self._listening.discard(view)
-            elif event.key not in view._layer.current:
-                view._announce(event)
+        telling = [self]
+        while telling:
+            view = telling.pop()
+            if not view._log.idle:
+                view._log.publish((event,))
+            for over in tuple(view._listening):
+                if not over.is_watched:
+                    view._listening.discard(over)
+                elif event.key not in over._layer.current:
+                    telling.append(over)
 
     # ---- history
 
@@ -391,8 +400,11 @@ class ViewEngine:
         """The same at once. Idempotent."""
         if self._log.closed:
             return
-        for fork in tuple(self._forks):
-            fork.close()
+        for view in reversed([self, *self._all_forks()]):
+            view._close()
+
+    def _close(self) -> None:
+        """One view, over which there is none any more."""
         self._log.close()
         self.family.views.discard(self)
         self.family.forgot(len(self._layer.events))
@@ -422,10 +434,12 @@ class ViewEngine:
             yield view
             view = view.delegate
 
-    def _all_forks(self) -> Iterator["ViewEngine"]:
-        for fork in self._forks:
-            yield fork
-            yield from fork._all_forks()
+    def _all_forks(self) -> list["ViewEngine"]:
+        """The views over this one, each after that which it is over."""
+        found = list(self._forks)
+        for view in found:
+            found += view._forks
+        return found
 
 
 def _run(layer: Layer, depth: int, after_rev: int, upto: int) -> Iterator[tuple[int, int, EngineEvent]]:
