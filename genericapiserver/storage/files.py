@@ -24,10 +24,11 @@ import attrs
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage.engine import EngineEvent, EngineFaultError, EngineOpenError, KeyValue, WriteResult
-from genericapiserver.storage.files_journal import Journal, jump, lines_of, open_journal, segments_in
+from genericapiserver.storage.files_journal import Journal, lines_of, segments_in
 from genericapiserver.storage.files_lines import PUT, Line
 from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
 from genericapiserver.storage.files_repair import Version, compare, expect_edits, files_in, repair
+from genericapiserver.storage.files_replay import jump, open_journal
 from genericapiserver.storage.files_view import Edit, FolderView
 from genericapiserver.storage.files_writer import FilesWriter
 from genericapiserver.storage.resident import ResidentEngine

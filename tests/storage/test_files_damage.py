@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from genericapiserver.aio import durable
-from genericapiserver.storage import files_journal, files_view
+from genericapiserver.storage import files_journal, files_replay, files_view
 from genericapiserver.storage.engine import DiskFullError, EngineFaultError, EngineOpenError
 from genericapiserver.storage.errors import StorageInternalError
 from genericapiserver.storage.files import FileEngine
@@ -233,7 +233,7 @@ async def test_a_journal_that_cannot_be_read_is_refused_and_the_lock_given_back(
 ) -> None:
     await filled(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(files_journal, "lines_of", failing(1, errno.EIO))
+        patched.setattr(files_replay, "lines_of", failing(1, errno.EIO))
         with pytest.raises(EngineOpenError, match="it cannot be read or written: Input/output error"):
             await reopen(tmp_path)
     await (await reopen(tmp_path)).aclose()
