@@ -8,12 +8,12 @@ that a client was told is undone by a list() that began before, and what is read
 import asyncio
 import contextlib
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
 
-from genericapiserver.aio import Clock
+from genericapiserver.aio import Clock, KeyedLocks
 from genericapiserver.apimachinery.errors import BadRequestError
 from genericapiserver.apimachinery.serializer.codec import StorageCodec
 from genericapiserver.builder.sources.metadata import Identity, same_content
@@ -47,13 +47,6 @@ class _SupersededError(Exception):
     """Somebody else has written meanwhile."""
 
 
-@attrs.define(eq=False)
-class _KeyLock:
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    users: int = 0
-    """Who holds it and who waits for it."""
-
-
 class Mirror:
     """The copy of a source in *backend*. *codec* is that of its objects, *defaults* fills in what they leave out."""
 
@@ -77,7 +70,7 @@ class Mirror:
         self._identity = identity
         self._clock = clock
         self._defaults = defaults
-        self._locks: dict[str, _KeyLock] = {}
+        self._locks = KeyedLocks()
         self._seen: weakref.WeakSet[Seen] = weakref.WeakSet()
         """Of questions that are under way: an object may come and go while one is asked."""
 
@@ -100,18 +93,9 @@ class Mirror:
         parts = key.rsplit("/", 2 if self._namespaced else 1)
         return tuple(parts[1:])
 
-    @contextlib.asynccontextmanager
-    async def writing(self, key: str) -> AsyncIterator[None]:
+    def writing(self, key: str) -> contextlib.AbstractAsyncContextManager[None]:
         """One writer at a time for the object at *key*."""
-        lock = self._locks.setdefault(key, _KeyLock())
-        lock.users += 1
-        try:
-            async with lock.lock:
-                yield
-        finally:
-            lock.users -= 1
-            if not lock.users:
-                del self._locks[key]
+        return self._locks(key)
 
     # ---- reading
 
