@@ -55,7 +55,10 @@ class LoadedEncryption:
 
 def load_encryption_config(file: Path, metrics: TransformationMetrics, *, reload: bool) -> LoadedEncryption:
     """Read *file*. Raises ConfigError, which names fields and lines and shows no secret."""
-    data = _read(file)
+    return _parsed(_read(file), file, metrics, reload=reload)
+
+
+def _parsed(data: bytes, file: Path, metrics: TransformationMetrics, *, reload: bool) -> LoadedEncryption:
     try:
         config: api.EncryptionConfiguration = decode_config(data, config_scheme())
     except ConfigFileError as error:
@@ -105,18 +108,17 @@ class EncryptionController:
     async def look(self) -> None:
         """Read the file again, if it is another one than the last time."""
         try:
-            found = hash_label(await asyncio.to_thread(_read, self._file))
-            if found == self._seen:
+            data = await asyncio.to_thread(_read, self._file)
+            if hash_label(data) == self._seen:
                 return
-            self._seen = found  # what is wrong with it now stays wrong
-            loaded = await asyncio.to_thread(load_encryption_config, self._file, self._transformations, reload=True)
+            self._seen = hash_label(data)  # what is wrong with it now stays wrong
+            loaded = _parsed(data, self._file, self._transformations, reload=True)
         except ConfigError as error:
             logger.error(
                 kv("Encryption config is not loaded anew, the old one stays in use", file=self._file, err=error)
             )
             self._metrics.failed()
             return
-        self._seen = hash_label(loaded.data)
         self.transformers.current = loaded.transformers
         self._metrics.reloaded(loaded.data)
         _warn_if_readable(self._file)
