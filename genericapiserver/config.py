@@ -63,6 +63,7 @@ from genericapiserver.registry.generic.options import RESTOptionsGetter
 from genericapiserver.request import LongRunningCheck, RequestInfoFactory, long_running_check
 from genericapiserver.resource_config import ResourceConfig
 from genericapiserver.secure_serving import SecureServingError, SecureServingInfo
+from genericapiserver.storage.encryption.resources import ResourceTransformers
 from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.tracing import RequestTracer
 from genericapiserver.workers import Leader, SoleLeader, Worker
@@ -161,6 +162,8 @@ class Config:
     admission_control: AdmissionChain | None = None
     storage_engine: StorageEngine | None = None
     """What keeps the objects, for whoever looks into the server."""
+    resource_transformers: ResourceTransformers | None = None
+    """How what is stored is encrypted. Set before the storage options are applied, it counts instead of their file."""
     rest_options_getter: RESTOptionsGetter | None = None
     equivalent_resources: EquivalentResources = attrs.field(
         default=attrs.Factory(lambda self: EquivalentResources(self._storage_prefix), takes_self=True)

@@ -1,6 +1,6 @@
 """What is counted of configuration files that are read again while a server runs.
 
-Source: pkg/server/options/{authentication,authorization}config/metrics of k8s.io/apiserver.
+Source: pkg/server/options/{authentication,authorization,encryption}config/metrics of k8s.io/apiserver.
 """
 
 from genericapiserver.aio import Clock
@@ -9,7 +9,7 @@ from genericapiserver.metrics import MetricsRegistry
 
 
 class ConfigReloadMetrics:
-    """The metrics of one file; *kind* is `authentication` or `authorization`."""
+    """The metrics of one file; *kind* is `authentication`, `authorization` or `encryption`."""
 
     def __init__(self, registry: MetricsRegistry, kind: str, api_server_id: str, clock: Clock) -> None:
         prefix = f"apiserver_{kind}_config_controller"

@@ -1,13 +1,14 @@
 """StorageOptions: where objects are kept. The reference's EtcdOptions, with our engines beside etcd.
 
-`--storage-backend` names an engine and `--storage-path` its file or folder; flags that only mean something to etcd or to
-encryption are known and refused, so that nobody believes their data to be where it is not.
+`--storage-backend` names an engine and `--storage-path` its file or folder; flags that only mean something to etcd are known
+and refused, so that nobody believes their data to be where it is not.
 Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 """
 
 import asyncio
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -20,12 +21,14 @@ from genericapiserver.asgi import Scope
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.file_edits import HOOK_NAME, FileEdits
 from genericapiserver.healthz import HealthCheckError, named_check
+from genericapiserver.options.encryption_config import EncryptionController
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
 from genericapiserver.options.texts import NOT_AVAILABLE, reason, refused
 from genericapiserver.registry.generic.metrics import ObserveComparison, comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
+from genericapiserver.storage.encryption.resources import ResourceTransformers
 from genericapiserver.storage.engine import EngineError, StorageEngine
 from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
 from genericapiserver.storage.files import FileEngine
@@ -185,13 +188,13 @@ class StorageOptions:
                 "encryption-provider-config",
                 STRING,
                 "encryption_provider_config",
-                f"The file containing configuration for encryption providers. {NOT_AVAILABLE}",
+                "The file containing configuration for encryption providers to be used for storing objects.",
             ),
             (
                 "encryption-provider-config-automatic-reload",
                 BOOL,
                 "encryption_provider_config_automatic_reload",
-                f"Determines if the encryption provider config should be reloaded when it changes. {NOT_AVAILABLE}",
+                "Reload the file set by --encryption-provider-config when it changes, without a restart.",
             ),
         ):
             flags.add(name, kind, self, attribute, text)
@@ -242,7 +245,6 @@ class StorageOptions:
                 ("etcd-keyfile", self.etcd_key_file),
                 ("etcd-certfile", self.etcd_cert_file),
                 ("etcd-cafile", self.etcd_ca_file),
-                ("encryption-provider-config", self.encryption_provider_config),
             )
             if value
         ]
@@ -261,6 +263,7 @@ class StorageOptions:
             file_edits=self.file_edits,
         )
         uncached = self._uncached_resources()
+        encryption = self._encryption(config)
         try:
             engine = await open_engine(storage)
         except EngineError as error:
@@ -271,11 +274,22 @@ class StorageOptions:
             config.add_cleanup(leader.aclose)
         config.add_cleanup(engine.aclose)
         config.storage_engine = engine
+        if encryption is not None:
+            config.resource_transformers = encryption.transformers
+            if self.encryption_provider_config_automatic_reload:
+                encryption.add_to(config)
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
         count_files(config.metrics, engine)
         config.rest_options_getter = StorageFactory(
-            self, engine, storage, uncached, config.object_counts, metrics, comparison_observer(config.metrics)
+            self,
+            engine,
+            storage,
+            uncached,
+            config.object_counts,
+            metrics,
+            comparison_observer(config.metrics),
+            config.resource_transformers,
         )
         config.object_count_period = self.count_metric_poll_period
         if self.file_edits and isinstance(engine, FileEngine):
@@ -292,6 +306,16 @@ class StorageOptions:
             readiness = StorageCheck(engine, self.readycheck_timeout, config.clock)
             config.add_health_checks(named_check("etcd", health, group="etcd"))
             config.add_readyz_checks(named_check("etcd-readiness", readiness, group="etcd-readiness"))
+
+    def _encryption(self, config: Config) -> EncryptionController | None:
+        """From the file, unless *config* has transformers already. Raises ConfigError."""
+        if not self.encryption_provider_config or config.resource_transformers is not None:
+            return None
+        file, reload = Path(self.encryption_provider_config), self.encryption_provider_config_automatic_reload
+        try:
+            return EncryptionController(file, config, reload=reload)
+        except ConfigError as error:
+            raise ConfigError(f"--encryption-provider-config: {error}") from error
 
     def _uncached_resources(self) -> frozenset[GroupResource]:
         """Those that `watch_cache_sizes` excepts from the cache. Raises ConfigError."""
@@ -363,6 +387,7 @@ class StorageFactory:
         counts: ObjectCounts,
         metrics: StorageMetrics,
         observe_comparison: ObserveComparison,
+        transformers: ResourceTransformers | None = None,
     ) -> None:
         self._options = options
         self._engine = engine
@@ -371,6 +396,7 @@ class StorageFactory:
         self._counts = counts
         self._metrics = metrics
         self._observe_comparison = observe_comparison
+        self._transformers = transformers
         self._versions = {version.group: version for version in options.storage_versions}
 
     def get_rest_options(self, resource: GroupResource) -> RESTOptions:
@@ -386,6 +412,7 @@ class StorageFactory:
                 object_type=object_type,
                 resource_prefix=resource_prefix,
                 attributes=attributes,
+                transformer=None if self._transformers is None else self._transformers.transformer_for(resource),
                 watch_cache=False if resource in self._uncached else None,
                 metrics=self._metrics.resource(resource.group, resource.resource),
             )

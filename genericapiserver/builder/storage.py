@@ -156,6 +156,7 @@ class OpenStorages:
             self._config.object_counts,
             self._metrics,
             self._observe_comparison,
+            self._config.resource_transformers,
         )
         # Without a version discovery shows no hash of it, as in the seeds.
         return attrs.evolve(factory.get_rest_options(resource), storage_version=None)

@@ -24,7 +24,7 @@ from genericapiserver.apimachinery.meta import (
     TableColumnDefinition,
     TableRow,
 )
-from genericapiserver.apimachinery.schema import GroupVersionResource
+from genericapiserver.apimachinery.schema import GroupResource, GroupVersionResource
 from genericapiserver.apimachinery.types import api_type, field
 from genericapiserver.asgi import Handler, send_response
 from genericapiserver.builder import (
@@ -58,6 +58,7 @@ from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.subresource import Subresource
 from genericapiserver.request import RequestContext
 from genericapiserver.server import GenericAPIServer
+from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.storage.memory import MemoryEngine
 from tests.builder import versions
 from tests.builder.manifests import MANIFESTS, Manifest, ManifestSpec, ManifestStatus, manifest, manifests, serving
@@ -833,6 +834,31 @@ async def test_informers_of_the_server_itself_run() -> None:
         await ask.create()
         while watched[0].get("a") is None:
             await asyncio.sleep(0)
+
+
+async def test_what_a_built_server_stores_goes_through_the_transformers_of_its_configuration() -> None:
+    class Marking:
+        def transformer_for(self, resource: GroupResource) -> "Marking":
+            return self
+
+        def from_storage(self, data: bytes, context: bytes) -> tuple[bytes, bool]:
+            return data.removeprefix(b"marked:"), False
+
+        def to_storage(self, data: bytes, context: bytes) -> bytes:
+            return b"marked:" + data
+
+    engines: list[StorageEngine | None] = []
+
+    def mark(config: Config) -> None:
+        config.resource_transformers = Marking()
+        engines.append(config.storage_engine)
+
+    async with serving(manifests().with_config_fns(mark)) as ask:
+        await ask.create()
+        assert (await ask("GET", "a")).status == 200
+        assert engines[0] is not None
+        found = await engines[0].range(b"/", b"0")
+        assert [kv.value.startswith(b"marked:") for kv in found.kvs] == [True]
 
 
 # ---- options

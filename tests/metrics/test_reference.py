@@ -29,6 +29,7 @@ from genericapiserver.metrics.text import render
 from genericapiserver.options.config_metrics import ConfigReloadMetrics
 from genericapiserver.registry.generic.metrics import comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
+from genericapiserver.storage.encryption.metrics import TransformationMetrics
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 from tests.server.servers import new_config
 from tests.support.metrics_page import Served, read_page
@@ -55,6 +56,7 @@ def everything() -> MetricsRegistry:
         ValidatingPolicyMetrics,
         MutatingPolicyMetrics,
         StorageMetrics,
+        TransformationMetrics,
         ObjectCounts,
         comparison_observer,
     ):
@@ -63,7 +65,7 @@ def everything() -> MetricsRegistry:
         DelegationMetrics(registry, kind)
     ClientMetrics(registry, "https://server:6443")
     JWTMetrics(registry, "server", lambda: 0.0)
-    for kind in ("authentication", "authorization"):
+    for kind in ("authentication", "authorization", "encryption"):
         ConfigReloadMetrics(registry, kind, "server", SystemClock())
     AdmissionMetrics(registry).step("admit", Operation.CREATE)
     InFlightMetrics(registry).publish_waiting(read_only=1, mutating=1)

@@ -351,7 +351,6 @@ def test_admission_plugins_must_have_a_place() -> None:
         ({"etcd_key_file": "f"}, f"--etcd-keyfile {NOT_YET}"),
         ({"etcd_cert_file": "f"}, f"--etcd-certfile {NOT_YET}"),
         ({"etcd_ca_file": "f"}, f"--etcd-cafile {NOT_YET}"),
-        ({"encryption_provider_config": "f"}, f"--encryption-provider-config {NOT_YET}"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
