@@ -686,6 +686,23 @@ async def test_a_validation_that_returns_nothing_lets_nothing_pass() -> None:
 
 
 @api_type
+class Texts(Object):
+    group_version_resource = named("texts")
+
+    def validate(self) -> list[FieldError]:
+        return ["nope"]  # type: ignore[list-item]
+
+
+async def test_a_validation_that_returns_something_else_lets_nothing_pass() -> None:
+    async with serving(in_memory(Texts)) as ask:
+        path = "/apis/fridge.example.com/v1/namespaces/default/texts"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Texts", "metadata": {"name": "a"}}
+        answer = await ask("POST", path, sent)
+        assert (answer.status, "Texts.validate returned a list with a str" in answer.body["message"]) == (500, True)
+        assert (await ask("GET", path)).names == []
+
+
+@api_type
 class Product(Object):
     """Product has fields that are called as things are that a class may say."""
 
