@@ -144,6 +144,11 @@ def port_problems(port: object) -> list[str]:
     return [f"with_bind_port: a port is a number, not {port!r}"]
 
 
+def token_problems(token: object) -> list[str]:
+    """Which characters it may have is told with the flags. The token itself is nothing to be told."""
+    return [] if isinstance(token, str) else [f"with_bearer_token: a token is a text, not {type(token).__name__}"]
+
+
 def hook_problems(name: str, hook: object, taken: Collection[str]) -> list[str]:
     if not name:
         return ["a post-start hook has no name"]

@@ -23,6 +23,7 @@ from genericapiserver.builder.build import (
     port_problems,
     provider_problem,
     resource_of,
+    token_problems,
 )
 from genericapiserver.builder.cert_key import GeneratableKeyCert
 from genericapiserver.builder.command import Command, report_build_error
@@ -53,7 +54,7 @@ class ServerBuilder:
         self._declared: list[Told] = []
         self._below: list[tuple[Any, str, Any]] = []
         self._memory = memory()
-        self._files: dict[Path, Storage] = {}
+        self._on_disk: dict[tuple[str, Path], Storage] = {}
         self._default: Storage | None = self._memory
         self._errors: list[str] = []
         self._bind_port: int | None = None
@@ -91,13 +92,11 @@ class ServerBuilder:
     def with_resource_file_storage(self, obj: type[Any] | Resource, path: str | Path) -> Self:
         """Serve *obj* from the folder *path*, one JSON file an object. Each folder has a counter of its own."""
         try:
-            where = Path(path).absolute()
-            if where not in self._files:
-                self._files[where] = file(path)
+            storage = file(path)
         except (TypeError, ValueError) as error:
             self._errors.append(f"{name_of(obj)}: {error}")
             return self
-        return self._add(obj, storage=self._files[where])
+        return self._add(obj, storage=storage)
 
     def with_resource_and_handler(self, obj: type[Any] | Resource, provider: ResourceHandlerProvider) -> Self:
         """Serve *obj* by the storage that *provider* makes. No subresource comes with it."""
@@ -130,7 +129,7 @@ class ServerBuilder:
     def with_storage(self, storage: StorageLike) -> Self:
         """Keep resources without a storage of their own in *storage*, instead of in memory."""
         try:
-            self._default = as_storage(storage)
+            self._default = self._told_before(as_storage(storage))
         except (TypeError, ValueError) as error:
             self._errors.append(str(error))
         return self
@@ -166,6 +165,7 @@ class ServerBuilder:
     def with_bearer_token(self, token: str) -> Self:
         """The token that clients have to bring, the default of --token. Without one, one is made at each start."""
         self._token = token
+        self._errors += token_problems(token)
         return self
 
     def with_kubeconfig(self, path: str | Path) -> Self:
@@ -314,7 +314,7 @@ class ServerBuilder:
         resource, problems = resource_of(obj)
         if storage is not None and storage is not DEFAULT:
             try:
-                storage = as_storage(storage)
+                storage = self._told_before(as_storage(storage))
             except (TypeError, ValueError) as error:
                 problems.append(f"{name_of(obj)}: {error}")
         self._errors += problems
@@ -322,10 +322,14 @@ class ServerBuilder:
             self._declared.append(Told(resource, storage, prefix, provider))
         return self
 
+    def _told_before(self, storage: Storage) -> Storage:
+        """The first storage of the same place on disk, which cannot be opened twice."""
+        return storage if storage.place is None else self._on_disk.setdefault(storage.place, storage)
+
 
 def build_server(
     *,
-    resources: Sequence[type[Any] | Resource] = (),
+    resources: type[Any] | Resource | Sequence[type[Any] | Resource] = (),
     storage: StorageLike | None = None,
     bind_port: int | None = None,
     bearer_token: str = "",
@@ -340,13 +344,13 @@ def build_server(
 ) -> ServerBuilder:
     """A builder that was told all of this; it can be told more (`with_*`), run, or made a command.
 
-    *resources* are classes that declare themselves (`resource.Object`), or `Resource(...)` declarations. *storage* is
-    `memory()` unless given. Raises BuildError with everything that is wrong with the declarations.
+    *resources* are classes that declare themselves (`resource.Object`), or `Resource(...)` declarations; one may stand
+    alone. *storage* is `memory()` unless given. Raises BuildError with everything that is wrong with the declarations.
     """
     builder = ServerBuilder(name=name).with_version(version).with_plugins(*plugins)
     if storage is not None:
         builder.with_storage(storage)
-    for obj in resources:
+    for obj in [resources] if isinstance(resources, type | Resource) else resources:
         builder.with_resource(obj)
     if bind_port is not None:
         builder.with_bind_port(bind_port)

@@ -36,7 +36,11 @@ EngineFactory: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 
 @attrs.frozen(eq=False)
 class Storage:
-    """One engine, not open yet. Which resources share it is told by the object: two calls of `memory` are two storages."""
+    """One engine, not open yet.
+
+    Which resources share it is told by the object, or by its place on disk: two calls of `memory` are two storages, two of
+    `sqlite` with one path are one.
+    """
 
     name: str
     """For messages: `file notes`."""
@@ -47,6 +51,8 @@ class Storage:
     closes: bool = True
     """Whether the server closes the engine at its end."""
     in_memory: bool = False
+    place: tuple[str, Path] | None = None
+    """Of what is on disk. A builder takes two storages of one place for one: it can be opened once."""
 
 
 StorageLike: TypeAlias = Storage | StorageEngine | EngineFactory
@@ -104,7 +110,7 @@ def _on_disk(kind: Literal["sqlite", "file"], path: str | Path) -> Storage:
     if not str(path):
         raise ValueError(f"the {kind} storage needs a path")
     config = StorageConfig(type=kind, path=str(path), prefix=PREFIX)
-    return Storage(f"{kind} {path}", functools.partial(open_engine, config))
+    return Storage(f"{kind} {path}", functools.partial(open_engine, config), place=(kind, Path(path).resolve()))
 
 
 @attrs.frozen

@@ -104,7 +104,8 @@ class ChangeLog(Generic[T]):
             after = self._version
             for obj in [obj for obj in current() if selects(obj)]:
                 yield WatchEvent(EventType.ADDED, obj)
-            if options.send_initial_events:
+            # A watch without a version is asked for what there is by default; bookmarks are for those that want them.
+            if options.send_initial_events and options.allow_watch_bookmarks:
                 metadata = ObjectMeta(resource_version=str(after), annotations={INITIAL_EVENTS_END_ANNOTATION: "true"})
                 bookmark: Any = self._object_type(metadata=metadata)
                 yield WatchEvent(EventType.BOOKMARK, bookmark)

@@ -216,6 +216,7 @@ def test_all_mistakes_are_told_together() -> None:
         .with_post_start_hook("", _no_hook)
         .with_version("new")
         .with_bind_port("https")  # type: ignore[arg-type]
+        .with_bearer_token(5)  # type: ignore[arg-type]
         .with_conn_provider("memory")  # type: ignore[arg-type]
         .with_post_start_hook("mine", "later")  # type: ignore[arg-type]
     )
@@ -233,6 +234,7 @@ def test_all_mistakes_are_told_together() -> None:
         "Truck.is_storage_version: objects of Truck.fleet.example.com are stored in one version, but none of its",
         "with_version:",
         "with_bind_port: a port is a number, not 'https'",
+        "with_bearer_token: a token is a text, not int",
         "with_conn_provider: 'memory' has no listen, no dial, no dial_context",
         "the post-start hook mine is an async function, not 'later'",
     ):
@@ -687,6 +689,23 @@ async def test_a_validation_that_returns_nothing_lets_nothing_pass() -> None:
 
 
 @api_type
+class Texts(Object):
+    group_version_resource = named("texts")
+
+    def validate(self) -> list[FieldError]:
+        return ["nope"]  # type: ignore[list-item]
+
+
+async def test_a_validation_that_returns_something_else_lets_nothing_pass() -> None:
+    async with serving(in_memory(Texts)) as ask:
+        path = "/apis/fridge.example.com/v1/namespaces/default/texts"
+        sent = {"apiVersion": "fridge.example.com/v1", "kind": "Texts", "metadata": {"name": "a"}}
+        answer = await ask("POST", path, sent)
+        assert (answer.status, "Texts.validate returned a list with a str" in answer.body["message"]) == (500, True)
+        assert (await ask("GET", path)).names == []
+
+
+@api_type
 class Product(Object):
     """Product has fields that are called as things are that a class may say."""
 
@@ -766,6 +785,20 @@ async def test_each_resource_has_the_storage_it_was_given(tmp_path: Path) -> Non
     assert opened.current_rev() == 2  # it is still open: whoever opened it closes it
     await opened.check()
     await opened.aclose()
+
+
+@pytest.mark.parametrize("make", [sqlite, file])
+async def test_one_path_is_one_storage(tmp_path: Path, make: Callable[[Path], Storage]) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    builder = ServerBuilder().with_conn_provider(MemoryConnProvider()).with_storage(make(tmp_path / "objects"))
+    builder.with_resource(Manifest).with_resource(Note, storage=make(tmp_path / "link" / "objects"))
+    async with serving(builder) as ask:
+        first = await ask.create()
+        assert (await ask("POST", NOTES, note())).version == first.version + 1
+
+
+def test_one_resource_may_stand_alone() -> None:
+    assert build_server(resources=Note).to_server_command().hint == "get notes"
 
 
 @pytest.mark.parametrize("make", [sqlite, file])

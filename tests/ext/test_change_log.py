@@ -66,13 +66,23 @@ async def test_a_watch_without_a_version_begins_with_what_there_is(version: str)
 async def test_clients_that_ask_are_told_where_the_beginning_ends() -> None:
     log = log_of()
     now = [log.record(ADDED, thing("a"))]
-    options = ListOptions(resource_version="1", send_initial_events=True)
+    options = ListOptions(resource_version="1", send_initial_events=True, allow_watch_bookmarks=True)
     added, bookmark = await take(log.watch(options, lambda: now), 2)
     assert seen([added]) == [("ADDED", "a", "2")]
     assert bookmark.event is EventType.BOOKMARK
     assert bookmark.object.metadata == ObjectMeta(
         resource_version="2", annotations={"k8s.io/initial-events-end": "true"}
     )
+
+
+async def test_clients_that_want_no_bookmarks_get_none() -> None:
+    """A watch without a version gets the initial events by default."""
+    log = log_of()
+    now = [log.record(ADDED, thing("a"))]
+    events = log.watch(ListOptions(send_initial_events=True), lambda: now)
+    assert seen(await take(events, 1)) == [("ADDED", "a", "2")]
+    log.record(MODIFIED, thing("a"))
+    assert seen(await take(events, 1)) == [("MODIFIED", "a", "3")]
 
 
 async def test_what_comes_into_a_selection_is_added_and_what_leaves_it_is_deleted() -> None:

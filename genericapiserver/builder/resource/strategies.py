@@ -4,7 +4,7 @@
 `HookedStrategy` calls the hooks of a type around the rules of any strategy. The seeds' own default is in `object_strategy`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from genericapiserver.apimachinery.errors import InternalError
@@ -117,10 +117,16 @@ def _either(said: bool | None, otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def _found(errors: Sequence[FieldError] | None, obj: Any, hook: str) -> Sequence[FieldError]:
-    """Raises InternalError for a hook that forgot to return: whatever it found must not pass."""
+def _found(errors: Iterable[object] | None, obj: Any, hook: str) -> Sequence[FieldError]:
+    """Raises InternalError for a hook that forgot to return, or gives something else: what it found must not pass."""
+    where = f"{type(obj).__name__}.{hook}"
     if errors is None:
-        raise InternalError(
-            f"{type(obj).__name__}.{hook} returned None: it returns a list of FieldError, empty for none"
-        )
-    return errors
+        raise InternalError(f"{where} returned None: it returns a list of FieldError, empty for none")
+    found = []
+    for each in errors:
+        if not isinstance(each, FieldError):
+            raise InternalError(
+                f"{where} returned a list with a {type(each).__name__}: it returns a list of FieldError"
+            )
+        found.append(each)
+    return found

@@ -10,7 +10,7 @@ import contextvars
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -88,6 +88,9 @@ class SourceCalls:
                 raise self.failed(verb, error) from error
             outcome = REFUSED
             raise meant from error
+        except SystemExit as error:  # of a coroutine function: it would end the server
+            failure = RuntimeError(f"SystemExit: {error}")
+            raise self.failed(verb, failure) from error
         except Exception as error:
             raise self.failed(verb, error) from error
         finally:
@@ -109,8 +112,8 @@ class SourceCalls:
     async def _ask(self, function: Callable[..., Any], verb: str, arguments: tuple[Any, ...]) -> Any:
         whole = verb == LIST
         if inspect.isasyncgenfunction(function):
-            return [item async for item in function(*arguments)]
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+            said = function(*arguments)
+        elif inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
             said = await function(*arguments)
         else:
             said = await self._threads.run(_gathered if whole else function, *((function,) if whole else arguments))
@@ -118,13 +121,15 @@ class SourceCalls:
                 said = await said
         if not whole:
             return said
+        if isinstance(said, AsyncIterable):
+            return [item async for item in said]
         return said if isinstance(said, list) else list(said)
 
 
 def _gathered(function: Callable[[], Any]) -> Any:
     """What *function* says, and if it says it piece by piece, all of it: a generator works while it is read."""
     said = function()
-    return said if inspect.isawaitable(said) else list(said)
+    return said if inspect.isawaitable(said) or isinstance(said, AsyncIterable) else list(said)
 
 
 class _Threads:
@@ -140,7 +145,7 @@ class _Threads:
         future: asyncio.Future[Any] = loop.create_future()
         context = contextvars.copy_context()
 
-        def done(value: Any, error: BaseException | None) -> None:
+        def done(value: Any, error: Exception | None) -> None:
             self._free.release()
             if future.done():  # nobody waits any more
                 return
@@ -150,13 +155,15 @@ class _Threads:
                 future.set_exception(error)
 
         def work() -> None:
-            value, failure = None, cast("BaseException | None", None)
+            value, failure = None, cast("Exception | None", None)
             try:
                 value = context.run(function, *arguments)
             except StopIteration as error:  # which no future takes
                 failure = RuntimeError(f"StopIteration: {error}")
-            except BaseException as error:  # noqa: BLE001  it belongs to who waits
+            except Exception as error:  # noqa: BLE001  it belongs to who waits
                 failure = error
+            except BaseException as error:  # noqa: BLE001  of this thread: it must neither end the server nor cancel who waits
+                failure = RuntimeError(f"{type(error).__name__}: {error}")
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(done, value, failure)
 

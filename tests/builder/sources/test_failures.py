@@ -45,6 +45,31 @@ async def test_a_list_that_fails_is_an_internal_error_that_tells_nothing(
     assert "A source failed" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()], ids=repr)
+async def test_a_function_that_wants_to_end_its_thread_ends_nothing_else(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Raised on the loop, the first two would end the server, and the last the request of whoever asks."""
+
+    def ends() -> list[Note]:
+        raise error
+
+    async with opened(Source(Note, group="fridge.example.com", version="v1", list=ends)) as store:
+        with pytest.raises(InternalError):
+            await listed(store)
+    assert "A source failed" in caplog.text
+    assert type(error).__name__ in caplog.text
+
+
+async def test_a_coroutine_function_that_wants_to_end_the_process_does_not() -> None:
+    async def ends() -> list[Note]:
+        raise SystemExit(3)
+
+    async with opened(Source(Note, group="fridge.example.com", version="v1", list=ends)) as store:
+        with pytest.raises(InternalError):
+            await listed(store)
+
+
 async def test_a_list_that_fails_deletes_nothing() -> None:
     notes = Notes()
     notes.put(note("a", "milk"))

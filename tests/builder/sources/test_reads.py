@@ -275,8 +275,8 @@ class Callable:
 
 @pytest.mark.parametrize(
     "function",
-    [generated, generated_async, coroutine, lambda: coroutine(), Callable()],
-    ids=["generator", "async-generator", "coroutine", "lambda", "object"],
+    [generated, generated_async, coroutine, lambda: coroutine(), lambda: generated_async(), Callable()],
+    ids=["generator", "async-generator", "coroutine", "lambda", "lambda-async-generator", "object"],
 )
 async def test_a_list_may_come_in_many_shapes(function: Any) -> None:
     async with opened(declared(Notes(), list=function)) as store:
