@@ -66,3 +66,9 @@ class WholeObjectStrategy(ViewStrategy):
     def __init__(self, scheme: Scheme, kind: ServedKind) -> None:
         super().__init__(scheme, kind)
         self._has_status = False
+
+    def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
+        """The generation stays, which what was observed of the object goes by."""
+        generation = obj.metadata.generation
+        super().prepare_for_create(context, obj)
+        obj.metadata.generation = generation or obj.metadata.generation
