@@ -21,7 +21,7 @@ from genericapiserver.apimachinery.serializer.yaml import encode_yaml
 from genericapiserver.apis import core_v1, events_v1
 from genericapiserver.minkapi.access import ViewAccess
 from genericapiserver.minkapi.core_events import from_core
-from genericapiserver.minkapi.kinds import ServedKind
+from genericapiserver.minkapi.kinds import FURTHER_KINDS, ServedKind
 from genericapiserver.minkapi.manifests import STREAM, SUFFIXES, Manifest, ManifestError, read_manifests
 from genericapiserver.minkapi.resource_store import ResourceStore
 from genericapiserver.minkapi.storage import key_prefix, object_key
@@ -68,7 +68,9 @@ async def _store(access: ViewAccess, engine: ViewEngine, manifest: Manifest) -> 
             raise ValueError("; ".join(problems))
         gvk, obj = _EVENT, from_core(event)
     if gvk not in access.api.resources.by_kind:
-        raise ValueError(f"kind: {gvk.kind} of {gvk.group_version} is not served here")
+        further = any(kind.group_version_kind == gvk for kind in FURTHER_KINDS)
+        advice = " without --further-kinds (FURTHER_KINDS in a program)" if further else ""
+        raise ValueError(f"kind: {gvk.kind} of {gvk.group_version} is not served here{advice}")
     kind_store = access.kind_store(gvk)
     store = ResourceStore(kind_store, engine, access.current, access.codecs, access.watch_config)
     obj = store.own(obj)

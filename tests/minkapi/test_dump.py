@@ -7,6 +7,7 @@ import pytest
 
 from genericapiserver.apis import apps_v1
 from genericapiserver.minkapi import View, ViewAccess
+from genericapiserver.minkapi.command import Options
 from genericapiserver.minkapi.dump import load, save
 from genericapiserver.minkapi.manifests import ManifestError, read_manifests
 from genericapiserver.minkapi.view import EVENTS, NODES, PODS
@@ -197,3 +198,11 @@ def test_a_key_that_is_there_twice_is_refused_in_json_too(tmp_path: Path) -> Non
     text = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "name": "b"}}'
     with pytest.raises(ManifestError, match=r"objects.json, document 1 \(line 1\): the key 'name' is there twice"):
         read_manifests(write(tmp_path, text, "objects.json"))
+
+
+async def test_dumps_of_clusters_have_further_kinds_in_them(access: ViewAccess, base: View, tmp_path: Path) -> None:
+    path = write(tmp_path, "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\n")
+    with pytest.raises(ManifestError, match="DaemonSet of apps/v1 is not served here without --further-kinds"):
+        await load(access, base, path)
+    async with ViewAccess(Options(further_kinds=True).config()) as more:
+        assert await load(more, more.base_view, path) == 1
