@@ -28,6 +28,7 @@ from genericapiserver.openapi import OpenAPIConfig
 from genericapiserver.registry.generic.options import RESTOptionsGetter, store_for
 from genericapiserver.registry.generic.store import Store
 from genericapiserver.registry.rest import RESTStorage
+from genericapiserver.registry.scale_store import ScaleStore
 from genericapiserver.registry.selectable_fields import selectable_attributes
 from genericapiserver.registry.status_store import StatusStore, StatusStrategy
 from genericapiserver.secure_serving import SecureServingInfo
@@ -83,6 +84,8 @@ class Resources:
         whole = store.with_strategy(WholeObjectStrategy(scheme, kind), keeps_identity=True)
         if kind.has_status:
             storages[f"{kind.plural}/status"] = StatusStore(store, StatusStrategy(strategy, scheme, versions=[version]))
+        if kind.scale is not None:
+            storages[f"{kind.plural}/scale"] = ScaleStore(store, kind.scale, versions=[version])
         if kind.group_version_kind == PODS:
             binding = BindingStore(whole)
             storages |= {"pods/binding": binding, "bindings": LegacyBindingStore(binding)}

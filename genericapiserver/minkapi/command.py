@@ -27,6 +27,7 @@ from genericapiserver.minkapi.config import (
 )
 from genericapiserver.minkapi.dump import save
 from genericapiserver.minkapi.errors import PROGRAM_NAME, MinkAPIError
+from genericapiserver.minkapi.kinds import FURTHER_KINDS, KINDS
 from genericapiserver.minkapi.server import Server
 from genericapiserver.options.flags import (
     BOOL,
@@ -52,8 +53,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 @attrs.define
 class Options:
-    """The flags, with the reference's names and defaults; *load* and *save* are ours. *host* and *port* are those of earlier
-    releases, and stand for the parts of *bind_address*."""
+    """The flags, with the reference's names and defaults; *load*, *save* and *further_kinds* are ours. *host* and *port* are
+    those of earlier releases, and stand for the parts of *bind_address*."""
 
     bind_address: str = DEFAULT_BIND_ADDRESS
     host: str = ""
@@ -66,6 +67,7 @@ class Options:
     shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT
     load: list[str] = attrs.field(factory=list)
     save: str = ""
+    further_kinds: bool = False
 
     def add_flags(self, flags: FlagSet) -> None:
         for name, kind, short, text in (
@@ -83,6 +85,7 @@ class Options:
             ("watch-timeout", DURATION, "t", "How long a watch goes on, up to twice as long; clients then begin anew."),
             ("profile", BOOL, "p", "Serve /debug/pprof and /trigger-gc."),
             ("shutdown-timeout", DURATION, "", "How long requests that are being served get to end."),
+            ("further-kinds", BOOL, "", "Serve secrets, jobs, daemon sets, role bindings and some more kinds, too."),
             ("load", TEXTS, "", "Manifests to begin with: a file, a folder, or - for standard input. May be repeated."),
             ("save", STRING, "", "Where to write the objects of the base view at the end: a file, a new folder, or -."),
         ):
@@ -105,6 +108,7 @@ class Options:
             graceful_shutdown_timeout=self.shutdown_timeout,
             profiling_enabled=self.profile,
             watch_config=WatchConfig(queue_size=self.watch_queue_size, timeout=self.watch_timeout),
+            kinds=(*KINDS, *FURTHER_KINDS) if self.further_kinds else KINDS,
         )
 
     def _address(self) -> str:

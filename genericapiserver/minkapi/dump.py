@@ -21,12 +21,12 @@ from genericapiserver.apimachinery.serializer.yaml import encode_yaml
 from genericapiserver.apis import core_v1, events_v1
 from genericapiserver.minkapi.access import ViewAccess
 from genericapiserver.minkapi.core_events import from_core
-from genericapiserver.minkapi.kinds import ServedKind
+from genericapiserver.minkapi.kinds import FURTHER_KINDS, ServedKind
 from genericapiserver.minkapi.manifests import STREAM, SUFFIXES, Manifest, ManifestError, read_manifests
 from genericapiserver.minkapi.resource_store import ResourceStore
-from genericapiserver.minkapi.storage import key_prefix
+from genericapiserver.minkapi.storage import key_prefix, object_key
 from genericapiserver.minkapi.view import View
-from genericapiserver.storage.views import ChangedBelowError
+from genericapiserver.storage.views import ChangedBelowError, ViewEngine
 
 _CORE_EVENT: Final = core_v1.GROUP_VERSION.with_kind("Event")
 _EVENT: Final = events_v1.GROUP_VERSION.with_kind("Event")
@@ -58,7 +58,7 @@ async def load(access: ViewAccess, view: View, source: Path | str) -> int:
         staging.close()
 
 
-async def _store(access: ViewAccess, engine: Any, manifest: Manifest) -> None:
+async def _store(access: ViewAccess, engine: ViewEngine, manifest: Manifest) -> None:
     value = manifest.value
     gvk = GroupVersionKind.parse(value["apiVersion"], value["kind"])
     obj: Any = value
@@ -68,15 +68,25 @@ async def _store(access: ViewAccess, engine: Any, manifest: Manifest) -> None:
             raise ValueError("; ".join(problems))
         gvk, obj = _EVENT, from_core(event)
     if gvk not in access.api.resources.by_kind:
-        raise ValueError(f"kind: {gvk.kind} of {gvk.group_version} is not served here")
+        further = any(kind.group_version_kind == gvk for kind in FURTHER_KINDS)
+        advice = " without --further-kinds (FURTHER_KINDS in a program)" if further else ""
+        raise ValueError(f"kind: {gvk.kind} of {gvk.group_version} is not served here{advice}")
     kind_store = access.kind_store(gvk)
     store = ResourceStore(kind_store, engine, access.current, access.codecs, access.watch_config)
     obj = store.own(obj)
     try:
         await store.add(obj)
     except AlreadyExistsError:
-        obj.metadata.resource_version = obj.metadata.uid = ""  # in place of whatever is there
-        await store.update(obj)
+        obj.metadata.resource_version = ""  # in place of whatever is there
+        if not obj.metadata.uid:
+            await store.update(obj)
+            return
+        # An object with an identity of its own: not a change of the one that is there.
+        key = object_key(kind_store.kind, store.name_of(obj))
+        there = engine.look(key)
+        if there is not None:
+            await engine.delete(key, expect_rev=there.mod_rev)
+        await store.add(obj)
 
 
 def _texts(error: Exception) -> list[str]:

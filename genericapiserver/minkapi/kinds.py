@@ -4,9 +4,9 @@
         print(kind.resource, kind.object_type, kind.namespaced)
     codecs = CodecFactory(new_scheme())
 
-KINDS are the 27 that minkapi always had; FURTHER_KINDS can be served beside them. Nothing is filled in on creation: what
-is read back is what was written. Source: minkapi's api/minkapi/typeinfo/typeinfo.go; short names and field selectors are
-those of k8s.io/kubernetes.
+KINDS are the 27 that minkapi always had; FURTHER_KINDS can be served beside them. Nothing but the first phase is filled in
+on creation: what is read back is what was written. Source: minkapi's api/minkapi/typeinfo/typeinfo.go; short names, field
+selectors, first phases and scales are those of k8s.io/kubernetes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +25,7 @@ from genericapiserver.apimachinery.scheme import Scheme, add_meta_to_scheme, add
 from genericapiserver.apimachinery.types import list_of
 from genericapiserver.apis import (
     apps_v1,
+    autoscaling_v1,
     batch_v1,
     coordination_v1,
     core_v1,
@@ -39,6 +40,7 @@ from genericapiserver.apis import (
 )
 from genericapiserver.minkapi.columns import core, others, pods, storage, workloads
 from genericapiserver.minkapi.columns.shared import AGE, NAME
+from genericapiserver.registry.scale_store import ScaleFields
 from genericapiserver.registry.selectable_fields import SelectableFields, add_field_labels, fields_at
 from genericapiserver.registry.table import TableColumn
 
@@ -60,6 +62,10 @@ class ServedKind:
     categories: tuple[str, ...] = ALL
     has_status: bool = False
     """Whether a cluster serves the subresource status of it."""
+    first_phase: str = ""
+    """The phase that a new object is in unless it says otherwise, as a cluster's strategy has it."""
+    scale: ScaleFields | None = None
+    """Where it keeps its replicas, if a cluster serves the subresource scale of it."""
     columns: tuple[TableColumn, ...] = NAME_AND_AGE
     """Those of `kubectl get`."""
     selectable: SelectableFields = attrs.field(factory=dict)
@@ -103,6 +109,7 @@ def _kind(
 
 
 _APPS, _STORAGE, _RESOURCE = apps_v1.GROUP_VERSION, storage_v1.GROUP_VERSION, resource_v1.GROUP_VERSION
+_REPLICAS = ScaleFields(selector="spec.selector")
 _POD_FIELDS = fields_at(
     "spec.node_name",
     "spec.restart_policy",
@@ -133,6 +140,7 @@ KINDS: Final = (
         "ns",
         namespaced=False,
         has_status=True,
+        first_phase="Active",
         selectable=fields_at("status.phase"),
         columns=core.NAMESPACE_COLUMNS,
     ),
@@ -147,7 +155,15 @@ KINDS: Final = (
         selectable=fields_at("spec.unschedulable"),
         columns=core.NODE_COLUMNS,
     ),
-    _core(core_v1.Pod, "pods", "po", has_status=True, selectable=_POD_FIELDS, columns=pods.POD_COLUMNS),
+    _core(
+        core_v1.Pod,
+        "pods",
+        "po",
+        has_status=True,
+        first_phase="Pending",
+        selectable=_POD_FIELDS,
+        columns=pods.POD_COLUMNS,
+    ),
     _core(
         core_v1.Service,
         "services",
@@ -162,6 +178,7 @@ KINDS: Final = (
         "pv",
         namespaced=False,
         has_status=True,
+        first_phase="Pending",
         columns=storage.PERSISTENT_VOLUME_COLUMNS,
     ),
     _core(
@@ -169,6 +186,7 @@ KINDS: Final = (
         "persistentvolumeclaims",
         "pvc",
         has_status=True,
+        first_phase="Pending",
         columns=storage.PERSISTENT_VOLUME_CLAIM_COLUMNS,
     ),
     _core(
@@ -176,20 +194,38 @@ KINDS: Final = (
         "replicationcontrollers",
         "rc",
         has_status=True,
+        scale=_REPLICAS,
         selectable=fields_at("status.replicas"),
         columns=workloads.REPLICATION_CONTROLLER_COLUMNS,
     ),
-    _kind(apps_v1.Deployment, _APPS, "deployments", "deploy", has_status=True, columns=workloads.DEPLOYMENT_COLUMNS),
+    _kind(
+        apps_v1.Deployment,
+        _APPS,
+        "deployments",
+        "deploy",
+        has_status=True,
+        scale=_REPLICAS,
+        columns=workloads.DEPLOYMENT_COLUMNS,
+    ),
     _kind(
         apps_v1.ReplicaSet,
         _APPS,
         "replicasets",
         "rs",
         has_status=True,
+        scale=_REPLICAS,
         selectable=fields_at("status.replicas"),
         columns=workloads.REPLICA_SET_COLUMNS,
     ),
-    _kind(apps_v1.StatefulSet, _APPS, "statefulsets", "sts", has_status=True, columns=workloads.STATEFUL_SET_COLUMNS),
+    _kind(
+        apps_v1.StatefulSet,
+        _APPS,
+        "statefulsets",
+        "sts",
+        has_status=True,
+        scale=_REPLICAS,
+        columns=workloads.STATEFUL_SET_COLUMNS,
+    ),
     _kind(
         scheduling_v1.PriorityClass,
         scheduling_v1.GROUP_VERSION,
@@ -321,6 +357,7 @@ def new_scheme(kinds: Sequence[ServedKind] = KINDS) -> Scheme:
         _register(scheme, kind.group_version, kind.object_type)
         if kind.selectable:
             add_field_labels(scheme, kind.group_version_kind, kind.selectable)
+    autoscaling_v1.add_to_scheme(scheme)
     for group_version, object_type in REQUESTS:
         _register(scheme, group_version, object_type)
     for group_version in _versions(kinds):

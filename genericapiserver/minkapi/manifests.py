@@ -104,7 +104,7 @@ def _has_content(part: bytes) -> bool:
 
 
 def _json_documents(name: str, data: bytes) -> Iterator[tuple[str, Any]]:
-    decoder, number, at = json.JSONDecoder(), 0, 0
+    decoder, number, at = json.JSONDecoder(object_pairs_hook=_without_duplicates), 0, 0
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -120,6 +120,14 @@ def _json_documents(name: str, data: bytes) -> Iterator[tuple[str, Any]]:
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
         yield place, value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in made if keys.count(key) > 1)!r} is there twice in one object")
+    return made
 
 
 def _objects(place: str, value: Any, problems: list[str]) -> Iterator[Manifest]:

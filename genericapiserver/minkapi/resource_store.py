@@ -70,6 +70,10 @@ class ResourceStore:
         """A copy of *given*, an object or a dictionary. Raises TypeError for another kind, ValueError for unknown fields."""
         return as_object(self._codecs, self.kind, given)
 
+    def name_of(self, obj: Any) -> ObjectName:
+        """The name that *obj* is stored under, with the default namespace if it says none."""
+        return self._named(ObjectName(obj.metadata.name, obj.metadata.namespace))
+
     # ---- writing
 
     async def add(self, obj: Any) -> Any:
@@ -77,7 +81,7 @@ class ResourceStore:
         obj = self.own(obj)
         metadata: ObjectMeta = obj.metadata
         metadata.resource_version = ""
-        name = self._named(ObjectName(metadata.name, metadata.namespace))
+        name = self.name_of(obj)
         if not metadata.name and not metadata.generate_name:
             where = f' in "{name.namespace}" namespace' if self.kind.namespaced else ""
             raise BadRequestError(
@@ -92,7 +96,7 @@ class ResourceStore:
         With a resource version, only if that is the newest. Raises NotFoundError, ConflictError, ...
         """
         obj = self.own(obj)
-        name = self._named(ObjectName(obj.metadata.name, obj.metadata.namespace))
+        name = self.name_of(obj)
         obj.metadata.namespace = name.namespace
         result = await self._call(
             self._store.update(

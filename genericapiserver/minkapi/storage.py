@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from genericapiserver.apimachinery.schema import GroupResource
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.minkapi.kinds import ServedKind
+from genericapiserver.minkapi.objects import ObjectName
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
@@ -146,3 +147,8 @@ class ViewStorageFactory:
 def key_prefix(kind: ServedKind) -> bytes:
     """Where the objects of *kind* lie in an engine."""
     return f"{PREFIX}{default_resource_prefix(kind.resource.group_resource)}/".encode()
+
+
+def object_key(kind: ServedKind, name: ObjectName) -> bytes:
+    """Where one object lies; *name* has a namespace if and only if the kind has."""
+    return key_prefix(kind) + str(name).encode()

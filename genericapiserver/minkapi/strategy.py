@@ -1,7 +1,8 @@
 """The rules of every kind: what a simulation says is stored as it says it.
 
 Names and metadata are checked as everywhere, fields by their types; what a cluster's admission would fill in or refuse
-beyond that is not known here. A new object keeps the status it comes with, so that dumps of clusters load as they are;
+beyond that is not known here. What has phases and says none is in the first, as in a cluster: who looks for pending pods
+finds them. A new object keeps the status it comes with, so that dumps of clusters load as they are;
 afterwards the status changes through its subresource alone, as in a cluster.
 """
 
@@ -35,11 +36,14 @@ class ViewStrategy(DefaultStrategy):
         self._names = path_segment_name if kind.group_version.group in _FREE_NAMES else name_is_dns_subdomain
         self._has_spec = "spec" in attrs.fields_dict(kind.object_type)
         self._has_status = kind.has_status
+        self._first_phase = kind.first_phase
         self._reset_fields = reset_fields([kind.group_version], "status") if kind.has_status else {}
 
     def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
         if self._has_spec:
             obj.metadata.generation = 1
+        if self._first_phase and not obj.status.phase:
+            obj.status.phase = self._first_phase
 
     def prepare_for_update(self, context: RequestContext, obj: Any, old: Any) -> None:
         if self._has_status:
@@ -62,3 +66,9 @@ class WholeObjectStrategy(ViewStrategy):
     def __init__(self, scheme: Scheme, kind: ServedKind) -> None:
         super().__init__(scheme, kind)
         self._has_status = False
+
+    def prepare_for_create(self, context: RequestContext, obj: Any) -> None:
+        """The generation stays, which what was observed of the object goes by."""
+        generation = obj.metadata.generation
+        super().prepare_for_create(context, obj)
+        obj.metadata.generation = generation or obj.metadata.generation

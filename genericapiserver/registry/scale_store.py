@@ -7,15 +7,16 @@ strategy. Whoever sets replicas here becomes the manager of that field in the ob
 of the kind; else managedFields stay as they are. Go: the ScaleREST of every workload in k8s.io/kubernetes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from genericapiserver.apimachinery import labels
 from genericapiserver.apimachinery.errors import BadRequestError, ConflictError, InvalidError, NotFoundError
 from genericapiserver.apimachinery.managedfields.elements import make_path
 from genericapiserver.apimachinery.managedfields.scale import ScaleManagers
-from genericapiserver.apimachinery.meta import GetOptions, ObjectMeta, Preconditions, UpdateOptions
+from genericapiserver.apimachinery.meta import GetOptions, LabelSelector, ObjectMeta, Preconditions, UpdateOptions
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind
 from genericapiserver.apimachinery.scheme import type_name
 from genericapiserver.apis import autoscaling_v1
@@ -32,7 +33,9 @@ _KIND = autoscaling_v1.GROUP_VERSION.with_kind("Scale")
 
 @attrs.frozen(kw_only=True)
 class ScaleFields:
-    """Where a kind keeps what a Scale shows, by the paths of attributes. *selector* is a label selector as text.
+    """Where a kind keeps what a Scale shows, by the paths of attributes.
+
+    What is at *selector* is a label selector: a metav1.LabelSelector, a map of labels, or text.
 
     *tracks_managers* is for who makes the store from a declaration: whether to tell it the versions.
     """
@@ -55,7 +58,7 @@ class ScaleStore(Subresource):
         self._replicas = reader(fields.spec_replicas)
         self._set_replicas = writer(fields.spec_replicas)
         self._status_replicas = reader(fields.status_replicas)
-        self._selector = reader(fields.selector) if fields.selector else lambda obj: ""
+        self._selector = reader(fields.selector) if fields.selector else lambda obj: None
         self._managers: ScaleManagers | None = None
         if versions:
             path = make_path(*json_path(fields.spec_replicas))
@@ -113,7 +116,7 @@ class ScaleStore(Subresource):
                 creation_timestamp=metadata.creation_timestamp,
             ),
             spec=ScaleSpec(replicas=self._replicas(obj) or 0),
-            status=ScaleStatus(replicas=self._status_replicas(obj) or 0, selector=self._selector(obj) or ""),
+            status=ScaleStatus(replicas=self._status_replicas(obj) or 0, selector=_selector_text(self._selector(obj))),
         )
 
     def managed_scale_of(self, obj: Any) -> Scale:
@@ -130,6 +133,18 @@ class ScaleStore(Subresource):
         metadata.resource_version = scale.metadata.resource_version
         if self._managers is not None:
             metadata.managed_fields = self._managers.of_object(metadata.managed_fields, scale.metadata.managed_fields)
+
+
+def _selector_text(selector: LabelSelector | Mapping[str, str] | str | None) -> str:
+    """How a Scale shows *selector*. Raises BadRequestError for one that selects by what there is not."""
+    if isinstance(selector, LabelSelector):
+        try:
+            return str(labels.from_label_selector(selector))
+        except labels.SelectorError as error:
+            raise BadRequestError(str(error)) from error
+    if isinstance(selector, Mapping):
+        return str(labels.Selector.from_labels(selector))
+    return selector or ""
 
 
 class _ScaledObjectInfo:

@@ -107,7 +107,7 @@ async def test_base_crud_with_kubectl(server: Server, tmp_path: Path) -> None:
     assert "unchanged" in await run(kubectl, "apply", "-f", "-", stdin=json.dumps(pod))
     await run(kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(pod))
     assert "nodeName" in await run(kubectl, "explain", "pod.spec")
-    assert "web" in await run(kubectl, "get", "pods", "--field-selector=status.phase=", "-o", "name")
+    assert "web" in await run(kubectl, "get", "pods", "--field-selector=status.phase=Pending", "-o", "name")
     await run(kubectl, "delete", "pod", "web")
     refused = await asyncio.to_thread(kubectl.run, "get", "pod", "web")
     assert (refused.status, 'pods "web" not found' in refused.stderr) == (1, True)

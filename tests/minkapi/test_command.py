@@ -26,6 +26,7 @@ DEFAULTS = {
     "-p, --profile": "",
     "-H, --host string": "",
     "-P, --port int": "",
+    "--further-kinds": "",
     "-v, --v Level": "",
 }
 

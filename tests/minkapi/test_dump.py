@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from genericapiserver.apis import apps_v1
 from genericapiserver.minkapi import View, ViewAccess
+from genericapiserver.minkapi.command import Options
 from genericapiserver.minkapi.dump import load, save
 from genericapiserver.minkapi.manifests import ManifestError, read_manifests
 from genericapiserver.minkapi.view import EVENTS, NODES, PODS
 from tests.minkapi.objects import new_node, new_pod, whole_content
 
+DEPLOYMENTS = apps_v1.GROUP_VERSION.with_kind("Deployment")
 MANIFESTS = """\
 # what a cluster has
 ---
@@ -157,3 +160,49 @@ async def test_watches_see_what_is_loaded(access: ViewAccess, base: View, tmp_pa
         events = aiter(watcher)
         assert sorted([(await anext(events)).object.metadata.name for _ in range(2)]) == ["listed", "web"]
     assert EVENTS.kind == "Event"
+
+
+async def test_what_is_loaded_has_the_identity_and_the_generation_that_it_was_saved_with(
+    access: ViewAccess, base: View, tmp_path: Path
+) -> None:
+    """Also where an object of that name is there already, such as the namespace `default`."""
+    deployment = {"metadata": {"name": "web", "generation": 7}, "spec": {"replicas": 2}}
+    await base.create_object(DEPLOYMENTS, {**deployment, "status": {"observedGeneration": 7}})
+    await base.create_object(PODS, {"metadata": {"name": "held", "finalizers": ["a/b"]}})
+    await base.delete_object(PODS, "held")
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    await save(access, base, first)
+    async with ViewAccess() as other:
+        await other.base_view.create_object(PODS, {"metadata": {"name": "held", "finalizers": ["x/y"]}})
+        await load(other, other.base_view, first)
+        assert (await other.base_view.get_object(DEPLOYMENTS, "web")).metadata.generation == 7
+        await save(other, other.base_view, second)
+    without = [
+        [line for line in path.read_text().splitlines() if "resourceVersion" not in line] for path in (first, second)
+    ]
+    assert without[0] == without[1]
+
+
+async def test_what_is_loaded_without_an_identity_changes_what_is_there(
+    access: ViewAccess, base: View, tmp_path: Path
+) -> None:
+    there = await base.create_object(NODES, new_node("n1"))
+    await load(
+        access, base, write(tmp_path, "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nspec: {podCIDR: 10.0.0.0/8}\n")
+    )
+    loaded = await base.get_object(NODES, "n1")
+    assert (loaded.metadata.uid, loaded.metadata.generation) == (there.metadata.uid, 2)
+
+
+def test_a_key_that_is_there_twice_is_refused_in_json_too(tmp_path: Path) -> None:
+    text = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "name": "b"}}'
+    with pytest.raises(ManifestError, match=r"objects.json, document 1 \(line 1\): the key 'name' is there twice"):
+        read_manifests(write(tmp_path, text, "objects.json"))
+
+
+async def test_dumps_of_clusters_have_further_kinds_in_them(access: ViewAccess, base: View, tmp_path: Path) -> None:
+    path = write(tmp_path, "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\n")
+    with pytest.raises(ManifestError, match="DaemonSet of apps/v1 is not served here without --further-kinds"):
+        await load(access, base, path)
+    async with ViewAccess(Options(further_kinds=True).config()) as more:
+        assert await load(more, more.base_view, path) == 1

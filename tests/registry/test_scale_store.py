@@ -3,8 +3,17 @@ from typing import Any
 import pytest
 
 from genericapiserver.apimachinery.errors import BadRequestError, ConflictError, InvalidError, NotFoundError
-from genericapiserver.apimachinery.meta import GetOptions, ManagedFieldsEntry, ObjectMeta, UpdateOptions
+from genericapiserver.apimachinery.meta import (
+    GetOptions,
+    LabelSelector,
+    LabelSelectorRequirement,
+    ManagedFieldsEntry,
+    Object,
+    ObjectMeta,
+    UpdateOptions,
+)
 from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.types import Int32, api_type, field
 from genericapiserver.apis.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from genericapiserver.registry import rest
 from genericapiserver.registry.rest import DefaultUpdatedObjectInfo
@@ -60,6 +69,43 @@ async def scale_to(scales: ScaleStore, obj: Any, name: str = "a", **arguments: A
 
 def scale(replicas: int, **metadata: Any) -> Scale:
     return Scale(metadata=ObjectMeta(name="a", namespace="ns", **metadata), spec=ScaleSpec(replicas=replicas))
+
+
+@api_type
+class Flock(Object):
+    """Has a selector in every form there is."""
+
+    replicas: Int32 = field(default=2)
+    text: str = field(default="")
+    labels: dict[str, str] = field(factory=dict)
+    selector: LabelSelector | None = field(default=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"text": "a in (1,2)"}, "a in (1,2)"),
+        ({"labels": {"b": "2", "a": "1"}}, "a=1,b=2"),
+        ({"labels": {}}, ""),
+        ({"selector": LabelSelector(match_labels={"a": "1"})}, "a=1"),
+        ({"selector": LabelSelector(match_expressions=[LabelSelectorRequirement(key="a", operator="Exists")])}, "a"),
+        ({"selector": LabelSelector()}, ""),
+        ({"selector": None}, ""),
+    ],
+)
+async def test_a_selector_is_shown_as_text_whatever_form_it_has(given: dict[str, Any], text: str) -> None:
+    store, _ = await gadgets()
+    (path,) = given
+    scales = ScaleStore(store, ScaleFields(spec_replicas="replicas", status_replicas="replicas", selector=path))
+    assert scales.scale_of(Flock(**given)).status.selector == text
+
+
+async def test_a_selector_that_cannot_be_is_told_of() -> None:
+    store, _ = await gadgets()
+    scales = ScaleStore(store, ScaleFields(spec_replicas="replicas", status_replicas="replicas", selector="selector"))
+    wrong = LabelSelector(match_expressions=[LabelSelectorRequirement(key="a", operator="Like")])
+    with pytest.raises(BadRequestError, match="Like"):
+        scales.scale_of(Flock(selector=wrong))
 
 
 async def test_a_scale_shows_the_numbers_and_the_identity_of_its_object() -> None:
