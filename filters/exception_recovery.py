@@ -29,9 +29,10 @@ def with_exception_recovery(handler: Handler, *, metrics: RequestMetrics | None 
     async def exception_recovery(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await handler(scope, receive, send)
-        except AbortRequestError:
+        except AbortRequestError as error:
             context = request_context(scope)
-            logger.info(kv("Timeout or abort while handling", _describe(context)))
+            why = {"err": error} if error.args else {}
+            logger.info(kv("Timeout or abort while handling", _describe(context), **why))
             if metrics is not None:
                 metrics.aborted(context, scope)
         except Exception:

@@ -5,6 +5,7 @@ Source: pkg/controllers/status/{local,remote} of k8s.io/kube-aggregator, whose r
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Callable, Container
 from typing import Any, Final, Protocol
 
@@ -25,11 +26,15 @@ from genericapiserver.apis.apiregistration_v1 import (
     APIService,
     APIServiceCondition,
     ServiceReference,
+    find_condition,
     is_condition_true,
     local_available,
     set_condition,
 )
 from genericapiserver.client.informer import Informer
+from genericapiserver.logs import kv
+
+logger = logging.getLogger(__name__)
 
 LOCAL_HOOK: Final = "apiservice-status-local-available-controller"
 REMOTE_HOOK: Final = "apiservice-status-remote-available-controller"
@@ -116,8 +121,23 @@ class _Availability:
             if error.status == _CONFLICT:
                 raise TryAgainError from error  # with what is there by then
             raise
+        _log_change(service, condition)
         if is_condition_true(service, AVAILABLE) and condition.status != TRUE:
             self._metrics.became_unavailable(name, condition.reason)
+
+
+def _log_change(service: APIService, condition: APIServiceCondition) -> None:
+    """Say that *service* is available now, or why it is not; another message alone is no news."""
+    before = find_condition(service, AVAILABLE)
+    if before is not None and (before.status, before.reason) == (condition.status, condition.reason):
+        return
+    reference = service.spec.service
+    where = "Local" if reference is None else f"{reference.namespace}/{reference.name}"
+    known = {"name": service.metadata.name, "service": where, "reason": condition.reason}
+    if condition.status == TRUE:
+        logger.info(kv("An APIService is available", known))
+    else:
+        logger.warning(kv("An APIService is not available", known, message=condition.message))
 
 
 class LocalAvailability(_Availability):

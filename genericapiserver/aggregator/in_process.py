@@ -17,12 +17,16 @@ KUBE_AGGREGATOR: Final = UserInfo(name="system:kube-aggregator", groups=(SYSTEM_
 OPENAPI_AGGREGATOR: Final = UserInfo(name="system:aggregator")
 """Who asks them for their OpenAPI documents."""
 
+OWN_REQUEST: Final = "genericapiserver.aggregator.own"
+"""Is in the scope of a request that nobody but the aggregator waits for: clients cannot put it there."""
+
 
 def as_user(handler: Handler, user: UserInfo, resolver: RequestInfoFactory) -> Handler:
     """*handler* with the context that a request of *user* has behind the filters."""
 
     async def ask(scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
+        scope[OWN_REQUEST] = True
         scope[CONTEXT_KEY] = RequestContext(
             request_info=resolver.resolve(method, path, scope["query_string"]),
             method=method,

@@ -87,8 +87,8 @@ class MemoryListener:
             ours.setblocking(False)
             return await asyncio.open_connection(sock=ours, ssl=tls, server_hostname=server_hostname, limit=limit)
         except BaseException:
-            with contextlib.suppress(OSError):
-                ours.close()
+            with contextlib.suppress(OSError):  # not closed: its number is the transport's until that one closes it
+                ours.shutdown(socket.SHUT_RDWR)
             raise
 
     def _take(self, connection: socket.socket) -> None:

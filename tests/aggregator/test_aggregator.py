@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from genericapiserver.aggregator.autoregister import LABEL
+from genericapiserver.aggregator.in_process import KUBE_AGGREGATOR
 from genericapiserver.aggregator.registration import SIGNAL
 from genericapiserver.aggregator.registry import PATH
 from genericapiserver.aggregator.resolvers import Endpoint
@@ -132,6 +133,8 @@ async def test_a_backend_that_is_down_slow_redirecting_or_presents_a_wrong_certi
         handler = running.aggregator.handlers["v1.slow"]
         await until(lambda: handler._in_flight == 5)
         assert (await running.client.get("/apis/slow/v1/things")).status_code == 429
+        own = running.aggregator.transport(handler, KUBE_AGGREGATOR)
+        assert (await own.request("GET", "/apis/slow/v1")).status == 200  # discovery goes on
         for _ in range(10):
             assert (await running.client.get("/apis/good/v1/things")).text == "good"
         assert (await running.client.get("/apis/discovery.k8s.io/v1/endpointslices")).status_code == 200

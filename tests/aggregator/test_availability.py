@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
+import logging
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,7 @@ from genericapiserver.aggregator.availability import LocalAvailability, RemoteAv
 from genericapiserver.aggregator.controller import TryAgainError
 from genericapiserver.aggregator.listers import NotKnownError
 from genericapiserver.aggregator.metrics import AvailabilityMetrics
-from genericapiserver.aggregator.probe import ProbeError, Prober
+from genericapiserver.aggregator.probe import ATTEMPTS, ProbeError, Prober
 from genericapiserver.apimachinery.meta import ObjectMeta
 from genericapiserver.apis.apiregistration_v1 import AVAILABLE, APIService, find_condition
 from genericapiserver.apis.core_v1.services import Service, ServicePort, ServiceSpec
@@ -245,6 +247,21 @@ async def test_the_gauge_flips_and_the_counter_counts_a_transition_once() -> Non
     assert probes.forgotten == ["v1.foo"]
 
 
+async def test_the_log_says_once_which_server_is_gone_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    services, probes = KnownServices(api_service()), Probes("down")
+    controller = remote(services, Writes(services), Cluster(service(), [endpoint_slice()]), probes)
+    caplog.set_level(logging.INFO, logger="genericapiserver.aggregator.availability")
+    for failure in ("down", "down", "down still", ""):
+        probes.failure = failure
+        with contextlib.suppress(TryAgainError):
+            await controller.reconcile("v1.foo")
+    where = f'name="v1.foo" service="{NAMESPACE}/{SERVICE}"'
+    assert [(record.levelname, str(record.msg)) for record in caplog.records] == [
+        ("WARNING", f'"An APIService is not available" {where} reason="FailedDiscoveryCheck" message="down"'),
+        ("INFO", f'"An APIService is available" {where} reason="Passed"'),
+    ]
+
+
 async def test_services_and_slices_have_those_looked_at_that_name_them() -> None:
     services = KnownServices(api_service(), api_service("v1.other", service="another"), api_service("v1.l", local=True))
     controller = remote(services, Writes(services), Cluster(None, []), Probes())
@@ -333,3 +350,24 @@ def test_listers_say_so_while_nobody_knows() -> None:
         InformedServices(unknown).get("a", namespace="b")
     with pytest.raises(NotKnownError):
         InformedSlices(unknown).of_service("b", "a")
+
+
+async def test_five_attempts_over_http1_leave_one_connection() -> None:
+    arrived: list[str] = []
+    everybody = asyncio.Event()
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        arrived.append(scope["path"])
+        if len(arrived) == ATTEMPTS:
+            everybody.set()
+        await everybody.wait()
+        await send_text(send, 200, "{}")
+
+    async with serving(behind, http2=False) as endpoint:
+        prober = Prober(settings(endpoint))
+        try:
+            await prober.probe(api_service())
+            assert len(arrived) == ATTEMPTS
+            assert prober._backends["v1.foo"].connections == 1
+        finally:
+            await prober.aclose()

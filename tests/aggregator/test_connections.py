@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from genericapiserver.aggregator.proxy.backend import Backend
 from genericapiserver.aggregator.proxy.connection import BackendError, RequestHead
+from genericapiserver.aggregator.proxy.dial import dial
 from genericapiserver.aggregator.proxy.http2 import HTTP2Connection
 from genericapiserver.aggregator.proxy.tls import TLSSettings
 from genericapiserver.aggregator.resolvers import Endpoint
@@ -104,6 +106,32 @@ async def test_a_server_that_never_agrees_on_tls_is_given_up() -> None:
         with pytest.raises(BackendError, match="TLS handshake timeout"):
             await backend.open(endpoint)
         await backend.aclose()
+
+
+async def test_a_connection_given_up_on_the_way_harms_no_other() -> None:
+    """Its descriptor is nobody else's before it is closed, at whichever moment it is given up."""
+    dialled: list[socket.socket] = []
+
+    async def dialling(endpoint: Endpoint) -> socket.socket:
+        dialled.append(await dial(endpoint))
+        return dialled[-1]
+
+    async with serving(Recorder(), http2=False) as endpoint:
+        backend = Backend(TLSSettings.of(api_service(), None), dial=dialling)
+        try:
+            for turns in range(40):
+                opening = [asyncio.create_task(backend.open(endpoint, fresh=True)) for _ in range(2)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                opening[0].cancel()
+                await asyncio.gather(*opening, return_exceptions=True)
+                for each in opening:
+                    if not each.cancelled():
+                        each.result().close()
+            assert dialled
+            await until(lambda: all(each.fileno() == -1 for each in dialled))
+        finally:
+            await backend.aclose()
 
 
 async def test_an_address_of_the_local_network_is_not_dialled() -> None:

@@ -163,6 +163,15 @@ async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.Event().wait()
 
 
+async def test_the_log_says_which_server_could_not_be_reached_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    endpoint = Endpoint("127.0.0.1", 1)
+    async with proxy(endpoint, api_service()) as (_, client):
+        assert (await client.get(PATH)).status == 503
+    (text,) = [str(record.msg) for record in caplog.records if "proxying" in str(record.msg)]
+    assert 'name="v1.foo" endpoint="127.0.0.1:1" method="GET"' in text
+    assert 'err="dial tcp 127.0.0.1:1: connect: connection refused"' in text
+
+
 @both_protocols
 async def test_discovery_of_a_server_that_hangs_is_503_after_the_deadline(
     http2: bool, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ away from short requests. A server that is slow is kept from taking all of this 
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -27,6 +28,8 @@ from genericapiserver.client.server_certificates import (
 
 IDLE_SECONDS: Final = 60.0
 """After which a connection that nobody uses is closed: well before servers do it, who would cut off the next request."""
+MAX_IDLE: Final = 25
+"""Connections of HTTP/1.1 to one address that are kept for later, as client-go keeps: each holds a quarter of a megabyte."""
 READ_LIMIT: Final = 64 * 1024
 
 DEADLINE_EXCEEDED: Final = "context deadline exceeded"
@@ -97,9 +100,9 @@ class Backend:
             self._open.discard(holder)
             writer.transport.abort()
 
-    def close_idle(self) -> None:
-        """Close what nobody uses."""
-        for connection in list(self._timers):
+    def close_idle(self, *, keep: int = 0) -> None:
+        """Close what nobody uses, but for *keep* connections."""
+        for connection in list(self._timers)[keep:]:
             self._end(connection)
 
     def retire(self) -> None:
@@ -205,7 +208,10 @@ class Backend:
                 limit=READ_LIMIT,
             )
         except BaseException as error:
-            connection.close()
+            # The transport has the socket and closes it. Closed here, its number would be another connection's before the
+            # transport lets go of it, which that one would not survive; ended here, one that nobody waits for goes, too.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             if isinstance(error, ConnectionAbortedError):  # what asyncio makes of it
                 raise BackendError("net/http: TLS handshake timeout") from error
             if not isinstance(error, OSError):
@@ -235,8 +241,9 @@ class Backend:
 
     def _released_http1(self, endpoint: Endpoint) -> Callable[[HTTP1Connection, bool], None]:
         def released(connection: HTTP1Connection, reusable: bool) -> None:
-            if reusable and not self._closed and not self._retired:
-                self._http1.setdefault(endpoint, []).append(connection)
+            kept = self._http1.setdefault(endpoint, [])
+            if reusable and not self._closed and not self._retired and len(kept) < MAX_IDLE:
+                kept.append(connection)
                 self._keep(connection)
             else:
                 self._end(connection)

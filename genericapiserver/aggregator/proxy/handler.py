@@ -18,6 +18,7 @@ from typing import Final
 
 import attrs
 
+from genericapiserver.aggregator.in_process import OWN_REQUEST
 from genericapiserver.aggregator.metrics import BackendCertificateMetrics
 from genericapiserver.aggregator.proxy.backend import Backend
 from genericapiserver.aggregator.proxy.connection import BackendError
@@ -29,6 +30,7 @@ from genericapiserver.aggregator.proxy.websocket import proxy_websocket, refuse_
 from genericapiserver.aggregator.resolvers import ResolveError, ServiceResolver
 from genericapiserver.apis.apiregistration_v1 import AVAILABLE, DEFAULT_PORT, APIService, is_condition_true
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
+from genericapiserver.audit import shortened_audit_id
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.certificates import CertKeyContentProvider
 from genericapiserver.filters.metrics import RequestMetrics
@@ -41,8 +43,9 @@ logger = logging.getLogger(__name__)
 DISCOVERY_TIMEOUT: Final = 5.0
 """Seconds for /apis/<group>/<version>, which clients ask every server for before they do anything."""
 REQUESTS_PER_BACKEND: Final = 100
-"""How many requests to one APIService may be under way, watches and other long ones not counted: a quarter of what a server
-takes by default. The reference has no such limit, and one server that hangs takes all of its front's."""
+"""How many requests to one APIService may be under way: a quarter of what a server takes by default. Not counted are watches
+and other long ones, and what the aggregator asks for itself, lest a server that is busy lose its place in
+discovery. The reference has no such limit, and one server that hangs takes all of its front's."""
 COMPONENT: Final = "aggregator"
 
 _UNAVAILABLE: Final = "service unavailable"
@@ -71,6 +74,7 @@ class ProxySettings:
 class _Target:
     """What an APIService says, ready for requests."""
 
+    name: str
     service_namespace: str
     service_name: str
     port: int
@@ -141,6 +145,7 @@ class ProxyHandler:
             problem = str(error)
             logger.warning(kv("An APIService cannot be reached", name=service.metadata.name, err=problem))
         return _Target(
+            name=service.metadata.name,
             service_namespace=reference.namespace,
             service_name=reference.name,
             port=reference.port or DEFAULT_PORT,
@@ -164,7 +169,7 @@ class ProxyHandler:
             await self._refuse(scope, send, context, 500, target.problem)
         elif context.user is None:
             await self._refuse(scope, send, context, 500, "missing user")
-        elif context.long_running or scope["type"] == "websocket":
+        elif context.long_running or scope["type"] == "websocket" or OWN_REQUEST in scope:
             await self._forward(scope, receive, send, context, target, target.backend, context.user)
         elif self._in_flight >= self.settings.requests_per_backend:
             await self._refuse(scope, send, context, 429, _BUSY, _RETRY_AFTER)
@@ -191,7 +196,7 @@ class ProxyHandler:
             )
         except ResolveError as error:
             service = f"{target.service_namespace}/{target.service_name}"
-            logger.error(kv("error resolving service", service=service, port=target.port, err=error))
+            logger.error(kv("error resolving service", name=target.name, service=service, port=target.port, err=error))
             await self._refuse(scope, send, context, 503, _UNAVAILABLE)
             return
         if context.watch_initialized is not None:
@@ -210,6 +215,11 @@ class ProxyHandler:
                     scope, receive, send, head, backend, endpoint, timeout=deadline, shutdown=context.shutdown
                 )
         except (BackendError, IdentityError) as error:
+            where = {"name": target.name, "endpoint": str(endpoint)}
+            audit_id = shortened_audit_id(context.audit_id)
+            logger.warning(
+                kv("Error while proxying a request", where, method=context.method, auditID=audit_id, err=error)
+            )
             await self._refuse(scope, send, context, 503, f"error trying to reach service: {error}")
 
     async def _refuse(
