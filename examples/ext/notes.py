@@ -17,9 +17,10 @@ from genericapiserver.apimachinery.meta import (
     UpdateOptions,
 )
 from genericapiserver.apimachinery.meta.internal import ListOptions
-from genericapiserver.apimachinery.schema import GroupResource, GroupVersion, GroupVersionKind
+from genericapiserver.apimachinery.schema import GroupKind, GroupResource, GroupVersion, GroupVersionKind
 from genericapiserver.ext import (
     EventStream,
+    check_name,
     convert_list_options,
     convert_to_table,
     create_or_update,
@@ -74,6 +75,7 @@ class NoteStorage:
     async def create(
         self, context: RequestContext, obj: Note, *, validate: ValidateObject | None, options: CreateOptions
     ) -> Note:
+        check_name(obj.metadata, GroupKind(GROUP_VERSION.group, "Note"))
         if validate is not None:
             await validate(obj)
         return await self._create(context, obj, options)

@@ -15,6 +15,7 @@ from genericapiserver.ext.authenticators import (
 )
 from genericapiserver.ext.change_log import ChangeLog
 from genericapiserver.ext.conversion import (
+    check_name,
     convert_error,
     convert_list_options,
     convert_to_table,
@@ -47,6 +48,7 @@ __all__ = [
     "UnionAuthenticator",
     "WatchEvent",
     "add_to_scheme",
+    "check_name",
     "convert_error",
     "convert_list_options",
     "convert_to_table",

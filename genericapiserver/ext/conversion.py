@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from genericapiserver.apimachinery import fields, labels
-from genericapiserver.apimachinery.errors import BadRequestError, InternalError, StatusError
-from genericapiserver.apimachinery.meta import ListOptions, Table, TableColumnDefinition, TableOptions, TableRow
+from genericapiserver.apimachinery.errors import BadRequestError, InternalError, InvalidError, StatusError
+from genericapiserver.apimachinery.field import Path, invalid
+from genericapiserver.apimachinery.meta import (
+    ListOptions,
+    ObjectMeta,
+    Table,
+    TableColumnDefinition,
+    TableOptions,
+    TableRow,
+)
 from genericapiserver.apimachinery.meta import internal as internalversion
-from genericapiserver.apimachinery.schema import GroupResource
+from genericapiserver.apimachinery.schema import GroupKind, GroupResource
 from genericapiserver.apimachinery.scheme import type_name
+from genericapiserver.apimachinery.validation.names import path_segment_name
 from genericapiserver.registry.table import DefaultTableConvertor, table_items
 from genericapiserver.request import RequestContext
 from genericapiserver.storage.stored import StoredObject
@@ -50,6 +59,13 @@ def check_type(obj: Any, expected: type[T]) -> T:
     if not isinstance(obj, expected):
         raise InternalError(f"object was of type {_name(type(obj))}, not of expected type {_name(expected)}")
     return obj
+
+
+def check_name(metadata: ObjectMeta, kind: GroupKind) -> None:
+    """Raise InvalidError for a new object's name that fits into no path: nobody could read or delete the object."""
+    name = metadata.name
+    if name and (problems := path_segment_name(name)):
+        raise InvalidError(kind, name, [invalid(Path("metadata", "name"), name, each) for each in problems])
 
 
 # ---- options

@@ -1,8 +1,8 @@
 """The storage that stands between the handlers and a `Store` (pkg/ext/delegate.go of rancher/steve, October 2024).
 
 Deviations: options of an update that creates reach the store, so that a dry run stays one; a watch that cannot begin is
-answered with its error instead of an empty stream; preconditions of a delete are looked at; writes of one object wait for
-each other, so that none is made from what another has replaced.
+answered with its error instead of an empty stream; names that fit into no path are refused; preconditions of a delete are
+looked at; writes of one object wait for each other, so that none is made from what another has replaced.
 """
 
 import inspect
@@ -23,7 +23,13 @@ from genericapiserver.apimachinery.meta import (
 from genericapiserver.apimachinery.meta.internal import ListOptions
 from genericapiserver.apimachinery.schema import GroupVersion, GroupVersionKind, GroupVersionResource
 from genericapiserver.authorization import Authorizer
-from genericapiserver.ext.conversion import check_type, convert_list_options, convert_to_table_default, converted_errors
+from genericapiserver.ext.conversion import (
+    check_name,
+    check_type,
+    convert_list_options,
+    convert_to_table_default,
+    converted_errors,
+)
 from genericapiserver.ext.create_or_update import check_preconditions, create_or_update
 from genericapiserver.ext.event_stream import EventStream
 from genericapiserver.ext.store import Context, Store
@@ -96,6 +102,7 @@ class StoreStorage(Generic[T, TList]):
         own = self._context(context)
         with converted_errors():
             check_type(obj, self.object_type)
+            check_name(obj.metadata, self._gvk.group_kind)
             if validate is not None:
                 await validate(obj)
         if not obj.metadata.name:

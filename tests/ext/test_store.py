@@ -211,6 +211,15 @@ async def test_a_dry_run_that_would_create_stays_one() -> None:
     assert (response.status, store.objects) == (201, {})
 
 
+@pytest.mark.parametrize(("name", "problem"), [("a/b", "may not contain '/'"), ("..", "may not be '..'")])
+async def test_names_that_fit_into_no_path_are_refused(name: str, problem: str) -> None:
+    store = MemoryStore()
+    async with serving_store(store) as world:
+        response = await world.client.request("POST", PATH, headers=USER, body=body(name))
+    assert (response.status, store.objects) == (422, {})
+    assert problem in json.loads(response.body)["message"]
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 async def test_a_stale_resource_version_is_a_conflict(method: str) -> None:
     async with serving_store() as world:
