@@ -134,13 +134,20 @@ async def launch_app(config: Config | None = None, *, manifests: Sequence[str] =
 
 
 async def shutdown_app(app: App, *, target: str = "") -> None:
-    """Write the base view to *target*, if there is one, and stop. Raises MinkAPIError, OSError; it is stopped then."""
+    """Stop, and write the base view to *target*, if there is one, once nothing is written to it any more.
+
+    Raises MinkAPIError, OSError; it is stopped then.
+    """
     app.cancel.set()
+    server = app.server
     try:
-        if target:
-            await save(app.server, app.server.base_view, target)
+        try:
+            await server.stop_serving()
+        finally:
+            if target:
+                await save(server, server.base_view, target)
     finally:
-        await app.server.stop()
+        await server.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

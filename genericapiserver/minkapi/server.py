@@ -95,12 +95,18 @@ class Server(ViewAccess):
             return
         self._stopped = True
         try:
+            await self.stop_serving()
+        finally:
+            await super().close()
+
+    async def stop_serving(self) -> None:
+        """The first half of `stop`: nothing comes in any more, and views can still be read. Idempotent, raises the same."""
+        try:
             await self._stack.aclose()
         except Exception as error:
             raise ServiceFailedError(error) from error
         finally:
             self._listening.close()
-            await super().close()
 
     async def close(self) -> None:
         await self.stop()

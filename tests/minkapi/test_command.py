@@ -1,5 +1,8 @@
 """The command: flags, exit statuses, what it begins with and what it leaves."""
 
+import asyncio
+import contextlib
+import json
 from pathlib import Path
 
 import httpx
@@ -122,3 +125,28 @@ async def test_a_program_launches_and_shuts_down(tmp_path: Path) -> None:
         await launch_app(config, manifests=[str(tmp_path / "in.yaml")])
     with pytest.raises(StartFailedError, match="started before"):
         await app.server.start()
+
+
+async def test_what_is_answered_during_the_end_is_saved(tmp_path: Path) -> None:
+    """A client goes on writing until nobody answers: the dump has every object that it was told is there."""
+    app = await launch_app(Config(bind_address="127.0.0.1:0", kube_config_path=tmp_path / "minkapi.yaml"))
+    written: list[str] = []
+    begun = asyncio.Event()
+
+    async def write_on() -> None:
+        async with httpx.AsyncClient(base_url=app.server.url(app.server.base_view)) as client:
+            while True:
+                name = f"n{len(written)}"
+                body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+                if (await client.post("/api/v1/nodes", json=body)).status_code != 201:
+                    return
+                written.append(name)
+                begun.set()
+
+    writing = asyncio.create_task(write_on())
+    await begun.wait()
+    await shutdown_app(app, target=str(tmp_path / "out.json"))
+    with contextlib.suppress(httpx.HTTPError):
+        await writing
+    saved = json.loads((tmp_path / "out.json").read_text())["items"]
+    assert {*written} <= {item["metadata"]["name"] for item in saved}
