@@ -132,6 +132,10 @@ def test_a_day_with_kubectl(tmp_path: Path) -> None:
         assert "service unavailable" in down.stderr or "unable to handle the request" in down.stderr
         with standalone(tmp_path / "behind" / "data", behind, *trust) as server:
             kubectl("wait", "--for=condition=Available", "apiservice/v1beta1.wardle.example.com", "--timeout=60s")
+            # kubectl validates by a document that the server behind, just begun, has to make first.
+            eventually(
+                lambda: '"apis/wardle.example.com/v1beta1"' in kubectl("get", "--raw", "/openapi/v3"), "it is described"
+            )
             flunder = {
                 "apiVersion": "wardle.example.com/v1beta1",
                 "kind": "Flunder",
