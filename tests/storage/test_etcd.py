@@ -124,6 +124,19 @@ async def test_a_foreign_value_under_ours_is_reported_and_left_alone(member: Etc
         assert (await read(client, A))[0].value == b"\xffno object"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "start", "end"),
+    [
+        ("/registry", b"/registry/", b"/registry0"),
+        ("registry//x/", b"/registry/x/", b"/registry/x0"),
+        ("/", b"/", b"0"),
+        ("", b"/", b"0"),
+    ],
+)
+def test_everything_below_the_prefix_is_watched(prefix: str, start: bytes, end: bytes) -> None:
+    assert etcd_engine.watched_range(prefix) == (start, end)
+
+
 # ---- several servers
 
 

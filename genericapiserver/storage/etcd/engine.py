@@ -53,6 +53,7 @@ from genericapiserver.storage.etcd.feed import Feed, MissingValueError, OldEvent
 from genericapiserver.storage.etcd.freshness import Freshness, believable
 from genericapiserver.storage.etcd.leases import Leases
 from genericapiserver.storage.event_log import BATCH_EVENTS, EventLog
+from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.retention import DEFAULT_INTERVAL
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ MARKER: Final = b"genericapiserver-freshness"
 
 def watched_range(prefix: str) -> tuple[bytes, bytes]:
     """All keys of servers with that prefix."""
-    start = f"/{prefix.strip('/')}/".replace("//", "/").encode()
+    start = KeySpace(prefix, "/any").prefix.encode(errors="surrogateescape")
     return start, prefix_end(start)
 
 
