@@ -1,7 +1,7 @@
 """StorageOptions: where objects are kept. The reference's EtcdOptions, with our engines beside etcd.
 
-`--storage-backend` names an engine and `--storage-path` its file or folder; flags that only mean something to etcd are known
-and refused, so that nobody believes their data to be where it is not.
+`--storage-backend` names an engine; `--storage-path` is its file or folder, `--etcd-servers` its cluster. Flags that mean
+nothing to the engine that is named are known and refused, so that nobody believes their data to be where it is not.
 Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 """
 
@@ -30,19 +30,28 @@ from genericapiserver.registry.generic.options import AttributesFunc, RESTOption
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.encryption.resources import ResourceTransformers
 from genericapiserver.storage.engine import EngineError, StorageEngine
-from genericapiserver.storage.factory import SHAREABLE, StorageConfig, leader_lock, new_backend, open_engine
+from genericapiserver.storage.factory import (
+    ETCD,
+    SHAREABLE,
+    EtcdConfig,
+    StorageConfig,
+    leader_lock,
+    new_backend,
+    open_engine,
+)
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.interface import StorageBackend
-from genericapiserver.storage.metrics import EngineSize, StorageMetrics
+from genericapiserver.storage.metrics import EngineSize, StorageMetrics, count_leases
 from genericapiserver.workers import FileLockLeader
 
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
 FILE: Final = "file"
-BACKENDS: Final = (SQLITE, MEMORY, FILE)
+BACKENDS: Final = (SQLITE, MEMORY, FILE, ETCD)
 MEDIA_TYPES: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 DEFAULT_PATH: Final = "apiserver.local.config/objects.db"
+DB_METRIC_POLL_INTERVAL: Final = 30.0
 DEFAULT_FOLDER: Final = "apiserver.local.config/objects"
 """The default of the file engine."""
 
@@ -75,7 +84,7 @@ class StorageOptions:
     """Edits of the files of the file engine become writes."""
     compaction_interval: float = 300.0
     count_metric_poll_period: float = 60.0
-    db_metric_poll_interval: float = 30.0
+    db_metric_poll_interval: float = DB_METRIC_POLL_INTERVAL
     lease_reuse_duration: int = 60
     healthcheck_timeout: float = 2.0
     readycheck_timeout: float = 2.0
@@ -149,40 +158,36 @@ class StorageOptions:
                 "etcd-db-metric-poll-interval",
                 DURATION,
                 "db_metric_poll_interval",
-                "Accepted for compatibility: the engines here tell their size when they are asked.",
+                "How often etcd is asked for its size; other engines tell it when they are asked.",
             ),
             (
                 "lease-reuse-duration-seconds",
                 INT,
                 "lease_reuse_duration",
-                "Accepted for compatibility: no engine here has leases.",
+                "The time in seconds that a lease of etcd is reused at most. With a lower one fewer objects are deleted at "
+                "once, with one that is too low there are many leases. No other engine has leases.",
             ),
             ("etcd-healthcheck-timeout", DURATION, "healthcheck_timeout", "How long a health check may take."),
             ("etcd-readycheck-timeout", DURATION, "readycheck_timeout", "How long a readiness check may take."),
-            ("etcd-servers", STRINGS, "etcd_servers", f"List of etcd servers to connect with. {NOT_AVAILABLE}"),
+            (
+                "etcd-servers",
+                STRINGS,
+                "etcd_servers",
+                "List of etcd servers to connect with (scheme://ip:port), comma separated.",
+            ),
             (
                 "etcd-servers-overrides",
                 STRINGS,
                 "etcd_servers_overrides",
                 f"Per-resource etcd servers overrides. {NOT_AVAILABLE}",
             ),
-            (
-                "etcd-keyfile",
-                STRING,
-                "etcd_key_file",
-                f"SSL key file used to secure etcd communication. {NOT_AVAILABLE}",
-            ),
-            (
-                "etcd-certfile",
-                STRING,
-                "etcd_cert_file",
-                f"SSL certification file used to secure etcd communication. {NOT_AVAILABLE}",
-            ),
+            ("etcd-keyfile", STRING, "etcd_key_file", "SSL key file used to secure etcd communication."),
+            ("etcd-certfile", STRING, "etcd_cert_file", "SSL certification file used to secure etcd communication."),
             (
                 "etcd-cafile",
                 STRING,
                 "etcd_ca_file",
-                f"SSL certificate authority file used to secure etcd communication. {NOT_AVAILABLE}",
+                "SSL Certificate Authority file used to secure etcd communication.",
             ),
             (
                 "encryption-provider-config",
@@ -237,18 +242,28 @@ class StorageOptions:
             problems.append(
                 "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
             )
+        if self.lease_reuse_duration < 0:
+            problems.append("--lease-reuse-duration-seconds can not be negative value")
+        problems += self._etcd_problems()
         problems += [
             refused(flag)
             for flag, value in (
-                ("etcd-servers", self.etcd_servers),
                 ("etcd-servers-overrides", self.etcd_servers_overrides),
-                ("etcd-keyfile", self.etcd_key_file),
-                ("etcd-certfile", self.etcd_cert_file),
-                ("etcd-cafile", self.etcd_ca_file),
             )
             if value
         ]
         return problems
+
+    def _etcd_problems(self) -> list[str]:
+        given = {
+            "etcd-servers": self.etcd_servers,
+            "etcd-keyfile": self.etcd_key_file,
+            "etcd-certfile": self.etcd_cert_file,
+            "etcd-cafile": self.etcd_ca_file,
+        }
+        if self.engine != ETCD:
+            return [f"--{flag} needs --storage-backend={ETCD}" for flag, value in given.items() if value]
+        return [] if self.etcd_servers else ["--etcd-servers must be specified"]
 
     async def apply_to(self, config: Config) -> None:
         """Open the engine and have *config* close it at the end. Raises ConfigError when it cannot be opened."""
@@ -261,13 +276,22 @@ class StorageOptions:
             initial_revision=self.initial_revision,
             shared=self.shared,
             file_edits=self.file_edits,
+            etcd=EtcdConfig(
+                servers=tuple(self.etcd_servers),
+                ca_file=self.etcd_ca_file,
+                cert_file=self.etcd_cert_file,
+                key_file=self.etcd_key_file,
+                lease_reuse=self.lease_reuse_duration,
+                status_period=self.db_metric_poll_interval or DB_METRIC_POLL_INTERVAL,
+            ),
         )
         uncached = self._uncached_resources()
         encryption = self._encryption(config)
         try:
             engine = await open_engine(storage)
         except EngineError as error:
-            raise ConfigError(f"--storage-path: {reason(error)}") from error
+            flag = "etcd-servers" if self.engine == ETCD else "storage-path"
+            raise ConfigError(f"--{flag}: {reason(error)}") from error
         if self.shared:
             leader = FileLockLeader(leader_lock(storage))
             config.leader = leader
@@ -281,6 +305,7 @@ class StorageOptions:
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, engine.size_bytes, self.engine)
         count_files(config.metrics, engine)
+        count_leases(config.metrics, engine)
         config.rest_options_getter = StorageFactory(
             self,
             engine,

@@ -46,7 +46,7 @@ class WorkerOptions:
         if self.several and storage is not None and not storage.shareable:
             return [
                 f"--workers {self.workers} needs a storage that processes can share, which --storage-backend="
-                f"{storage.engine} is not: {_ALONE[storage.engine]}; use sqlite, or --workers=1"
+                f"{storage.engine} is not: {_ALONE[storage.engine]}; use sqlite or etcd3, or --workers=1"
             ]
         return []
 

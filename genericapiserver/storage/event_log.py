@@ -28,7 +28,8 @@ HistoryReader: TypeAlias = Callable[[bytes, bytes | None, int, int], Awaitable[W
 
 
 class EventLog:
-    """Events after `start_rev`, oldest first; `current_rev` is the newest revision that may be seen.
+    """Events after `start_rev`, oldest first; `current_rev` is the newest revision that may be seen. Several events may
+    have one revision (etcd deletes all keys of a lease at once); they are published together.
 
     *floor_rev* is where history begins if it is older than that. *capacity* bounds how many events stay in memory (None:
     all of them, until they are forgotten); *history* reads what has left it.
@@ -172,10 +173,10 @@ class EventLog:
         found: list[EngineEvent] = []
         for index in range(first, stop):
             event = events[index]
+            if len(found) >= BATCH_EVENTS and event.rev > events[index - 1].rev:  # revisions are not torn apart
+                return WatchBatch(found, events[index - 1].rev)
             if event.key == start if end is None else start <= event.key < end:
                 found.append(event)
-                if len(found) == BATCH_EVENTS:
-                    return WatchBatch(found, event.rev)
         return WatchBatch(found, max(after_rev, self.current_rev) if upto is None else upto)
 
     def raise_floor(self, rev: int, *, forget: bool) -> list[EngineEvent]:

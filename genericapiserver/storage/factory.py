@@ -1,6 +1,9 @@
 """From configuration to engines and backends (k8s.io/apiserver pkg/storage/storagebackend and its factory)."""
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -10,7 +13,7 @@ from genericapiserver.apimachinery.deepcopy import deep_copy
 from genericapiserver.apimachinery.serializer.decoder import new
 from genericapiserver.storage.access import MAX_OBJECT_BYTES
 from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
-from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.engine import EngineOpenError, StorageEngine
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.memory import MemoryEngine
@@ -28,9 +31,22 @@ T = TypeVar("T")
 SQLITE = "sqlite"
 MEMORY = "memory"
 FILE = "file"
-TYPES = (SQLITE, MEMORY, FILE)
-SHAREABLE = (SQLITE,)
+ETCD = "etcd3"
+TYPES = (SQLITE, MEMORY, FILE, ETCD)
+SHAREABLE = (SQLITE, ETCD)
 """Engines that several processes may have open at once."""
+
+
+@attrs.frozen(kw_only=True)
+class EtcdConfig:
+    """The etcd cluster of a server: URLs of its members, paths of TLS files, seconds."""
+
+    servers: Sequence[str] = ()
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    lease_reuse: float = 60.0
+    status_period: float = 30.0
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +55,7 @@ class StorageConfig:
 
     `path` is the file of the SQLite engine, or the folder of the file engine. `compaction_interval` in seconds: what is
     older than two of them is forgotten; 0 keeps history by number only. `max_history` bounds the number of changes kept,
-    0 by time only.
+    0 by time only; in etcd time alone decides, and who else compacts there.
     """
 
     type: str = SQLITE
@@ -57,11 +73,51 @@ class StorageConfig:
     """What others do to the files of the file engine is left for who makes writes of it."""
     shared: bool = False
     """Other processes have the store open, too."""
+    etcd: EtcdConfig = EtcdConfig()
 
 
 def leader_lock(config: StorageConfig) -> Path:
-    """The file on which the processes that share the store agree who leads. Raises EngineOpenError."""
+    """The file on which the processes of this machine that share the store agree who leads. Raises EngineOpenError."""
+    if config.type == ETCD:
+        place = sha256("\n".join((*sorted(config.etcd.servers), config.prefix)).encode()).hexdigest()[:16]
+        return _own_folder() / f"{place}.leader"
     return shared_folder(Path(config.path).absolute()) / "leader"
+
+
+def _own_folder() -> Path:
+    """A folder for what processes of one user agree on, where nobody else can write."""
+    folder = Path(tempfile.gettempdir(), f"genericapiserver-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+    except OSError as error:
+        raise EngineOpenError(
+            str(folder), f"it cannot be made: {error.strerror}", "Check the folder it is in"
+        ) from error
+    if folder.is_symlink() or state.st_uid != os.getuid() or state.st_mode & 0o022:
+        raise EngineOpenError(str(folder), "somebody else may write to it", "Remove it, or set TMPDIR to another place")
+    return folder
+
+
+async def _open_etcd(config: StorageConfig) -> StorageEngine:
+    try:
+        from genericapiserver.storage.etcd.client import TLSFiles
+        from genericapiserver.storage.etcd.engine import EtcdEngine
+    except ImportError as error:
+        if not (error.name or "").startswith(("grpc", "google")):
+            raise
+        raise EngineOpenError(
+            ETCD, f"the library {error.name} is missing", "Install the extra: pip install 'genericapiserver[etcd]'"
+        ) from error
+    etcd = config.etcd
+    return await EtcdEngine.open(
+        etcd.servers,
+        prefix=config.prefix,
+        tls=TLSFiles(ca_file=etcd.ca_file, cert_file=etcd.cert_file, key_file=etcd.key_file),
+        compaction_interval=config.compaction_interval,
+        lease_reuse=etcd.lease_reuse,
+        status_period=etcd.status_period,
+    )
 
 
 async def open_engine(config: StorageConfig) -> StorageEngine:
@@ -95,6 +151,8 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
                 initial_rev=config.initial_revision,
                 edits=config.file_edits,
             )
+        case "etcd3":
+            return await _open_etcd(config)
         case other:
             raise ValueError(f"unknown storage type: {other}")
 

@@ -4,22 +4,24 @@ The engine stands where etcd stands in the reference, so its calls are counted u
 A resource asks `StorageMetrics` once for a `ResourceMetrics`, which holds the children of its labels.
 
 Never made, because what they count does not exist here: watch_cache_capacity_{increase,decrease}_total (the cache does not
-change its size), apiserver_storage_consistency_checks_total (it hears every write before the writer is answered) and
-etcd_lease_object_counts (an engine has no leases).
+change its size) and apiserver_storage_consistency_checks_total (it hears every write before the writer is answered).
+etcd_lease_object_counts is made where there are leases, in etcd.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.metrics.plain import PlainCounter, PlainHistogram
+from genericapiserver.storage.engine import StorageEngine
 
 RESOURCE: Final = ("group", "resource")
 CALL_BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
+LEASE_BUCKETS: Final = (10, 50, 100, 500, 1000, 2500, 5000)
 WAIT_BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3)
 CLUSTER_ID: Final = "etcd-0"
 """The one engine, as the reference numbers its clusters."""
@@ -192,6 +194,25 @@ class ResourceMetrics:
             labels = (*self._labels, "") if name in _INDEXED_COUNTERS else self._labels
             child = self._children[name] = self._metrics.counters[name].labels(*labels)
         child.inc(amount)
+
+
+def count_leases(registry: MetricsRegistry, engine: StorageEngine) -> None:
+    """Count in *registry* how many objects had a lease together, if *engine* knows leases."""
+    if isinstance(engine, HasLeases):
+        engine.on_lease_end = registry.histogram(
+            "etcd_lease_object_counts",
+            "[ALPHA] Number of objects attached to a single etcd lease.",
+            (),
+            buckets=LEASE_BUCKETS,
+        ).observe
+
+
+@runtime_checkable
+class HasLeases(Protocol):
+    """An engine whose keys expire by leases."""
+
+    on_lease_end: Callable[[int], None]
+    """Told how many objects were attached to a lease when the next one took its place."""
 
 
 class EngineSize:

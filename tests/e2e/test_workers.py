@@ -221,7 +221,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
         (
             ["--workers=2", "--storage-backend=memory"],
             "--workers 2 needs a storage that processes can share, which --storage-backend=memory is not: each would have "
-            "objects of its own; use sqlite, or --workers=1",
+            "objects of its own; use sqlite or etcd3, or --workers=1",
         ),
         (["--workers=3", "--storage-path=/proc/nowhere/x.db"], "--storage-path"),
     ],

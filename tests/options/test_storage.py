@@ -26,6 +26,7 @@ from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.stored import metadata_attributes
 from tests.options.fakes import new_config
+from tests.support.etcd import needs_etcd, one_etcd
 
 SERIALIZER = CodecFactory(new_scheme())
 FLUNDERS, FISCHERS = GroupResource(GROUP, "flunders"), GroupResource(GROUP, "fischers")
@@ -210,6 +211,29 @@ async def test_files_that_lag_behind_are_counted(tmp_path: Path) -> None:
         assert "apiserver_storage_object_file_failures_total 0.0" in page
         assert "apiserver_storage_object_files_pending " in page
         assert 'apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} ' in page
+
+
+@needs_etcd
+async def test_a_cluster_of_etcd_is_opened_checked_and_measured() -> None:
+    scope: Scope = {"type": "http"}
+    with one_etcd() as member:
+        async with applied(options(backend="etcd3", etcd_servers=[member.url], healthcheck_timeout=0.5)) as config:
+            assert config.storage_engine is not None
+            for ttl in (1.0, 100.0):
+                key = b"/registry/r/%d" % ttl
+                assert (await config.storage_engine.put(key, b'{"metadata":{}}', expect_rev=0, ttl=ttl)).ok
+            page = generate_latest(config.metrics.collectors).decode()
+            assert 'apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} ' in page
+            assert "etcd_lease_object_counts_count 1.0" in page
+            await check(config.readyz_checks, "etcd-readiness").check(scope)
+            member.kill()
+            with pytest.raises(Exception, match=r"^error getting data from etcd: "):
+                await check(config.healthz_checks, "etcd").check(scope)
+
+
+async def test_servers_of_etcd_that_cannot_be_any_are_named_with_their_flag() -> None:
+    with pytest.raises(ConfigError, match=r"^--etcd-servers: nowhere: this is no URL of an etcd server"):
+        await options(backend="etcd3", etcd_servers=["nowhere"]).apply_to(new_config())
 
 
 async def test_a_folder_of_files_has_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -330,7 +330,8 @@ def test_admission_plugins_must_have_a_place() -> None:
     [
         (
             {"backend": "etcd2"},
-            "--storage-backend invalid, allowed values: sqlite, memory, file. If not specified, it will default to 'sqlite'",
+            "--storage-backend invalid, allowed values: sqlite, memory, file, etcd3. If not specified, it will default "
+            "to 'sqlite'",
         ),
         ({"path": ""}, "--storage-path must be specified for --storage-backend=sqlite"),
         ({"file_edits": True}, "--storage-file-edits needs --storage-backend=file"),
@@ -346,11 +347,13 @@ def test_admission_plugins_must_have_a_place() -> None:
             {"encryption_provider_config_automatic_reload": True},
             "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config",
         ),
-        ({"etcd_servers": ["http://127.0.0.1:2379"]}, f"--etcd-servers {NOT_YET}"),
+        ({"etcd_servers": ["http://127.0.0.1:2379"]}, "--etcd-servers needs --storage-backend=etcd3"),
+        ({"backend": "etcd3"}, "--etcd-servers must be specified"),
+        ({"lease_reuse_duration": -1}, "--lease-reuse-duration-seconds can not be negative value"),
         ({"etcd_servers_overrides": ["apps/deployments#http://x"]}, f"--etcd-servers-overrides {NOT_YET}"),
-        ({"etcd_key_file": "f"}, f"--etcd-keyfile {NOT_YET}"),
-        ({"etcd_cert_file": "f"}, f"--etcd-certfile {NOT_YET}"),
-        ({"etcd_ca_file": "f"}, f"--etcd-cafile {NOT_YET}"),
+        ({"etcd_key_file": "f"}, "--etcd-keyfile needs --storage-backend=etcd3"),
+        ({"etcd_cert_file": "f"}, "--etcd-certfile needs --storage-backend=etcd3"),
+        ({"etcd_ca_file": "f"}, "--etcd-cafile needs --storage-backend=etcd3"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -27,7 +27,7 @@ def storage(**settings: str) -> StorageOptions:
             2,
             "file",
             "--workers 2 needs a storage that processes can share, which --storage-backend=file is not: only one process at "
-            "a time can have the folder open; use sqlite, or --workers=1",
+            "a time can have the folder open; use sqlite or etcd3, or --workers=1",
         ),
         (2, "sqlite", ""),
         (32, "", ""),
@@ -37,7 +37,7 @@ def storage(**settings: str) -> StorageOptions:
             2,
             "memory",
             "--workers 2 needs a storage that processes can share, which --storage-backend=memory is not: each would have "
-            "objects of its own; use sqlite, or --workers=1",
+            "objects of its own; use sqlite or etcd3, or --workers=1",
         ),
     ],
 )

@@ -1,26 +1,44 @@
 """Engines for the tests: every engine test runs against each of them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from genericapiserver.storage.engine import StorageEngine
+from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.views import ViewEngine, ViewFamily
+from tests.support.etcd import FreshEtcds, needs_etcd
 
 NO_COMPACTION = Retention(interval=0, max_events=0)
 OpenEngine: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "shared", "file", "view", "fork"])
+@pytest.fixture(scope="module")
+def fresh_etcds() -> Iterator[FreshEtcds]:
+    etcds = FreshEtcds()
+    yield etcds
+    etcds.close()
+
+
+ETCD_PARAMETER = pytest.param("etcd", marks=needs_etcd)
+
+
+@pytest.fixture(params=["memory", "sqlite", "shared", "file", "view", "fork", ETCD_PARAMETER])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageEngine]:
     """An empty engine at revision 1."""
     made: StorageEngine
+    if request.param == "etcd":
+        with request.getfixturevalue("fresh_etcds").take() as member:
+            made = await EtcdEngine.open([member.url], prefix="/", compaction_interval=0, grace=10.0)
+            yield made
+            await made.aclose()
+        return
     if request.param == "memory":
         made = MemoryEngine(initial_rev=1, retention=NO_COMPACTION)
     elif request.param in ("view", "fork"):

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
 )
 
 from genericapiserver.storage.engine import StorageEngine  # noqa: E402
+from genericapiserver.storage.etcd.engine import EtcdEngine  # noqa: E402
 from genericapiserver.storage.files import FileEngine  # noqa: E402
 from genericapiserver.storage.memory import MemoryEngine  # noqa: E402
 from genericapiserver.storage.retention import Retention  # noqa: E402
@@ -29,9 +30,17 @@ from tests.conformance.storage_objects import *  # noqa: E402, F403
 from tests.conformance.storage_scoped_watches import *  # noqa: E402, F403
 from tests.conformance.storage_watches import *  # noqa: E402, F403
 from tests.conformance.two_engines import TwoEngines  # noqa: E402
+from tests.support.etcd import EtcdProcess, needs_etcd  # noqa: E402
 
 VIEWS = ("view", "fork", "furnished")
 NO_COMPACTION = Retention(interval=0, max_events=0)
+
+ETCD = pytest.param("etcd", marks=needs_etcd)
+ETCD_CACHER = pytest.param("etcd-cacher", marks=needs_etcd)
+
+
+async def open_etcd(member: EtcdProcess) -> StorageEngine:
+    return await EtcdEngine.open([member.url], prefix="/", compaction_interval=0, grace=10.0)
 
 
 async def open_engine(name: str, tmp_path: Path) -> StorageEngine:
@@ -61,23 +70,41 @@ async def open_engine(name: str, tmp_path: Path) -> StorageEngine:
         "two-cacher",
         *VIEWS,
         "fork-cacher",
+        ETCD,
+        ETCD_CACHER,
     ]
 )
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     engine, _, cacher = request.param.partition("-")
+    if engine == "etcd":
+        with request.getfixturevalue("fresh_etcds").take() as member:
+            async for ready in made(await open_etcd(member), cached=bool(cacher)):
+                yield ready
+        return
     async for ready in made(await open_engine(engine, tmp_path), cached=bool(cacher)):
         yield ready
 
 
-@pytest.fixture(params=["memory", "sqlite", "file", *VIEWS])
+@pytest.fixture(params=["memory", "sqlite", "file", *VIEWS, ETCD])
 async def bare_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """For the cases that the reference runs without a cache only."""
+    if request.param == "etcd":
+        with request.getfixturevalue("fresh_etcds").take() as member:
+            async for ready in made(await open_etcd(member), cached=False):
+                yield ready
+        return
     async for ready in made(await open_engine(request.param, tmp_path), cached=False):
         yield ready
 
 
-@pytest.fixture(params=["memory-cacher", "sqlite-cacher", "file-cacher", "two-cacher", "fork-cacher"])
+@pytest.fixture(params=["memory-cacher", "sqlite-cacher", "file-cacher", "two-cacher", "fork-cacher", ETCD_CACHER])
 async def cached_harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     """For the cases that only a cache has."""
-    async for ready in made(await open_engine(request.param.partition("-")[0], tmp_path), cached=True):
+    engine = request.param.partition("-")[0]
+    if engine == "etcd":
+        with request.getfixturevalue("fresh_etcds").take() as member:
+            async for ready in made(await open_etcd(member), cached=True):
+                yield ready
+        return
+    async for ready in made(await open_engine(engine, tmp_path), cached=True):
         yield ready

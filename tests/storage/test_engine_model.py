@@ -5,20 +5,24 @@ One of them are two on one file: what is written through the first is read from 
 
 import asyncio
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from genericapiserver.storage.engine import CompactedError, EngineEvent, StorageEngine
+from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.views import ViewEngine, ViewFamily
 from tests.conformance.two_engines import TwoEngines
+from tests.support.etcd import FreshEtcds, needs_etcd
 
 KEYS = [b"/r/a", b"/r/a/b", b"/r/a0", b"/r/b", b"/s/a"]
 RANGES = [(b"/r/", b"/r0"), (b"/", b"0"), (b"/r/a\x00", b"/r/b")]
@@ -194,5 +198,46 @@ class Engines(RuleBasedStateMachine):
             assert heard == self.events
 
 
+class EtcdEngines(Engines):
+    """With an etcd beside them, which is another one for every example."""
+
+    etcds = FreshEtcds()
+
+    def __init__(self) -> None:
+        self._taken = self.etcds.take()
+        self.member = self._taken.__enter__()
+        super().__init__()
+        self.etcd: StorageEngine = self.run(self.open_etcd())
+
+    async def open_etcd(self) -> EtcdEngine:
+        return await EtcdEngine.open([self.member.url], prefix="/", compaction_interval=0, grace=10.0)
+
+    @property
+    def engines(self) -> tuple[StorageEngine, ...]:
+        return *super().engines, self.etcd
+
+    @rule()
+    def reopen(self) -> None:
+        heard = self.heard.pop(self.etcd)
+        self.run(self.etcd.aclose())
+        self.etcd = self.run(self.open_etcd())
+        self.heard[self.etcd] = heard
+        self.etcd.subscribe(b"/", heard.extend)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self._taken.__exit__(None, None, None)
+
+
 TestEngines = Engines.TestCase
 TestEngines.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+
+
+TestEtcdEngines = needs_etcd(EtcdEngines.TestCase)
+TestEtcdEngines.settings = settings(max_examples=8, stateful_step_count=30, deadline=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_etcd_is_left() -> Iterator[None]:
+    yield
+    EtcdEngines.etcds.close()
