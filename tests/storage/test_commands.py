@@ -1,105 +1,11 @@
 """`genericapiserver storage backup` and `restore`, run as a person does."""
 
 import asyncio
-import json
-from collections.abc import Sequence
-from pathlib import Path
 
-import attrs
 import pytest
 
-from genericapiserver.storage.engine import CompactedError, StorageEngine
-from genericapiserver.storage.factory import StorageConfig, open_engine
-from tests.support.command_line import run_main
-
-PREFIX = "/registry/wardle.example.com/flunders/default/"
-
-
-def value(name: str, color: str, *, manager: str = "") -> bytes:
-    """A stored flunder."""
-    managed = [
-        {
-            "manager": manager,
-            "operation": "Update",
-            "time": "2026-01-02T03:04:05Z",
-            "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:spec": {"f:color": {}}},
-        }
-    ]
-    body = {
-        "apiVersion": "wardle.example.com/v1alpha1",
-        "kind": "Flunder",
-        "metadata": {
-            "name": name,
-            "namespace": "default",
-            "uid": f"uid-{name}",
-            "creationTimestamp": "2026-01-02T03:04:05Z",
-            **({"managedFields": managed} if manager else {}),
-        },
-        "spec": {"color": color},
-    }
-    return json.dumps(body).encode()
-
-
-def key(name: str) -> bytes:
-    return f"{PREFIX}{name}".encode()
-
-
-@attrs.frozen
-class Shop:
-    """A store of one engine, and what fills it."""
-
-    engine: str
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "store"
-
-    def flags(self, path: Path | None = None, lead: str = "") -> list[str]:
-        return [f"--{lead}storage-backend={self.engine}", f"--{lead}storage-path={path or self.path}"]
-
-    def config(self, path: Path | None = None) -> StorageConfig:
-        return StorageConfig(type=self.engine, path=str(path or self.path), compaction_interval=0, initial_revision=100)
-
-    async def open(self, path: Path | None = None) -> StorageEngine:
-        return await open_engine(self.config(path))
-
-    def fill(self) -> None:
-        """Revisions 101 to 105: one is made and changed, two is made and deleted, three is made."""
-
-        async def work() -> None:
-            engine = await self.open()
-            await engine.put(key("one"), value("one", "red", manager="painter"), expect_rev=0)
-            await engine.put(key("two"), value("two", "green"), expect_rev=0)
-            await engine.put(key("one"), value("one", "blue", manager="other"), expect_rev=101)
-            await engine.delete(key("two"), expect_rev=102)
-            await engine.put(key("three"), value("three", "black"), expect_rev=0, ttl=3600)
-            await engine.aclose()
-
-        asyncio.run(work())
-
-    def objects(self, path: Path | None = None) -> dict[bytes, bytes]:
-        async def work() -> dict[bytes, bytes]:
-            engine = await self.open(path)
-            try:
-                return {kv.key: kv.value for kv in (await engine.range(b"/", b"0")).kvs}
-            finally:
-                await engine.aclose()
-
-        return asyncio.run(work())
-
-
-@pytest.fixture(params=["sqlite", "file"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
-    shop = Shop(request.param, tmp_path)
-    shop.fill()
-    return shop
-
-
-def storage(*arguments: str | Sequence[str]) -> int:
-    flat = [each for argument in arguments for each in ([argument] if isinstance(argument, str) else argument)]
-    return run_main(["storage", *flat])
+from genericapiserver.storage.engine import CompactedError
+from tests.storage.commands_support import Shop, in_another_process, key, storage, value
 
 
 def test_a_backup_of_a_stopped_store_is_restored_with_every_byte(shop: Shop) -> None:
@@ -123,20 +29,13 @@ def test_a_backup_of_a_store_in_use_is_restored(shop: Shop) -> None:
         engine = await shop.open()
         written = await engine.put(key("four"), value("four", "white"), expect_rev=0)
         assert written.ok
-        assert await asyncio.to_thread(_in_another_process, ["backup", *shop.flags(), "--to", str(backup)]) == 0
+        assert await asyncio.to_thread(in_another_process, ["backup", *shop.flags(), "--to", str(backup)]) == 0
         await engine.put(key("five"), value("five", "white"), expect_rev=0)
         await engine.aclose()
 
     asyncio.run(work())
     assert storage("restore", shop.flags(other), f"--from={backup}") == 0
     assert set(shop.objects(other)) == {key("one"), key("three"), key("four")}
-
-
-def _in_another_process(arguments: list[str]) -> int:
-    import subprocess
-    import sys
-
-    return subprocess.run([sys.executable, "-m", "genericapiserver", "storage", *arguments], check=False).returncode
 
 
 def test_revisions_after_a_restore_are_above_all_that_were_given_out(shop: Shop) -> None:
@@ -194,7 +93,7 @@ def test_nothing_is_restored_into_a_store_in_use(shop: Shop, capsys: pytest.Capt
 
     async def work() -> None:
         engine = await shop.open()
-        status = await asyncio.to_thread(_in_another_process, ["restore", *shop.flags(), f"--from={backup}", "--force"])
+        status = await asyncio.to_thread(in_another_process, ["restore", *shop.flags(), f"--from={backup}", "--force"])
         assert status == 1
         assert (await engine.get(key("one"))).kv is not None
         await engine.aclose()
