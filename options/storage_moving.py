@@ -47,9 +47,7 @@ class Copy:
                 revision = engine.current_rev()
             finally:
                 await engine.aclose()
-        say(
-            f"copied {copied.objects} objects, {copied.bytes} bytes, as of revision {copied.revision}: all compared, all equal"
-        )
+        say(f"copied {copied.objects} objects, {copied.bytes} bytes, as of revision {copied.revision}; all are equal")
         if copied.already:
             say(f"{copied.already} of them were there before")
         if copied.expired:
