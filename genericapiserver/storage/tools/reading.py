@@ -94,7 +94,7 @@ def _read_whole(folder: Path) -> tuple[History, JournalState]:
         try:
             return history, read_journal(folder / JOURNAL, apply=history.apply)
         except (FileNotFoundError, EngineOpenError) as error:
-            if left and folder.is_dir() and _in_use(folder / LOCK):
+            if left and folder.is_dir() and in_use(folder / LOCK):
                 continue
             if isinstance(error, OSError):
                 raise EngineOpenError(str(folder), "there is no store in it", _MISSING) from error
@@ -102,7 +102,8 @@ def _read_whole(folder: Path) -> tuple[History, JournalState]:
     raise AssertionError("the last try raises")
 
 
-def _in_use(lock: Path) -> bool:
+def in_use(lock: Path) -> bool:
+    """Whether a process has the store open that this lock is of."""
     if not lock.exists():
         return False
     held = FileLock(lock)
@@ -139,7 +140,7 @@ def _tidy(path: Path) -> None:
     """Take away the files beside the database that looking at it has made: nobody uses it, and its log is empty."""
     log = path.with_name(f"{path.name}-wal")
     with contextlib.suppress(OSError):
-        if log.stat().st_size or _in_use(path.with_name(f"{path.name}.lock")):
+        if log.stat().st_size or in_use(path.with_name(f"{path.name}.lock")):
             return
         log.unlink()
         path.with_name(f"{path.name}-shm").unlink()
