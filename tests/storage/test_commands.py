@@ -1,6 +1,8 @@
 """`genericapiserver storage backup` and `restore`, run as a person does."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +124,23 @@ def test_a_backup_leaves_no_files_beside_the_store(shop: Shop) -> None:
 def test_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert storage("backup", "--storage-backend=memory", "--to=x") == 1
     assert "memory keeps nothing" in capsys.readouterr().err
+
+
+def test_a_log_that_was_left_behind_does_not_get_into_the_restored_store(tmp_path: Path) -> None:
+    shop, backup = Shop("sqlite", tmp_path), tmp_path / "backup"
+    shop.fill()
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+    expected = shop.objects()
+
+    async def crash() -> None:
+        engine = await shop.open()
+        await engine.put(key("four"), value("four", "white"), expect_rev=0)
+        shutil.copy(shop.folder / "store-wal", shop.folder / "kept")
+        await engine.aclose()
+
+    asyncio.run(crash())
+    shop.path.unlink()
+    (shop.folder / "kept").rename(shop.folder / "store-wal")
+    assert storage("restore", shop.flags(), f"--from={backup}") == 0
+    assert shop.objects() == expected
+    assert storage("check", shop.flags()) == 0

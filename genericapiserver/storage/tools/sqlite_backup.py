@@ -138,19 +138,17 @@ def _newest(path: Path) -> int:
 
 def _replace(path: Path, temporary: Path) -> Path | None:
     """Put *temporary* at *path*; what is there goes aside, its log with it."""
-    aside = None
-    if path.exists():
-        aside = aside_name(path)
-        # The database first: a log without one is dropped, a database without its log has lost what is in it.
-        for end in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path.with_name(path.name + end), aside.with_name(aside.name + end))
-        if aside.stat().st_size == 0:
-            aside.unlink()
-            aside = None
+    aside = aside_name(path)
+    # The database first: a log without one is dropped, a database without its log has lost what is in it. A log that was
+    # left alone goes as well, or it would be taken for that of the new database.
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path.with_name(path.name + end), aside.with_name(aside.name + end))
+    if aside.exists() and aside.stat().st_size == 0:
+        aside.unlink()
     os.rename(temporary, path)
     sync_folder(path.parent)
-    return aside
+    return aside if aside.exists() else None
 
 
 @contextlib.contextmanager
