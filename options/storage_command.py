@@ -18,6 +18,7 @@ from genericapiserver.config import ConfigError
 from genericapiserver.options.flags import BOOL, STRING, FlagError, FlagSet, HelpRequested, aggregate, report
 from genericapiserver.options.storage import FILE, SQLITE
 from genericapiserver.options.storage_check import Check
+from genericapiserver.options.storage_compact import Compact
 from genericapiserver.options.storage_moving import Copy
 from genericapiserver.options.storage_place import CommandFlags, Place, say, shows_progress
 from genericapiserver.options.storage_travel import Blame, Diff, Get, List
@@ -92,6 +93,7 @@ COMMANDS: Final[Mapping[str, Callable[[], Any]]] = {
     "backup": Backup,
     "restore": Restore,
     "check": Check,
+    "compact": Compact,
     "copy": Copy,
     "get": Get,
     "list": List,
