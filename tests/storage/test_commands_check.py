@@ -25,6 +25,16 @@ def test_a_whole_store_has_no_problems_and_is_not_changed(shop: Shop, capsys: py
     assert everything(shop.folder) == before
 
 
+def test_what_is_encrypted_is_no_damage(shop: Shop) -> None:
+    async def work() -> None:
+        engine = await shop.open()
+        await engine.put(key("secret"), b"k8s:enc:aesgcm:v1:key1:\x00\x01", expect_rev=0)
+        await engine.aclose()
+
+    asyncio.run(work())
+    assert storage("check", shop.flags()) == 0
+
+
 def test_a_store_in_use_is_checked(shop: Shop) -> None:
     async def work() -> None:
         engine = await shop.open()

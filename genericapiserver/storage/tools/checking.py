@@ -15,7 +15,7 @@ from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
 from genericapiserver.storage.files_repair import files_in
 from genericapiserver.storage.files_text import revision_in, shown
 from genericapiserver.storage.sqlite_file import where
-from genericapiserver.storage.tools.objects import space, unreadable
+from genericapiserver.storage.tools.objects import is_opaque, space, unreadable
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader, in_use, sqlite_for_reading
 
 _RESTORE = "restore a backup"
@@ -143,9 +143,11 @@ def _file_problems(path: Path, prefix: str, current: dict[bytes, KeyValue], rev:
 
 
 def _value_problems(kv: KeyValue, prefix: str, path: str) -> Iterator[Problem]:
-    """What is wrong with one object: it has to be one, and the one that its key names."""
+    """What is wrong with one object: it has to be one, and the one that its key names. Encrypted ones cannot be judged."""
     place = f"{path}: {_text(kv.key)} at revision {kv.mod_rev}"
     start, _ = space(prefix)
+    if is_opaque(kv.value):
+        return
     problem = unreadable(kv.value)
     if problem:
         yield Problem(problem, place, _REWRITE)

@@ -34,6 +34,11 @@ class StoredName:
         return resource in (self.resource, f"{self.resource}.{self.group}")
 
 
+def is_opaque(value: bytes) -> bool:
+    """Whether *value* is whole as far as anybody can see who has no keys and no schema: encrypted, or protobuf."""
+    return value.startswith((_PROTOBUF, _ENCRYPTED))
+
+
 def unreadable(value: bytes) -> str:
     """Why *value* is no JSON object; empty when it is one."""
     if value.startswith(_PROTOBUF):
