@@ -11,12 +11,14 @@ Usage: genericapiserver serve FILE.py [flags]
        genericapiserver run FILE.py [flags]
        genericapiserver manifests [FILE.py] [flags]
        genericapiserver aggregator [flags]
+       genericapiserver storage COMMAND [flags]
 
 serve      Serves every resource that the Python file declares, through every admission plugin that it defines, alone on
            this machine: certificates, a kubeconfig and the objects are kept in the folder of --data.
 run        Serves the same behind a kube-apiserver, which says who asks and what he may do.
 manifests  Writes what it takes to run that in a cluster, for Kustomize, as a Helm chart or as plain YAML.
 aggregator  Serves other API servers as one, by APIService objects, alone on this machine.
+storage    Backups, checks, compaction, migration and time travel of the stores of servers.
 
 `genericapiserver COMMAND --help` lists the flags of a command.
 """
@@ -78,6 +80,12 @@ def _aggregator(arguments: Sequence[str]) -> int:
     return run_standalone("aggregator", AggregatorServerOptions(), arguments, hint="get apiservices")
 
 
+def _storage(arguments: Sequence[str]) -> int:
+    from genericapiserver.options.storage_command import run_storage
+
+    return run_storage(arguments)
+
+
 def _no_file() -> int:
     sys.stderr.write(USAGE)
     return 2
@@ -88,6 +96,7 @@ COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "run": _run,
     "manifests": _manifests,
     "aggregator": _aggregator,
+    "storage": _storage,
 }
 """Each is given the arguments after its name and gives the exit status. May raise ConfigError."""
 

@@ -246,11 +246,7 @@ class StorageOptions:
             problems.append("--lease-reuse-duration-seconds can not be negative value")
         problems += self._etcd_problems()
         problems += [
-            refused(flag)
-            for flag, value in (
-                ("etcd-servers-overrides", self.etcd_servers_overrides),
-            )
-            if value
+            refused(flag) for flag, value in (("etcd-servers-overrides", self.etcd_servers_overrides),) if value
         ]
         return problems
 

@@ -53,6 +53,17 @@ def open_journal(folder: Path, *, initial_rev: int | None, apply: Callable[[Line
         ) from error
 
 
+def read_journal(folder: Path, *, apply: Callable[[Line], None]) -> JournalState:
+    """Read the journal in *folder* as it is now, and change nothing: somebody may be writing to it.
+
+    A write that is not whole is not there yet. Raises EngineOpenError, and OSError when a file has just been replaced.
+    """
+    segments = segments_in(folder)
+    if not segments:
+        raise EngineOpenError(str(folder), "there is no journal in it", "Choose the folder of a store")
+    return _Replay(folder, segments, apply, cuts=False).state()
+
+
 def _begun(folder: Path, initial_rev: int | None) -> Journal:
     first = time.time_ns() // 1000 if initial_rev is None else initial_rev
     if first < 1:
@@ -65,9 +76,12 @@ def _begun(folder: Path, initial_rev: int | None) -> Journal:
 class _Replay:
     """Reads *segments* from the first to the last."""
 
-    def __init__(self, folder: Path, segments: list[Segment], apply: Callable[[Line], None]) -> None:
+    def __init__(
+        self, folder: Path, segments: list[Segment], apply: Callable[[Line], None], *, cuts: bool = True
+    ) -> None:
         self._folder = folder
         self._segments = segments
+        self._cuts = cuts
         self._apply = apply
         self._state = JournalState(0, 0)
         self._store = ""
@@ -75,8 +89,7 @@ class _Replay:
 
     def journal(self) -> Journal:
         """The journal behind what was read. Raises EngineOpenError and OSError."""
-        for segment in self._segments:
-            self._read(segment)
+        self.state()
         path = self._segments[-1].path
         if self._segments[-1].snapshot:
             raise _missing(self._segments[-1], "no file follows this one, and what was written since is lost")
@@ -86,6 +99,12 @@ class _Replay:
         if status.st_ino != self._inode:  # a copy, whose original may have gone on
             jump(journal, "the journal is a copy")
         return journal
+
+    def state(self) -> JournalState:
+        """Where the journal ends. Raises as `journal` does."""
+        for segment in self._segments:
+            self._read(segment)
+        return self._state
 
     def _read(self, segment: Segment) -> None:
         number = count = 0
@@ -104,7 +123,8 @@ class _Replay:
             number, offset, problem = error.args
             if segment is not self._segments[-1] or segment.snapshot or number == 1 or not self._torn(segment, offset):
                 raise _damaged(segment, number, problem) from error
-            self._cut(segment, number, offset)
+            if self._cuts:
+                self._cut(segment, number, offset)
 
     def _begin(self, segment: Segment, line: Line) -> None:
         state, first = self._state, segment is self._segments[0]

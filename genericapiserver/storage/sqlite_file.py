@@ -185,12 +185,12 @@ def open_database(
     try:
         connection = connect(path, synchronous=synchronous)
     except sqlite3.Error as error:
-        raise _not_opened(path, error) from error
+        raise not_opened(path, error) from error
     try:
         return connection, _adopt(connection, path, synchronous, initial_rev, alone)
     except sqlite3.Error as error:
         connection.close()
-        raise _not_opened(path, error) from error
+        raise not_opened(path, error) from error
     except BaseException:
         connection.close()
         raise
@@ -204,15 +204,7 @@ def _adopt(
         raise EngineOpenError(str(path), f"it has no write-ahead log ({mode})", "Put it on a local disk")
     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
         return _create(connection, path, synchronous, initial_rev)
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise EngineOpenError(str(path), "it is the database of another program", "Choose another path")
-    meta = dict(connection.execute("SELECT k, v FROM meta"))
-    if meta["schema"] > SCHEMA_VERSION:
-        raise EngineOpenError(
-            str(path),
-            f"it was written by a newer version (schema {meta['schema']}, this one knows {SCHEMA_VERSION})",
-            "Start that version",
-        )
+    meta = require_ours(connection, path)
     if not alone:
         if synchronous == "NORMAL":
             set_meta(connection, synchronous=synchronous)  # what one of them may lose, all may have told
@@ -222,6 +214,21 @@ def _adopt(
         if found != "ok":
             raise EngineOpenError(str(path), f"it is damaged: {' '.join(found.split())}", _RESTORE)
     return _continue(connection, path, synchronous, meta)
+
+
+def require_ours(connection: sqlite3.Connection, path: Path) -> dict[str, object]:
+    """The rows of `meta`. Raises EngineOpenError for a database of others, or of a later version."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise EngineOpenError(str(path), "it is the database of another program", "Choose another path")
+    meta: dict[str, object] = dict(connection.execute("SELECT k, v FROM meta"))
+    schema = _number(meta["schema"])
+    if schema > SCHEMA_VERSION:
+        raise EngineOpenError(
+            str(path),
+            f"it was written by a newer version (schema {schema}, this one knows {SCHEMA_VERSION})",
+            "Start that version",
+        )
+    return meta
 
 
 def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
@@ -285,7 +292,8 @@ def _number(value: object) -> int:
     return value
 
 
-def _not_opened(path: Path, error: sqlite3.Error) -> EngineOpenError:
+def not_opened(path: Path, error: sqlite3.Error) -> EngineOpenError:
+    """What an error of SQLite means to who wants to open *path*."""
     fault = translated(error, path)
     match fault:
         case CorruptFileError():

@@ -25,13 +25,12 @@ from genericapiserver.storage.engine import (
 )
 from genericapiserver.storage.retention import CompactionSchedule, Retention
 from genericapiserver.storage.sqlite_file import FileState, set_meta, translated, where
+from genericapiserver.storage.sqlite_pruning import prune
 from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
 
 _log = logging.getLogger(__name__)
 
-PRUNE_REVISIONS = 1000
-"""Revisions that one step of compaction looks at."""
 EXPIRE_AT_ONCE = 500
 VACUUM_PAGES = 500
 REST = 5.0
@@ -259,33 +258,16 @@ class SQLiteWriter(WriterThread):
                     return
                 raise CompactedError(rev, self._floor)
             set_meta(self._connection, floor_rev=rev, compact_rev=rev)
-            pruned = self._prune_rows(rev)
+            pruned = prune(self._connection, after=self._pruned, floor=rev)
         self._floor, self._pruned = rev, pruned
         self._vacuum = pruned >= rev
         self._floor_raised(rev, compaction)
 
     def _prune(self) -> None:
         with self._transaction():
-            pruned = self._prune_rows(self._floor)
+            pruned = prune(self._connection, after=self._pruned, floor=self._floor)
         self._pruned = pruned
         self._vacuum = pruned >= self._floor
-
-    def _prune_rows(self, floor: int) -> int:
-        """Delete what the next PRUNE_REVISIONS revisions up to *floor* supersede, and their tombstones.
-
-        What is superseded before that is gone already, so only this stretch of the log has to be read.
-        """
-        execute, after = self._connection.execute, self._pruned
-        row = execute(
-            "SELECT rev FROM log WHERE rev > ? AND rev <= ? ORDER BY rev LIMIT 1 OFFSET ?",
-            (after, floor, PRUNE_REVISIONS - 1),
-        ).fetchone()
-        upto = floor if row is None else int(row[0])
-        stretch = (after, upto)
-        execute("DELETE FROM log WHERE rev IN (SELECT prev_rev FROM log WHERE rev > ? AND rev <= ?)", stretch)
-        execute("DELETE FROM log WHERE rev > ? AND rev <= ? AND deleted = 1", stretch)
-        set_meta(self._connection, pruned_rev=upto)
-        return upto
 
     def _shrink(self) -> None:
         """Give pages back to the disk, a few at a time."""

@@ -13,6 +13,7 @@ from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
 from genericapiserver.storage.views import ViewEngine, ViewFamily
+from tests.storage.commands_support import Shop
 from tests.support.etcd import FreshEtcds, needs_etcd
 
 NO_COMPACTION = Retention(interval=0, max_events=0)
@@ -53,3 +54,11 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         )
     yield made
     await made.aclose()
+
+
+@pytest.fixture(params=["sqlite", "file"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    """A store with some history, which nobody has open."""
+    shop = Shop(request.param, tmp_path)
+    shop.fill()
+    return shop

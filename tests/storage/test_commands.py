@@ -1,0 +1,146 @@
+"""`genericapiserver storage backup` and `restore`, run as a person does."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genericapiserver.storage.engine import CompactedError
+from tests.storage.commands_support import Shop, in_another_process, key, storage, value
+
+
+def test_a_backup_of_a_stopped_store_is_restored_with_every_byte(shop: Shop) -> None:
+    backup, other = shop.folder / "backup", shop.folder / "other"
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+    assert storage("restore", shop.flags(other), f"--from={backup}") == 0
+    assert (
+        shop.objects(other)
+        == shop.objects()
+        == {
+            key("one"): value("one", "blue", manager="other"),
+            key("three"): value("three", "black"),
+        }
+    )
+
+
+def test_a_backup_of_a_store_in_use_is_restored(shop: Shop) -> None:
+    backup, other = shop.folder / "backup", shop.folder / "other"
+
+    async def work() -> None:
+        engine = await shop.open()
+        written = await engine.put(key("four"), value("four", "white"), expect_rev=0)
+        assert written.ok
+        assert await asyncio.to_thread(in_another_process, ["backup", *shop.flags(), "--to", str(backup)]) == 0
+        await engine.put(key("five"), value("five", "white"), expect_rev=0)
+        await engine.aclose()
+
+    asyncio.run(work())
+    assert storage("restore", shop.flags(other), f"--from={backup}") == 0
+    assert set(shop.objects(other)) == {key("one"), key("three"), key("four")}
+
+
+def test_revisions_after_a_restore_are_above_all_that_were_given_out(shop: Shop) -> None:
+    backup = shop.folder / "backup"
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+
+    async def go_on() -> int:
+        engine = await shop.open()
+        result = await engine.put(key("later"), value("later", "grey"), expect_rev=0)
+        await engine.aclose()
+        return result.rev
+
+    told = asyncio.run(go_on())
+    assert storage("restore", shop.flags(), f"--from={backup}", "--force") == 0
+
+    async def look() -> None:
+        engine = await shop.open()
+        assert engine.current_rev() >= told + 10**6
+        with pytest.raises(CompactedError):
+            await engine.get(key("one"), rev=told)
+        watch = engine.watch(b"/", b"0", after_rev=105)
+        with pytest.raises(CompactedError):
+            await watch.next()
+        kept = (await engine.get(key("three"))).kv
+        assert kept is not None
+        assert kept.expires_at > 0
+        await engine.aclose()
+
+    asyncio.run(look())
+    assert len(list(shop.folder.glob("store.replaced-*"))) >= 1
+
+
+def test_a_backup_is_not_written_over(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = shop.folder / "backup"
+    backup.write_text("precious")
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 1
+    assert "--force" in capsys.readouterr().err
+    assert backup.read_text() == "precious"
+    assert storage("backup", shop.flags(), "--to", str(backup), "--force") == 0
+    assert backup.read_bytes() != b"precious"
+
+
+def test_a_store_is_not_written_over(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = shop.folder / "backup"
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+    before = shop.objects()
+    assert storage("restore", shop.flags(), "--from", str(backup)) == 1
+    assert "already" in capsys.readouterr().err
+    assert shop.objects() == before
+
+
+def test_nothing_is_restored_into_a_store_in_use(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = shop.folder / "backup"
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+
+    async def work() -> None:
+        engine = await shop.open()
+        status = await asyncio.to_thread(in_another_process, ["restore", *shop.flags(), f"--from={backup}", "--force"])
+        assert status == 1
+        assert (await engine.get(key("one"))).kv is not None
+        await engine.aclose()
+
+    asyncio.run(work())
+
+
+def test_a_damaged_backup_is_refused_and_leaves_nothing(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    backup, other = shop.folder / "backup", shop.folder / "other"
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+    content = bytearray(backup.read_bytes())
+    backup.write_bytes(content[: len(content) // 2])
+    before = {path.name for path in shop.folder.iterdir()}
+    assert storage("restore", shop.flags(other), "--from", str(backup)) == 1
+    assert str(backup) in capsys.readouterr().err
+    left = {path.name for path in shop.folder.iterdir()} - before
+    assert left <= {"other.lock"}
+
+
+def test_a_backup_leaves_no_files_beside_the_store(shop: Shop) -> None:
+    before = {path.name for path in shop.folder.iterdir()}
+    assert storage("backup", shop.flags(), "--to", str(shop.folder / "backup")) == 0
+    assert {path.name for path in shop.folder.iterdir()} == before | {"backup"}
+
+
+def test_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert storage("backup", "--storage-backend=memory", "--to=x") == 1
+    assert "memory keeps nothing" in capsys.readouterr().err
+
+
+def test_a_log_that_was_left_behind_does_not_get_into_the_restored_store(tmp_path: Path) -> None:
+    shop, backup = Shop("sqlite", tmp_path), tmp_path / "backup"
+    shop.fill()
+    assert storage("backup", shop.flags(), "--to", str(backup)) == 0
+    expected = shop.objects()
+
+    async def crash() -> None:
+        engine = await shop.open()
+        await engine.put(key("four"), value("four", "white"), expect_rev=0)
+        shutil.copy(shop.folder / "store-wal", shop.folder / "kept")
+        await engine.aclose()
+
+    asyncio.run(crash())
+    shop.path.unlink()
+    (shop.folder / "kept").rename(shop.folder / "store-wal")
+    assert storage("restore", shop.flags(), f"--from={backup}") == 0
+    assert shop.objects() == expected
+    assert storage("check", shop.flags()) == 0
