@@ -215,6 +215,18 @@ class StorageOptions:
         return DEFAULT_FOLDER if self.engine == FILE and self.path == DEFAULT_PATH else self.path
 
     @property
+    def etcd_config(self) -> EtcdConfig:
+        """The cluster of the engine etcd3."""
+        return EtcdConfig(
+            servers=tuple(self.etcd_servers),
+            ca_file=self.etcd_ca_file,
+            cert_file=self.etcd_cert_file,
+            key_file=self.etcd_key_file,
+            lease_reuse=self.lease_reuse_duration,
+            status_period=self.db_metric_poll_interval or DB_METRIC_POLL_INTERVAL,
+        )
+
+    @property
     def shareable(self) -> bool:
         """Whether several processes can use the engine at once."""
         return self.engine in SHAREABLE
@@ -272,14 +284,7 @@ class StorageOptions:
             initial_revision=self.initial_revision,
             shared=self.shared,
             file_edits=self.file_edits,
-            etcd=EtcdConfig(
-                servers=tuple(self.etcd_servers),
-                ca_file=self.etcd_ca_file,
-                cert_file=self.etcd_cert_file,
-                key_file=self.etcd_key_file,
-                lease_reuse=self.lease_reuse_duration,
-                status_period=self.db_metric_poll_interval or DB_METRIC_POLL_INTERVAL,
-            ),
+            etcd=self.etcd_config,
         )
         uncached = self._uncached_resources()
         encryption = self._encryption(config)

@@ -29,7 +29,7 @@ class Copy:
     def problems(self, arguments: Sequence[str]) -> list[str]:
         found = [*self.source.problems(), *self.target.problems()]
         if not found and str(self.source) == str(self.target):
-            found.append(f"--from-storage-path and --to-storage-path are the same: {self.source}")
+            found.append(f"source and target are the same: {self.source}: name another place with --to-...")
         return found
 
     async def run(self, arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.options.flags import FlagSet, FlagType
 from genericapiserver.options.storage import FILE, MEMORY, StorageOptions
-from genericapiserver.storage.factory import StorageConfig
+from genericapiserver.storage.factory import ETCD, StorageConfig
 from genericapiserver.storage.tools.sqlite_backup import Progress
 
 _STORE_FLAGS: Final = (
@@ -85,13 +85,22 @@ class Place:
         if self.options.engine == MEMORY:
             problems.append(f"{flag}=memory keeps nothing outside its server's process: there is nothing to work on")
         elif not problems and engines and self.options.engine not in engines:
-            problems.append(f"{flag}={self.options.engine}: this command is for {' and '.join(engines)}. {_ELSE}")
+            problems.append(
+                f"{flag}={self.options.engine}: this command is for {' and '.join(engines)}"
+                + (_ETCDCTL if self.options.engine == ETCD else "")
+            )
         return problems
 
     @property
     def config(self) -> StorageConfig:
         options = self.options
-        return StorageConfig(type=options.engine, path=options.location, prefix=options.prefix, compaction_interval=0)
+        return StorageConfig(
+            type=options.engine,
+            path=options.location,
+            prefix=options.prefix,
+            compaction_interval=0,
+            etcd=options.etcd_config,
+        )
 
     @property
     def is_files(self) -> bool:
@@ -102,7 +111,10 @@ class Place:
         return Path(self.options.location)
 
     def __str__(self) -> str:
-        return f"{self.options.engine} {self.options.location}"
+        options = self.options
+        if options.engine == ETCD:
+            return f"{options.engine} {','.join(options.etcd_servers)} {options.prefix}"
+        return f"{options.engine} {options.location}"
 
 
 def say(line: str) -> None:
@@ -110,7 +122,7 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-_ELSE: Final = "For etcd use etcdctl (snapshot save, snapshot restore, check), which comes with it"
+_ETCDCTL: Final = ". For etcd use etcdctl (snapshot save, snapshot restore, check), which comes with it"
 
 
 def shows_progress(verb: str) -> Progress:

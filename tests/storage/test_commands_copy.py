@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from genericapiserver.options.storage_place import CommandFlags, Place
 from genericapiserver.storage.factory import StorageConfig, open_engine
 from tests.storage.commands_support import Shop, key, storage, value
 
@@ -106,3 +107,23 @@ def test_more_than_a_page_is_copied_below_another_prefix(tmp_path: Path) -> None
 def test_a_store_is_not_copied_into_itself(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert copy(shop, shop) == 1
     assert "are the same" in capsys.readouterr().err
+
+
+def test_a_cluster_of_etcd_is_named_by_the_flags_of_servers_and_is_not_another_for_its_path() -> None:
+    source, target = Place("from-"), Place("to-")
+    for place in (source, target):
+        flags = CommandFlags("copy")
+        place.add_flags(flags)
+        lead = "from" if place is source else "to"
+        flags.parse(
+            [
+                f"--{lead}-storage-backend=etcd3",
+                f"--{lead}-storage-path={lead}",
+                f"--{lead}-etcd-servers=https://a:2379,https://b:2379",
+                f"--{lead}-etcd-cafile=ca.crt",
+                f"--{lead}-etcd-prefix=/shop",
+            ]
+        )
+    assert source.config.etcd.servers == ("https://a:2379", "https://b:2379")
+    assert (source.config.etcd.ca_file, source.config.prefix) == ("ca.crt", "/shop")
+    assert str(source) == str(target)
