@@ -17,7 +17,7 @@ from genericapiserver.builder.running import RunningServer
 from genericapiserver.builder.server_builder import ServerBuilder, build_server
 from genericapiserver.builder.sources import Source
 from genericapiserver.builder.start import ServerStartOptions
-from genericapiserver.builder.storage import Storage, engine, file, memory, sqlite
+from genericapiserver.builder.storage import Storage, engine, etcd, file, memory, sqlite
 from genericapiserver.server import GenericAPIServer
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Storage",
     "build_server",
     "engine",
+    "etcd",
     "file",
     "memory",
     "serve",

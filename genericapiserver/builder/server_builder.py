@@ -54,7 +54,7 @@ class ServerBuilder:
         self._declared: list[Told] = []
         self._below: list[tuple[Any, str, Any]] = []
         self._memory = memory()
-        self._on_disk: dict[tuple[str, Path], Storage] = {}
+        self._by_place: dict[tuple[str, str], Storage] = {}
         self._default: Storage | None = self._memory
         self._errors: list[str] = []
         self._bind_port: int | None = None
@@ -324,7 +324,7 @@ class ServerBuilder:
 
     def _told_before(self, storage: Storage) -> Storage:
         """The first storage of the same place on disk, which cannot be opened twice."""
-        return storage if storage.place is None else self._on_disk.setdefault(storage.place, storage)
+        return storage if storage.place is None else self._by_place.setdefault(storage.place, storage)
 
 
 def build_server(

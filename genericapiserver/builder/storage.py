@@ -23,7 +23,7 @@ from genericapiserver.options.texts import reason
 from genericapiserver.registry.generic.metrics import comparison_observer
 from genericapiserver.registry.generic.options import RESTOptions
 from genericapiserver.storage.engine import EngineError, StorageEngine
-from genericapiserver.storage.factory import StorageConfig, open_engine
+from genericapiserver.storage.factory import EtcdConfig, StorageConfig, open_engine
 from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics
 
@@ -38,8 +38,8 @@ EngineFactory: TypeAlias = Callable[[], Awaitable[StorageEngine]]
 class Storage:
     """One engine, not open yet.
 
-    Which resources share it is told by the object, or by its place on disk: two calls of `memory` are two storages, two of
-    `sqlite` with one path are one.
+    Which resources share it is told by the object, or by its place: two calls of `memory` are two storages, two of `sqlite`
+    with one path are one.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Storage:
     closes: bool = True
     """Whether the server closes the engine at its end."""
     in_memory: bool = False
-    place: tuple[str, Path] | None = None
-    """Of what is on disk. A builder takes two storages of one place for one: it can be opened once."""
+    place: tuple[str, str] | None = None
+    """Of what outlives the server. A builder takes two storages of one place for one: it can be opened once."""
 
 
 StorageLike: TypeAlias = Storage | StorageEngine | EngineFactory
@@ -78,6 +78,21 @@ def file(path: str | Path) -> Storage:
     return _on_disk("file", path)
 
 
+def etcd(*servers: str, ca_file: str = "", cert_file: str = "", key_file: str = "", prefix: str = PREFIX) -> Storage:
+    """Objects live in the etcd cluster whose members are at the URLs *servers*, in keys that start with *prefix*.
+
+    The paths are those of --etcd-cafile, --etcd-certfile and --etcd-keyfile. Needs the extra `etcd`. Raises ValueError
+    without a server.
+    """
+    if not servers or not all(servers):
+        raise ValueError("the etcd storage needs the URLs of its servers, such as https://127.0.0.1:2379")
+    prefix = _prefix(prefix)
+    cluster = EtcdConfig(servers=servers, ca_file=ca_file, cert_file=cert_file, key_file=key_file)
+    config = StorageConfig(type="etcd3", prefix=prefix, etcd=cluster)
+    place = ("etcd", f"{' '.join(sorted(servers))} {prefix}")
+    return Storage(f"etcd {', '.join(servers)}", functools.partial(open_engine, config), prefix=prefix, place=place)
+
+
 def engine(opened: StorageEngine, *, prefix: str = PREFIX) -> Storage:
     """An engine that is open already, and stays so when the server ends."""
 
@@ -97,7 +112,7 @@ def as_storage(given: StorageLike) -> Storage:
     elif hasattr(given, "current_rev"):
         return engine(given)
     raise TypeError(
-        "a storage is memory(), file(path), sqlite(path), a StorageEngine, or an async function that opens one, "
+        "a storage is memory(), file(path), sqlite(path), etcd(url), a StorageEngine, or an async function that opens one, "
         f"not {given!r}"
     )
 
@@ -110,7 +125,7 @@ def _on_disk(kind: Literal["sqlite", "file"], path: str | Path) -> Storage:
     if not str(path):
         raise ValueError(f"the {kind} storage needs a path")
     config = StorageConfig(type=kind, path=str(path), prefix=PREFIX)
-    return Storage(f"{kind} {path}", functools.partial(open_engine, config), place=(kind, Path(path).resolve()))
+    return Storage(f"{kind} {path}", functools.partial(open_engine, config), place=(kind, str(Path(path).resolve())))
 
 
 @attrs.frozen
@@ -184,7 +199,8 @@ async def open_storages(
         try:
             opened = engines[storage] = await storage.open()
         except (EngineError, OSError, ValueError) as error:
-            raise ConfigError(f"unable to write data dir: {storage.name}: {reason(error)}") from error
+            what = "unable to reach" if storage.name.startswith("etcd ") else "unable to write data dir:"
+            raise ConfigError(f"{what} {storage.name}: {reason(error)}") from error
         count_files(config.metrics, opened)
         if storage.closes:
             config.add_cleanup(opened.aclose)

@@ -4,13 +4,14 @@ Everything runs over connections in memory, except where a port is the subject. 
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
 import random
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,7 @@ from genericapiserver.builder import (
     Resource,
     ServerBuilder,
     Storage,
+    etcd,
     file,
     memory,
     sqlite,
@@ -46,13 +48,16 @@ from tests.builder.manifests import (
     manifests,
     serving,
 )
+from tests.support.etcd import FreshEtcds, needs_etcd
 from tests.support.server_process import free_port
 
-STORAGES: dict[str, Callable[[Path], Storage]] = {
-    "memory": lambda folder: memory(initial_revision=1),
-    "sqlite": lambda folder: sqlite(folder / "objects.db"),
-    "file": lambda folder: file(folder / "objects"),
+STORAGES: dict[str, Callable[[Path, str], Storage]] = {
+    "memory": lambda folder, url: memory(initial_revision=1),
+    "sqlite": lambda folder, url: sqlite(folder / "objects.db"),
+    "file": lambda folder, url: file(folder / "objects"),
+    "etcd3": lambda folder, url: etcd(url),
 }
+PARAMETERS = [pytest.param(name, marks=needs_etcd if name == "etcd3" else ()) for name in sorted(TYPES)]
 
 
 @pytest.fixture
@@ -61,11 +66,22 @@ async def ask() -> AsyncIterator[Asking]:
         yield asking
 
 
-@pytest.fixture(params=sorted(TYPES))
+@pytest.fixture(scope="module")
+def fresh_etcds() -> Iterator[FreshEtcds]:
+    etcds = FreshEtcds()
+    yield etcds
+    etcds.close()
+
+
+@pytest.fixture(params=PARAMETERS)
 async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Asking]:
     """A server on each kind of storage in turn."""
-    async with serving(manifests(STORAGES[request.param](tmp_path))) as asking:
-        yield asking
+    with contextlib.ExitStack() as stack:
+        url = ""
+        if request.param == "etcd3":
+            url = stack.enter_context(request.getfixturevalue("fresh_etcds").take()).url
+        async with serving(manifests(STORAGES[request.param](tmp_path, url))) as asking:
+            yield asking
 
 
 # ---- serving
