@@ -3,7 +3,7 @@
 What hundreds of requests in a row cost to parse is time in which nobody else is served: clients that keep many requests in
 flight would set the pace for one that asks now and then. So only so much input is worked on in one turn of the event loop.
 The rest waits, and the connections that wait are served a piece at a time, one after another. One on which nothing is being
-served goes ahead of those that wait for answers already.
+served goes ahead of those that wait for answers already, and a few such a turn do not wait at all.
 
 While there is no more input than a turn takes, this costs a look at the clock.
 """
@@ -24,6 +24,10 @@ QUICK: Final = 0.00003
 after request again, so a large piece still ends behind a few of them."""
 SMALL: Final = 128
 """Bytes of a request or two: what a client sends that does not ask for much at once."""
+
+AT_ONCE: Final = 4
+"""Small inputs of connections on which nothing is being served that are worked on in a turn whose budget is used up: each
+is a request or two, and to wait for the next turn would be most of the time that its client waits."""
 
 
 class Reader(Protocol):
@@ -56,6 +60,8 @@ class ReadTurns:
         self._clock = clock
         self._ends = 0.0
         """When the budget of this turn is used up; 0 before the first input of a turn."""
+        self._at_once = AT_ONCE
+        """How many more small inputs may be worked on in this turn although its budget is used up."""
         self._ahead: deque[Reader] = deque()
         self._round: deque[Reader] = deque()
 
@@ -69,7 +75,11 @@ class ReadTurns:
         if not self._ends:
             self._begin(now)
         elif now >= self._ends:
-            self._wait(reader, data)
+            if self._at_once and len(data) <= SMALL and not reader.busy:
+                self._at_once -= 1
+                reader.work(data)
+            else:
+                self._wait(reader, data)
             return
         if len(data) <= PIECE:
             reader.work(data)
@@ -78,6 +88,7 @@ class ReadTurns:
 
     def _begin(self, now: float) -> None:
         self._ends = now + BUDGET
+        self._at_once = AT_ONCE
         self._call_soon(self._next_turn)
 
     def _next_turn(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genericapiserver.connection.read_turns import BUDGET, PIECE, QUICK, SMALL, ReadTurns
+from genericapiserver.connection.read_turns import AT_ONCE, BUDGET, PIECE, QUICK, SMALL, ReadTurns
 
 COST = BUDGET / 2
 """What working on one piece takes on the clock of these tests."""
@@ -106,11 +106,41 @@ def test_pieces_grow_while_they_cost_next_to_nothing() -> None:
     assert sizes == [PIECE, 2 * PIECE, 4 * PIECE, 8 * PIECE]
 
 
+def test_a_request_of_a_quiet_connection_is_read_at_once_though_the_budget_is_used_up() -> None:
+    loop = Loop()
+    turns = new_turns(loop)
+    for name in "abcd":
+        turns.received(Connection(loop, name, busy=True), b"x" * PIECE)
+    quiet = [Connection(loop, f"quiet {number}") for number in range(AT_ONCE + 1)]
+    for connection in quiet:
+        turns.received(connection, b"x" * SMALL)
+    assert [bool(connection.received) for connection in quiet] == [True] * AT_ONCE + [False], "so many in a turn"
+    assert loop.turn()[0] == f"quiet {AT_ONCE}"
+    again = Connection(loop, "again")
+    turns.received(again, b"x" * SMALL)
+    assert again.received, "the next turn has a share of its own"
+
+
+def test_what_a_quiet_connection_has_pending_is_not_overtaken_by_what_it_sends_next() -> None:
+    loop = Loop()
+    turns = new_turns(loop)
+    for name in "ab":
+        turns.received(Connection(loop, name, busy=True), b"x")
+    slow = Connection(loop, "slow")
+    turns.received(slow, b"1" * (SMALL + 1))
+    turns.received(slow, b"2")
+    assert slow.received == b""
+    loop.until_nothing_waits()
+    assert slow.received == b"1" * (SMALL + 1) + b"2"
+
+
 def test_a_connection_that_waits_for_nothing_goes_ahead_of_those_that_do() -> None:
     loop = Loop()
     turns = new_turns(loop)
     for name in "abcdefgh":
         turns.received(Connection(loop, name, busy=True), b"x" * PIECE)
+    for number in range(AT_ONCE):
+        turns.received(Connection(loop, f"quiet {number}"), b"x")
     turns.received(Connection(loop, "modest"), b"x" * SMALL)
     assert loop.turn()[0] == "modest"
 
@@ -129,7 +159,7 @@ def test_more_input_of_one_that_waits_comes_after_what_it_has_pending() -> None:
     turns = new_turns(loop)
     for name in "ab":
         turns.received(Connection(loop, name), b"x")
-    late = Connection(loop, "late")
+    late = Connection(loop, "late", busy=True)
     turns.received(late, b"1")
     turns.received(late, b"2")
     loop.turn()
@@ -141,7 +171,7 @@ def test_one_that_is_gone_takes_no_turn() -> None:
     turns = new_turns(loop)
     for name in "ab":
         turns.received(Connection(loop, name), b"x")
-    gone, next_one = Connection(loop, "gone"), Connection(loop, "next")
+    gone, next_one = Connection(loop, "gone", busy=True), Connection(loop, "next", busy=True)
     turns.received(gone, b"x")
     turns.received(next_one, b"x")
     gone.pending = b""
