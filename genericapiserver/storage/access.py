@@ -29,7 +29,7 @@ from genericapiserver.storage.errors import (
 from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.stored import ObjectForm, StoredObject
-from genericapiserver.storage.transformer import Transformer
+from genericapiserver.storage.transformer import TransformationPendingError, Transformer
 from genericapiserver.tracing import record
 
 T = TypeVar("T")
@@ -76,20 +76,49 @@ class ObjectAccess(Generic[T]):
         value, _ = self.transformer.from_storage(data, key)
         return StoredObject(self.keys.from_engine(key), revision, value, self.form)
 
+    async def stored_later(
+        self, pending: TransformationPendingError, key: bytes, revision: int, data: bytes
+    ) -> StoredObject[T]:
+        """What `stored` gives once it no longer raises *pending*."""
+        while True:
+            await pending.ready()
+            try:
+                return self.stored(key, revision, data)
+            except TransformationPendingError as again:
+                pending = again
+
     def state(self, key: str, kv: KeyValue | None, *, unreadable: bool = False) -> ObjectState[T]:
         """What *kv* says about *key*. Raises StorageInternalError for bytes that cannot be transformed.
 
-        With *unreadable* such bytes give a StoredObject that raises when it is looked into.
+        With *unreadable* such bytes give a StoredObject that raises when it is looked into. What has to be waited for
+        raises TransformationPendingError; `state_of` waits.
         """
         if kv is None:
             return ObjectState(None, 0)
         try:
             value, stale = self.transformer.from_storage(kv.value, kv.key)
-        except Exception as error:
-            if unreadable:
-                return ObjectState(StoredObject(key, kv.mod_rev, kv.value, self.form), kv.mod_rev)
-            raise StorageInternalError(str(error)) from error
+        except TransformationPendingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a transformer raises makes the object unreadable
+            return self._unreadable(key, kv, error, asked_for=unreadable)
         return ObjectState(StoredObject(key, kv.mod_rev, value, self.form), kv.mod_rev, stale)
+
+    async def state_of(self, key: str, kv: KeyValue | None, *, unreadable: bool = False) -> ObjectState[T]:
+        """What `state` gives, waiting for it if need be."""
+        while True:
+            try:
+                return self.state(key, kv, unreadable=unreadable)
+            except TransformationPendingError as pending:
+                assert kv is not None
+                try:
+                    await pending.ready()
+                except Exception as error:  # noqa: BLE001 - see state
+                    return self._unreadable(key, kv, error, asked_for=unreadable)
+
+    def _unreadable(self, key: str, kv: KeyValue, error: Exception, *, asked_for: bool) -> ObjectState[T]:
+        if asked_for:
+            return ObjectState(StoredObject(key, kv.mod_rev, kv.value, self.form), kv.mod_rev)
+        raise StorageInternalError(str(error)) from error
 
     async def read(self, key: str, *, unreadable: bool = False) -> ObjectState[T]:
         """The newest state."""
@@ -100,7 +129,7 @@ class ObjectAccess(Generic[T]):
             raise self.translated(error, key) from error
         finally:
             self.took("get", begun)
-        return self.state(key, result.kv, unreadable=unreadable)
+        return await self.state_of(key, result.kv, unreadable=unreadable)
 
     def encode(self, obj: T) -> bytes:
         return self.form.codec.encode(obj)

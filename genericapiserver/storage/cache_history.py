@@ -13,6 +13,7 @@ from genericapiserver.storage.cache_watch import seen_by
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.stored import StoredObject, WatchEvent
+from genericapiserver.storage.transformer import TransformationPendingError
 
 T = TypeVar("T")
 
@@ -21,11 +22,44 @@ MAX_REPLAY = 50_000
 
 
 def stored_or_unreadable(access: ObjectAccess[T], key: bytes, revision: int, data: bytes) -> StoredObject[T]:
-    """The object, or what stands for it when the transformer refuses its bytes."""
+    """The object, or what stands for it when the transformer refuses its bytes. Raises TransformationPendingError."""
     try:
         return access.stored(key, revision, data)
+    except TransformationPendingError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a transformer raises concerns this object alone
         return UnreadableObject(access.keys.from_engine(key), revision, data, access.form, error)
+
+
+async def stored_or_unreadable_later(
+    access: ObjectAccess[T], key: bytes, revision: int, data: bytes
+) -> StoredObject[T]:
+    """What `stored_or_unreadable` gives, waiting for it if need be."""
+    try:
+        return stored_or_unreadable(access, key, revision, data)
+    except TransformationPendingError as pending:
+        try:
+            return await access.stored_later(pending, key, revision, data)
+        except Exception as error:  # noqa: BLE001 - see stored_or_unreadable
+            return UnreadableObject(access.keys.from_engine(key), revision, data, access.form, error)
+
+
+async def healed(access: ObjectAccess[T], state: CacheState[T], stored: UnreadableObject[T]) -> bool:
+    """Whether *stored*, which could not be read, can be by now."""
+    if stored.error is None:
+        return True
+    key = access.keys.engine_key(stored.key)
+    try:
+        try:
+            read = access.stored(key, stored.revision, stored.value)
+        except TransformationPendingError as pending:
+            read = await access.stored_later(pending, key, stored.revision, stored.value)
+    except Exception as error:  # noqa: BLE001 - see stored_or_unreadable
+        stored.error = stored.error and error
+    else:
+        if stored.error is not None:  # somebody else may have been faster
+            state.heal(stored, read.value)
+    return stored.error is None
 
 
 class MissedEvents(Generic[T]):
@@ -40,7 +74,9 @@ class MissedEvents(Generic[T]):
         self._events: list[WatchEvent[T]] = []
 
     async def after(self, revision: int) -> list[WatchEvent[T]]:
-        """Everything after *revision* up to now. Nothing can happen between its return and the caller's next step."""
+        """Everything after *revision* that the state knows. Nothing can happen between its return and the caller's next
+        step."""
+        await self._heal_changes(revision)
         if revision < self._state.start_rev:
             revision = await self._read_history(revision)
         if revision:
@@ -60,23 +96,41 @@ class MissedEvents(Generic[T]):
             except EngineError as error:
                 raise self._access.translated(error, self._key) from error
             for event in batch.events:
-                if not self._add(self._change(event)):
+                try:
+                    change = self._change(event)
+                except TransformationPendingError:
+                    change = await self._change_later(event)
+                if not self._add(change):
                     return 0
             revision = batch.rev
             if len(self._events) > MAX_REPLAY:
                 return self._too_old(revision, state.start_rev)
         return revision
 
+    async def _heal_changes(self, revision: int) -> None:
+        """Try again what could not be read, up to the first that still cannot be: there the watch will end."""
+        for change in tuple(self._state.events_after(revision)):
+            unreadable = self._unreadable(change) if self._is_ours(change) else None
+            if unreadable is not None and not await healed(self._access, self._state, unreadable):
+                return
+
     def _read_changes(self, revision: int) -> None:
         for change in self._state.events_after(revision):
-            ours = change.key.startswith(self._key) if self._recursive else change.key == self._key
-            if ours and not self._add(change):
+            if self._is_ours(change) and not self._add(change):
                 return
+
+    def _is_ours(self, change: CacheEvent[T]) -> bool:
+        return change.key.startswith(self._key) if self._recursive else change.key == self._key
+
+    def _unreadable(self, change: CacheEvent[T]) -> UnreadableObject[T] | None:
+        return change.unreadable or (None if self._predicate.empty else change.unreadable_before)
 
     def _add(self, change: CacheEvent[T]) -> bool:
         """False when the change cannot be shown, which ends the watch."""
-        if change.unreadable is not None:
-            self._events.append(error_event(change.unreadable.error))
+        unreadable = self._unreadable(change)
+        if unreadable is not None:
+            assert unreadable.error is not None
+            self._events.append(error_event(unreadable.error))
             return False
         event = seen_by(self._predicate, change)
         if event is not None:
@@ -93,4 +147,13 @@ class MissedEvents(Generic[T]):
         previous = (
             None if event.prev_value is None else stored_or_unreadable(access, key, event.prev_rev, event.prev_value)
         )
+        return CacheEvent(access.keys.from_engine(key), event.rev, 0.0, current, previous)
+
+    async def _change_later(self, event: EngineEvent) -> CacheEvent[T]:
+        access, key = self._access, event.key
+        current = previous = None
+        if event.value is not None:
+            current = await stored_or_unreadable_later(access, key, event.rev, event.value)
+        if event.prev_value is not None:
+            previous = await stored_or_unreadable_later(access, key, event.prev_rev, event.prev_value)
         return CacheEvent(access.keys.from_engine(key), event.rev, 0.0, current, previous)

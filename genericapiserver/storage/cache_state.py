@@ -19,13 +19,21 @@ FEW_CORRECTIONS = 64
 
 
 class UnreadableObject(StoredObject[T]):
-    """Stored bytes that the transformer refused. Reading such a key goes to the store, which says what is wrong."""
+    """Stored bytes that the transformer has refused with *error*, which is None once it has read them after all.
+
+    Its key may come back, by a file that is read again or a plugin that answers again. What knows this object then knows
+    a readable one, changes of the past included.
+    """
 
     __slots__ = ("error",)
 
-    def __init__(self, key: str, revision: int, value: bytes, form: ObjectForm[T], error: BaseException) -> None:
+    def __init__(self, key: str, revision: int, value: bytes, form: ObjectForm[T], error: Exception) -> None:
         super().__init__(key, revision, value, form)
-        self.error = error
+        self.error: Exception | None = error
+
+    def heal(self, value: bytes) -> None:
+        """*value* is what the bytes mean."""
+        self.value, self.error = value, None
 
 
 class CacheEvent(Generic[T]):
@@ -74,7 +82,13 @@ class CacheEvent(Generic[T]):
     def unreadable(self) -> "UnreadableObject[T] | None":
         """The object that keeps this change from being shown."""
         shown = self.previous if self.current is None else self.current
-        return shown if isinstance(shown, UnreadableObject) else None
+        return shown if isinstance(shown, UnreadableObject) and shown.error is not None else None
+
+    @property
+    def unreadable_before(self) -> "UnreadableObject[T] | None":
+        """The object that keeps a selector from telling what was shown before this change."""
+        before = self.previous
+        return before if isinstance(before, UnreadableObject) and before.error is not None else None
 
 
 class CacheState(Generic[T]):
@@ -119,6 +133,14 @@ class CacheState(Generic[T]):
         event = CacheEvent(key, revision, time, current, previous)
         self._events.append(event)
         return event
+
+    def heal(self, stored: UnreadableObject[T], value: bytes) -> None:
+        """The transformer has read *stored*, of which the bytes are *value*."""
+        before = len(stored.value)
+        stored.heal(value)
+        if self.by_key.get(stored.key) is stored:
+            self.value_bytes += len(value) - before
+            self.unreadable.discard(stored.key)
 
     def forget(self, now: float) -> bool:
         """Drop changes that are too many or older than the window; True when there were some."""

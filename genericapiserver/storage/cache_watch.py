@@ -199,7 +199,10 @@ class CacheWatch(WatchStreamBase[T]):
             if change.revision <= self._after_rev:
                 continue
             unreadable = change.unreadable
+            if unreadable is None and not self._everything:
+                unreadable = change.unreadable_before  # as the reference, which reads both for a selector
             if unreadable is not None:
+                assert unreadable.error is not None
                 error = unreadable.error if change.current is not None else deleted_but_corrupt(unreadable.error)
                 events.append(error_event(error))
                 self._ready, self._backlog = events, []

@@ -12,13 +12,18 @@ its changes from the store, older changes for a watch from the engine's history.
 Where Go's cacher follows etcd from afar and can lag, be unready or cut its watches when it lists again, this one cannot;
 the answers that follow from that (429 while initializing, the wait for freshness) remain for revisions of the future.
 
+A write whose bytes must be waited for (the transformer has to ask somebody for a key) halts the cache: what comes after
+it queues up, and readers wait as they do while it is filled. What cannot be read then is kept as it is, and tried again
+when it is asked for.
+
 Source: k8s.io/apiserver pkg/storage/cacher/{cacher,delegator,watch_cache}.go.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
-from typing import Generic, Literal, NamedTuple, TypeVar, overload
+from collections.abc import Coroutine, Sequence
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from genericapiserver import logs
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
@@ -27,7 +32,12 @@ from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
 from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
-from genericapiserver.storage.cache_history import MissedEvents, stored_or_unreadable
+from genericapiserver.storage.cache_history import (
+    MissedEvents,
+    healed,
+    stored_or_unreadable,
+    stored_or_unreadable_later,
+)
 from genericapiserver.storage.cache_pages import PageMaker
 from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
 from genericapiserver.storage.cache_watch import Bucket, CacheWatch
@@ -45,6 +55,7 @@ from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY, list_fields
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
+from genericapiserver.storage.transformer import TransformationPendingError
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
 from genericapiserver.storage.wake_turns import WakeTurns
 from genericapiserver.tracing import Trace
@@ -97,7 +108,9 @@ class Cacher(Generic[T]):
         self._max_events = max_events
         self._freshness_timeout = freshness_timeout
         self._state: CacheState[T] | None = None
-        self._loading: asyncio.Task[CacheState[T]] | None = None
+        self._halted: CacheState[T] | None = None
+        """The state while it waits for what comes next, and `_state` is None."""
+        self._loading: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
         self._early: list[EngineEvent] = []
         self._buckets: dict[str, Bucket[T]] = {}
@@ -114,21 +127,21 @@ class Cacher(Generic[T]):
         await self._loaded()
 
     async def _loaded(self) -> CacheState[T]:
-        """The state. Everybody who comes while it is being filled waits for the same filling."""
-        if self._state is not None:
-            return self._state
-        if self._closed:
-            raise StorageError("apiserver cacher is stopped")
-        if self._loading is None:
-            self._loading = asyncio.create_task(self._load())
-            self._loading.add_done_callback(_failure_was_seen)
-        try:
-            return await asyncio.shield(self._loading)
-        finally:
-            if self._loading is not None and self._loading.done():
-                self._loading = None
+        """The state. Everybody who comes while it is being filled, or halted, waits for the same filling."""
+        while (state := self._state) is None:
+            if self._closed:
+                raise StorageError("apiserver cacher is stopped")
+            if self._loading is None or self._loading.done():
+                self._begin(self._load())
+            assert self._loading is not None
+            await asyncio.shield(self._loading)
+        return state
 
-    async def _load(self) -> CacheState[T]:
+    def _begin(self, loading: Coroutine[Any, Any, None]) -> None:
+        self._loading = asyncio.create_task(loading)
+        self._loading.add_done_callback(_failure_was_seen)
+
+    async def _load(self) -> None:
         while True:
             self._early = []
             subscription = self._subscription = self._engine.subscribe(
@@ -149,7 +162,20 @@ class Cacher(Generic[T]):
         self._metrics.cache_filled(revision, self._max_events)
         early, self._early = self._early, []
         self._hear([event for event in early if event.rev > revision])
-        return state
+
+    def _halt(self, state: CacheState[T], news: Sequence[EngineEvent], pending: TransformationPendingError) -> None:
+        """Go on with *news* once what is *pending* is there, or will not come."""
+        self._state, self._halted, self._early = None, state, list(news)
+        self._begin(self._go_on(state, pending))
+
+    async def _go_on(self, state: CacheState[T], pending: TransformationPendingError) -> None:
+        with contextlib.suppress(Exception):  # then the object is unreadable, which is found out again
+            await pending.ready()
+        if self._halted is not state:
+            return  # the cache was reset meanwhile
+        self._state, self._halted = state, None
+        news, self._early = self._early, []
+        self._hear(news)
 
     async def _read_all(self) -> tuple[list[StoredObject[T]], int]:
         """Every object as of one revision."""
@@ -164,7 +190,11 @@ class Cacher(Generic[T]):
                 continue
             revision = revision or page.rev
             for index, kv in enumerate(page.kvs):
-                objects.append(stored_or_unreadable(access, kv.key, kv.mod_rev, kv.value))
+                try:
+                    stored = stored_or_unreadable(access, kv.key, kv.mod_rev, kv.value)
+                except TransformationPendingError:
+                    stored = await stored_or_unreadable_later(access, kv.key, kv.mod_rev, kv.value)
+                objects.append(stored)
                 if index % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
             if len(page.kvs) >= page.total:
@@ -190,7 +220,13 @@ class Cacher(Generic[T]):
         now, access = asyncio.get_running_loop().time(), self.store.access
         for change in news:
             key, value = change.key, change.value
-            current = None if value is None else stored_or_unreadable(access, key, change.rev, value)
+            try:
+                current = None if value is None else stored_or_unreadable(access, key, change.rev, value)
+            except TransformationPendingError as pending:
+                done = news.index(change)
+                self._halt(state, news[done:], pending)
+                news = news[:done]
+                break
             event = state.apply(self._keys.from_engine(change.key), change.rev, now, current)
             if event is not None and self._buckets:
                 self._file(event, state.start_rev)
@@ -246,9 +282,23 @@ class Cacher(Generic[T]):
             if ignore_not_found:
                 return None
             raise KeyNotFoundError(key, self._engine.current_rev())
-        if state.unreadable and isinstance(stored, UnreadableObject):
-            raise StorageInternalError(str(stored.error)) from stored.error
+        if state.unreadable:
+            await self._require_readable(state, stored)
         return stored
+
+    async def _require_readable(self, state: CacheState[T], stored: StoredObject[T]) -> None:
+        """Raises StorageInternalError for bytes that still cannot be read."""
+        if isinstance(stored, UnreadableObject) and not await healed(self.store.access, state, stored):
+            raise StorageInternalError(str(stored.error)) from stored.error
+
+    async def _all_healed(self, state: CacheState[T], key: str) -> bool:
+        """Whether everything under *key* can be read; what could not be is tried again, up to the first that still
+        cannot be."""
+        for bad in sorted(found for found in state.unreadable if found.startswith(key)):
+            stored = state.by_key.get(bad)
+            if isinstance(stored, UnreadableObject) and not await healed(self.store.access, state, stored):
+                return False
+        return True
 
     async def _catch_up(self) -> None:
         """Hear of everything that other processes have told anybody."""
@@ -295,9 +345,11 @@ class Cacher(Generic[T]):
             return await self.store.get_list(key, options)
         await self._fresh(max(plan.not_older_than, revision))
         state = self._state or await self._loaded()
+        if state.unreadable:
+            if not await self._all_healed(state, key):
+                return await self.store.get_list(key, options)
+            state = self._state or await self._loaded()
         current = self._engine.current_rev()
-        if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
-            return await self.store.get_list(key, options)
         if not options.resource_version and not predicate.continue_token:
             self._metrics.read_consistently()
         if not options.recursive:
@@ -343,16 +395,23 @@ class Cacher(Generic[T]):
             except TooLargeResourceVersionError as error:
                 return FailedWatchStream([error_event(error)])
             state = self._state or await self._loaded()
+            if state.unreadable:
+                if not await self._all_healed(state, key):
+                    return await self.store.watch(key, options)  # ends with the error that the store has for it
+                state = self._state or await self._loaded()
             current = after = self._engine.current_rev()
-            if state.unreadable and any(bad.startswith(key) for bad in state.unreadable):
-                return await self.store.watch(key, options)  # ends with the error that the store has for it
             initial = self._objects(state, key, options)
             if options.send_initial_events and options.predicate.allow_watch_bookmarks:
                 backlog = [bookmark(self.store.form, current, initial_events_end=True)]
         elif after < current:
             if after < self._engine.floor_rev():
                 return FailedWatchStream([error_event(cached_watch_too_old(after, self._engine.floor_rev()))])
-            backlog = await MissedEvents(self.store.access, state, key, options).after(after)
+            wanted = after
+            while True:
+                backlog = await MissedEvents(self.store.access, state, key, options).after(wanted)
+                if self._state is state:
+                    break
+                state = await self._loaded()  # it was halted meanwhile, and may know less than the engine
             after = self._engine.current_rev()
             if backlog and backlog[-1].type is EventType.ERROR:
                 return FailedWatchStream(backlog)
@@ -403,6 +462,8 @@ class Cacher(Generic[T]):
     def _bookmark(self) -> WatchEvent[T]:
         """A bookmark at the newest revision; watches that get it together share it."""
         revision = self._engine.current_rev()
+        if self._halted is not None and self._early:
+            revision = min(revision, self._early[0].rev - 1)
         last = self._last_bookmark
         if last is None or last.stored.revision != revision:
             last = self._last_bookmark = bookmark(self.store.form, revision)
@@ -479,7 +540,7 @@ class Cacher(Generic[T]):
 
     def readiness_check(self) -> None:
         """Raise StorageError until the cache is filled."""
-        if self._state is None:
+        if self._state is None and self._halted is None:
             raise StorageError("storage not ready")
 
     async def request_watch_progress(self) -> None:
@@ -497,7 +558,7 @@ class Cacher(Generic[T]):
 
     def status(self) -> "CacheStatus":
         """What the cache holds at this moment, for whoever looks into the server."""
-        state = self._state
+        state = self._state or self._halted
         if state is None:
             return CacheStatus()
         return CacheStatus(
@@ -531,10 +592,10 @@ class Cacher(Generic[T]):
         for bucket in tuple(self._buckets.values()):
             for watch in tuple(bucket.watches):
                 watch.close()
-        self._state = None
+        self._state = self._halted = None
 
 
-def _failure_was_seen(task: "asyncio.Task[CacheState[T]]") -> None:
+def _failure_was_seen(task: "asyncio.Task[None]") -> None:
     """Everybody who waited was told; if nobody was left, nobody misses it."""
     if not task.cancelled():
         task.exception()

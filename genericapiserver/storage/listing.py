@@ -23,6 +23,7 @@ from genericapiserver.storage.errors import StorageError, StorageInternalError
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.stored import StoredList, StoredObject
+from genericapiserver.storage.transformer import TransformationPendingError
 from genericapiserver.storage.versioning import plan_list
 
 T = TypeVar("T")
@@ -122,7 +123,10 @@ async def _take(
         if index and index % YIELD_EVERY == 0:
             await asyncio.sleep(0)
         try:
-            stored = access.stored(kv.key, kv.mod_rev, kv.value)
+            try:
+                stored = access.stored(kv.key, kv.mod_rev, kv.value)
+            except TransformationPendingError as pending:
+                stored = await access.stored_later(pending, kv.key, kv.mod_rev, kv.value)
         except Exception as error:
             full = kv.key.decode(errors="replace")
             raise StorageInternalError(f'unable to transform key "{full}": {error}') from error

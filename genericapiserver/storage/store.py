@@ -35,7 +35,7 @@ from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.selection import EVERYTHING
 from genericapiserver.storage.store_watch import EngineWatchStream, FailedWatchStream, bookmark
 from genericapiserver.storage.stored import ObjectForm, StoredList, StoredObject, WatchEvent
-from genericapiserver.storage.transformer import IdentityTransformer, Transformer
+from genericapiserver.storage.transformer import IdentityTransformer, TransformationPendingError, Transformer
 from genericapiserver.storage.versioning import parse_requested_version, parse_resource_version
 from genericapiserver.tracing import Trace
 
@@ -135,7 +135,10 @@ class Store(Generic[T]):
             if ignore_not_found:
                 return None
             raise KeyNotFoundError(self.keys.full(key))
-        return self.access.state(key, result.kv).stored
+        try:
+            return self.access.state(key, result.kv).stored
+        except TransformationPendingError:
+            return (await self.access.state_of(key, result.kv)).stored
 
     async def get_list(self, key: str, options: ListOptions) -> StoredList[T]:
         """See StorageBackend."""

@@ -24,6 +24,7 @@ from genericapiserver.storage.stored import (
     StoredObject,
     WatchEvent,
 )
+from genericapiserver.storage.transformer import TransformationPendingError
 from genericapiserver.storage.transitions import transition
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class EngineWatchStream(WatchStreamBase[T]):
         self._predicate = options.predicate
         self._progress_notify = options.progress_notify
         self._initial = initial
+        self._aside: tuple[TransformationPendingError, list[EngineEvent]] | None = None
         self._ended = False
 
     @property
@@ -60,6 +62,10 @@ class EngineWatchStream(WatchStreamBase[T]):
             events, self._initial = self._initial, []
             return events
         while not self._ended:
+            if self._aside is not None:
+                if events := await self._events_later(*self._aside):
+                    return events
+                continue
             try:
                 batch = await self._cursor.next()
             except CompactedError:
@@ -80,15 +86,32 @@ class EngineWatchStream(WatchStreamBase[T]):
         return []
 
     def _events(self, changes: list[EngineEvent]) -> list[WatchEvent[T]]:
+        """Those of *changes* up to the first that has to be waited for; that one and what follows it are put aside."""
         events: list[WatchEvent[T]] = []
-        for change in changes:
+        for number, change in enumerate(changes):
             try:
                 event = self._event(change)
+            except TransformationPendingError as pending:
+                self._aside = pending, changes[number:]
+                return events
             except Exception as error:  # noqa: BLE001 - whatever makes an object unreadable ends the watch with it
                 return events + self._fail(error)
             if event is not None:
                 events.append(event)
         return events
+
+    async def _events_later(
+        self, pending: TransformationPendingError, changes: list[EngineEvent]
+    ) -> list[WatchEvent[T]]:
+        """What was put aside, after waiting for the first of it. A caller that goes meanwhile has missed nothing."""
+        try:
+            await pending.ready()
+        except Exception as error:  # noqa: BLE001 - see _events
+            self._aside = None
+            deleted = changes[0].value is None
+            return [] if self._ended else self._fail(deleted_but_corrupt(error) if deleted else error)
+        self._aside = None
+        return [] if self._ended else self._events(changes)
 
     def _event(self, change: EngineEvent) -> WatchEvent[T] | None:
         access = self._access
@@ -97,6 +120,8 @@ class EngineWatchStream(WatchStreamBase[T]):
         if change.prev_value is not None and (current is None or not self._predicate.empty):
             try:
                 previous = access.stored(change.key, change.prev_rev, change.prev_value)
+            except TransformationPendingError:
+                raise
             except Exception as error:
                 if current is None:
                     raise deleted_but_corrupt(error) from error
@@ -111,7 +136,7 @@ class EngineWatchStream(WatchStreamBase[T]):
 
     def close(self) -> None:
         self._ended = True
-        self._initial = []
+        self._initial, self._aside = [], None
         self._cursor.close()
 
 

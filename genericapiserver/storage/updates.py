@@ -63,7 +63,7 @@ async def guaranteed_update(
         step("Txn call completed")
         if result.ok:
             return StoredObject(key, result.rev, value, access.form)
-        state, current = access.state(key, result.current), True
+        state, current = await access.state_of(key, result.current), True
 
 
 async def delete(
@@ -96,7 +96,7 @@ async def delete(
         result = await access.remove(key, expect_rev=state.revision)
         if result.ok:
             return stored.at_revision(result.rev)
-        state, current = access.state(key, result.current, unreadable=unreadable), True
+        state, current = await access.state_of(key, result.current, unreadable=unreadable), True
 
 
 def hint_from(stored: StoredObject[T] | None) -> ObjectState[T] | None:
