@@ -116,17 +116,21 @@ class Compactor:
     """Writes one snapshot at a time in a thread of its own, so that nobody waits for it.
 
     *ready* blocks until every file of an object is up to date with a revision, since what the journal says of older ones
-    is needed for that; it returns false when that will not be.
+    is needed for that; it returns false when that will not be. *ended* is called in the thread when it has nothing left to
+    do: who found the compactor `busy` may come again.
     """
 
-    def __init__(self, folder: Path, ready: Callable[[int], bool]) -> None:
+    def __init__(self, folder: Path, ready: Callable[[int], bool], ended: Callable[[], None]) -> None:
         self._folder = folder
         self._ready = ready
+        self._ended = ended
         self._thread: threading.Thread | None = None
+        self._idle = threading.Event()
+        self._idle.set()
 
     @property
     def busy(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return not self._idle.is_set()
 
     def start(self, *, rev: int, floor: int, compact_rev: int, store: str) -> None:
         """Begin with a snapshot up to *rev*, which nobody writes to any more."""
@@ -139,7 +143,11 @@ class Compactor:
                 _log.error(
                     kv("The journal could not be made smaller, and stays as it is", folder=self._folder, err=error)
                 )
+            finally:
+                self._idle.set()
+                self._ended()
 
+        self._idle.clear()
         self._thread = threading.Thread(target=work, name=f"journal-compactor {self._folder.parent.name}", daemon=True)
         self._thread.start()
 

@@ -67,7 +67,9 @@ class FilesWriter(WriterThread):
             if kv.expires_at:
                 self._expiries.add(kv.expires_at, kv.key, kv.mod_rev)
         self._schedule = CompactionSchedule(retention, now=time.monotonic(), current_rev=journal.state.rev)
-        self._compactor = Compactor(journal.folder, view.wait_for)
+        self._compactor = Compactor(journal.folder, view.wait_for, ended=lambda: self.submit(()))
+        self._shrink_again = False
+        """Whether history went while an older snapshot was still being written."""
         # Held while what keys are changes, and the files are told.
         self._changing = threading.Lock()
         self._doubtful = False
@@ -168,6 +170,8 @@ class FilesWriter(WriterThread):
             )
             if target > state.floor:
                 self._raise_floor(target, None)
+            elif self._shrink_again and not self._compactor.busy:
+                self._shrink()
         except OSError as error:
             # Nobody waits for this; writes that fail for the same reason tell their callers. Tried again later.
             self._resume = now + REST
@@ -208,7 +212,8 @@ class FilesWriter(WriterThread):
 
     def _shrink(self) -> None:
         """Have the journal made smaller when that is worth it; it grows on when that does not work."""
-        if self._compactor.busy:
+        self._shrink_again = self._compactor.busy
+        if self._shrink_again:  # it says when it has ended
             return
         try:
             self._begin_snapshot()

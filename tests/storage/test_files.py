@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import datetime as dt
 import json
 import logging
@@ -12,14 +13,16 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from genericapiserver.storage.engine import EPOCH_JUMP, CompactedError, EngineOpenError
+from genericapiserver.storage.engine import EPOCH_JUMP, CompactedError, EngineOpenError, KeyValue
 from genericapiserver.storage.files import FileEngine
+from genericapiserver.storage.files_view import FolderView
 from genericapiserver.storage.retention import Retention
 from tests.storage.files_support import (
     ALL,
@@ -33,6 +36,7 @@ from tests.storage.files_support import (
     lines_in,
     reopen,
 )
+from tests.support.server_process import eventually
 
 # ---- the layout
 
@@ -164,6 +168,7 @@ async def test_a_new_store_begins_at_the_time_so_that_it_is_above_its_predecesso
 WRITER = """
 import asyncio, sys
 from genericapiserver.storage.files import FileEngine
+from genericapiserver.storage.files_view import FolderView
 
 async def write(engine, writer):
     number = 0
@@ -473,10 +478,9 @@ async def test_a_snapshot_takes_the_place_of_old_files(tmp_path: Path) -> None:
     middle = engine.current_rev() - 5
     before = await engine.range(*ALL, rev=middle)
     size = engine.size_bytes()
+    await small(tmp_path, 50)  # 300 were written
     await engine.aclose()
-    lines = lines_in(tmp_path)
-    assert lines[0]["op"] == "snapshot"
-    assert len(lines) < 50  # 300 were written
+    assert lines_in(tmp_path)[0]["op"] == "snapshot"
     assert size > 0
 
     engine = await reopen(tmp_path)
@@ -485,6 +489,39 @@ async def test_a_snapshot_takes_the_place_of_old_files(tmp_path: Path) -> None:
     assert [event.rev for event in (await engine.watch(*ALL, after_rev=middle).next()).events] == list(
         range(middle + 1, 302)
     )
+    await engine.aclose()
+
+
+async def small(folder: Path, lines: int) -> None:
+    """Return once the journal has fewer than *lines*: snapshots are written behind those who write."""
+
+    def is_small() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # one has just been replaced
+            return len(lines_in(folder)) < lines
+        return False
+
+    await asyncio.to_thread(eventually, is_small, f"a journal of fewer than {lines} lines")
+
+
+async def test_a_compaction_during_a_snapshot_is_made_up_for_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot waits for the files of objects. What is compacted meanwhile must not stay in the journal for good."""
+    go_on, real = threading.Event(), FolderView.write
+
+    def slow(self: FolderView, key: bytes, kv: KeyValue | None) -> None:
+        go_on.wait()
+        real(self, key, kv)
+
+    monkeypatch.setattr(FolderView, "write", slow)
+    engine = await reopen(tmp_path, slack=1)
+    rev = 0
+    for compacted in (20, 60):
+        while engine.current_rev() < compacted:
+            rev = (await engine.put(ONE, flunder("one", after=rev), expect_rev=rev)).rev
+        await engine.compact(compacted)
+    go_on.set()
+    await small(tmp_path, 5)
     await engine.aclose()
 
 
