@@ -115,12 +115,19 @@ def _describe_field(
         enum=options.enum or ref.enum,
         format=ref.format,
         number=options.number or place,
-        inlined=options.inlined,
+        inlined=_path(options.inlined),
         key_default=options.key_default,
         said_required=options.required,
         default=default if has_default else None,
         factory=factory,
     )
+
+
+def _path(inlined: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Of the numbers of embedded structs, which one number says, too."""
+    if isinstance(inlined, tuple):
+        return inlined
+    return (inlined,) if inlined else ()
 
 
 def _omits_empty(ref: TypeRef, optional: bool, default: object, factory: Callable[[], Any] | None) -> bool:

@@ -110,7 +110,7 @@ class FieldOptions:
     enum: tuple[str, ...] = ()
     format: str | None = None
     number: int = 0
-    inlined: int = 0
+    inlined: int | tuple[int, ...] = 0
     required: bool | None = None
     key_default: str | None = None
 
@@ -138,8 +138,8 @@ class FieldDescription:
     format: str
     number: int
     """The field's number in protobuf."""
-    inlined: int = 0
-    """The number in protobuf of the message that the field lies in, where Go embeds a struct; else 0."""
+    inlined: tuple[int, ...] = ()
+    """The numbers in protobuf, from outside inwards, of the messages that the field lies in where Go embeds structs."""
     key_default: str | None = None
     """What the field counts as, where it is a key of a list and an item leaves it out."""
     said_required: bool | None = None

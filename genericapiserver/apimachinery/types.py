@@ -99,7 +99,7 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
-    inlined: int = 0,
+    inlined: int | tuple[int, ...] = 0,
     required: bool | None = None,
     key_default: str | None = None,
 ) -> T: ...
@@ -119,7 +119,7 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
-    inlined: int = 0,
+    inlined: int | tuple[int, ...] = 0,
     required: bool | None = None,
     key_default: str | None = None,
 ) -> T: ...
@@ -138,7 +138,7 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
-    inlined: int = 0,
+    inlined: int | tuple[int, ...] = 0,
     required: bool | None = None,
     key_default: str | None = None,
 ) -> Any: ...
@@ -158,7 +158,7 @@ def field(
     enum: Sequence[str] = (),
     format: str | None = None,
     number: int = 0,
-    inlined: int = 0,
+    inlined: int | tuple[int, ...] = 0,
     required: bool | None = None,
     key_default: str | None = None,
 ) -> Any:
@@ -169,7 +169,8 @@ def field(
     (atomic, set, map), `list_map_keys`, `map_type` (atomic, granular), `patch_strategy` and `patch_merge_key` are the
     merge rules of server-side apply and strategic merge. `enum` and `format` only inform; the strategy validates.
     `number` is the field's number in protobuf, where that is not its place in the declaration; `inlined` the number of the
-    message that the field lies in there, where Go embeds a struct. `required` overrides what OpenAPI says of it.
+    message that the field lies in there, where Go embeds a struct, and the numbers from outside inwards where it embeds one
+    in another. `required` overrides what OpenAPI says of it.
     `key_default` is what an item of a list has that leaves the field out, as far as telling items apart goes, when the
     field is one of the list's keys.
     """

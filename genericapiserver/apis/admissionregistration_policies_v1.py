@@ -91,8 +91,8 @@ class AuditAnnotation:
 class ExpressionWarning:
     """ExpressionWarning says what is suspicious about an expression."""
 
-    field_ref: str = field(doc="Where the expression is: spec.validations[0].expression.")
-    warning: str = field(doc="What checking its types against the resources of the policy found.")
+    field_ref: str = field(number=2, doc="Where the expression is: spec.validations[0].expression.")
+    warning: str = field(number=3, doc="What checking its types against the resources of the policy found.")
 
 
 @api_type
@@ -206,10 +206,16 @@ class Mutation:
     """Mutation is one change that a policy makes."""
 
     patch_type: str = field(
-        default="", omit_empty=False, enum=["ApplyConfiguration", "JSONPatch"], doc="ApplyConfiguration or JSONPatch."
+        default="",
+        omit_empty=False,
+        enum=["ApplyConfiguration", "JSONPatch"],
+        number=2,
+        doc="ApplyConfiguration or JSONPatch.",
     )
-    apply_configuration: ApplyConfiguration | None = field(default=None, doc="What is merged into the object.")
-    json_patch: JSONPatch | None = field(default=None, doc="How the object is patched.")
+    apply_configuration: ApplyConfiguration | None = field(
+        default=None, number=3, doc="What is merged into the object."
+    )
+    json_patch: JSONPatch | None = field(default=None, number=4, doc="How the object is patched.")
 
 
 @api_type

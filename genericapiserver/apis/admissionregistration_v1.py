@@ -61,15 +61,25 @@ class RuleWithOperations:
         factory=list, list_type="atomic", doc="CREATE, UPDATE, DELETE, CONNECT; * alone is every operation."
     )
     # Go embeds Rule; what is embedded comes flat on the wire.
-    api_groups: list[str] = field(factory=list, list_type="atomic", doc="API groups; * alone is every group.")
-    api_versions: list[str] = field(factory=list, list_type="atomic", doc="API versions; * alone is every version.")
+    api_groups: list[str] = field(
+        factory=list, list_type="atomic", inlined=2, number=1, doc="API groups; * alone is every group."
+    )
+    api_versions: list[str] = field(
+        factory=list, list_type="atomic", inlined=2, number=2, doc="API versions; * alone is every version."
+    )
     resources: list[str] = field(
         factory=list,
         list_type="atomic",
+        inlined=2,
+        number=3,
         doc="Resources: pods, pods/log, * (no subresources), pods/* (with all subresources), */scale, */*.",
     )
     scope: str | None = field(
-        default=None, enum=["Cluster", "Namespaced", "*"], doc="Cluster, Namespaced or *. Default *."
+        default=None,
+        enum=["Cluster", "Namespaced", "*"],
+        inlined=2,
+        number=4,
+        doc="Cluster, Namespaced or *. Default *.",
     )
 
 
@@ -81,17 +91,31 @@ class NamedRuleWithOperations:
         factory=list, list_type="atomic", doc="Names of objects; none given are all objects."
     )
     operations: list[str] = field(
-        factory=list, list_type="atomic", doc="CREATE, UPDATE, DELETE, CONNECT; * alone is every operation."
+        factory=list,
+        list_type="atomic",
+        inlined=2,
+        number=1,
+        doc="CREATE, UPDATE, DELETE, CONNECT; * alone is every operation.",
     )
-    api_groups: list[str] = field(factory=list, list_type="atomic", doc="API groups; * alone is every group.")
-    api_versions: list[str] = field(factory=list, list_type="atomic", doc="API versions; * alone is every version.")
+    api_groups: list[str] = field(
+        factory=list, list_type="atomic", inlined=(2, 2), number=1, doc="API groups; * alone is every group."
+    )
+    api_versions: list[str] = field(
+        factory=list, list_type="atomic", inlined=(2, 2), number=2, doc="API versions; * alone is every version."
+    )
     resources: list[str] = field(
         factory=list,
         list_type="atomic",
+        inlined=(2, 2),
+        number=3,
         doc="Resources: pods, pods/log, * (no subresources), pods/* (with all subresources), */scale, */*.",
     )
     scope: str | None = field(
-        default=None, enum=["Cluster", "Namespaced", "*"], doc="Cluster, Namespaced or *. Default *."
+        default=None,
+        enum=["Cluster", "Namespaced", "*"],
+        inlined=(2, 2),
+        number=4,
+        doc="Cluster, Namespaced or *. Default *.",
     )
 
 
@@ -114,6 +138,7 @@ class MatchResources:
     match_policy: str | None = field(
         default=None,
         enum=["Equivalent", "Exact"],
+        number=7,
         doc="Whether rules also match the same resource in other versions and groups. Default Equivalent.",
     )
 
@@ -140,9 +165,11 @@ class ServiceReference:
 class WebhookClientConfig:
     """WebhookClientConfig says how to reach a webhook: by url or by service."""
 
-    url: str | None = field(default=None, doc="scheme://host:port/path, with the scheme https.")
-    service: ServiceReference | None = field(default=None, doc="The service, when it runs in the cluster.")
-    ca_bundle: bytes = field(default=b"", doc="PEM certificates of who signs for the webhook. Default: the system's.")
+    url: str | None = field(default=None, number=3, doc="scheme://host:port/path, with the scheme https.")
+    service: ServiceReference | None = field(default=None, number=1, doc="The service, when it runs in the cluster.")
+    ca_bundle: bytes = field(
+        default=b"", number=2, doc="PEM certificates of who signs for the webhook. Default: the system's."
+    )
 
 
 @api_type
@@ -158,23 +185,29 @@ class ValidatingWebhook:
     match_policy: str | None = field(
         default=None,
         enum=["Equivalent", "Exact"],
+        number=9,
         doc="Whether rules also match the same resource in other versions and groups. Default Equivalent.",
     )
     namespace_selector: LabelSelector | None = field(
-        default=None, doc="Labels of the object's namespace. Default: every namespace."
+        default=None, number=5, doc="Labels of the object's namespace. Default: every namespace."
     )
     object_selector: LabelSelector | None = field(
-        default=None, doc="Labels of the object or the old object. Default: every object."
+        default=None, number=10, doc="Labels of the object or the old object. Default: every object."
     )
     side_effects: str | None = field(
         default=None,
         omit_empty=False,
         enum=["None", "NoneOnDryRun", "Some", "Unknown"],
+        number=6,
         doc="Whether calls change anything elsewhere: None or NoneOnDryRun.",
     )
-    timeout_seconds: Int32 | None = field(default=None, doc="Seconds a call may take, 1 to 30. Default 10.")
+    timeout_seconds: Int32 | None = field(default=None, number=7, doc="Seconds a call may take, 1 to 30. Default 10.")
     admission_review_versions: list[str] = field(
-        factory=list, omit_empty=False, list_type="atomic", doc="Versions of AdmissionReview that it understands."
+        factory=list,
+        omit_empty=False,
+        list_type="atomic",
+        number=8,
+        doc="Versions of AdmissionReview that it understands.",
     )
     match_conditions: list[MatchCondition] = field(
         factory=list,
@@ -182,6 +215,7 @@ class ValidatingWebhook:
         list_map_keys=["name"],
         patch_strategy="merge",
         patch_merge_key="name",
+        number=11,
         doc="Expressions that must all be true for it to be asked; at most 64.",
     )
 
@@ -199,27 +233,34 @@ class MutatingWebhook:
     match_policy: str | None = field(
         default=None,
         enum=["Equivalent", "Exact"],
+        number=9,
         doc="Whether rules also match the same resource in other versions and groups. Default Equivalent.",
     )
     namespace_selector: LabelSelector | None = field(
-        default=None, doc="Labels of the object's namespace. Default: every namespace."
+        default=None, number=5, doc="Labels of the object's namespace. Default: every namespace."
     )
     object_selector: LabelSelector | None = field(
-        default=None, doc="Labels of the object or the old object. Default: every object."
+        default=None, number=11, doc="Labels of the object or the old object. Default: every object."
     )
     side_effects: str | None = field(
         default=None,
         omit_empty=False,
         enum=["None", "NoneOnDryRun", "Some", "Unknown"],
+        number=6,
         doc="Whether calls change anything elsewhere: None or NoneOnDryRun.",
     )
-    timeout_seconds: Int32 | None = field(default=None, doc="Seconds a call may take, 1 to 30. Default 10.")
+    timeout_seconds: Int32 | None = field(default=None, number=7, doc="Seconds a call may take, 1 to 30. Default 10.")
     admission_review_versions: list[str] = field(
-        factory=list, omit_empty=False, list_type="atomic", doc="Versions of AdmissionReview that it understands."
+        factory=list,
+        omit_empty=False,
+        list_type="atomic",
+        number=8,
+        doc="Versions of AdmissionReview that it understands.",
     )
     reinvocation_policy: str | None = field(
         default=None,
         enum=["IfNeeded", "Never"],
+        number=10,
         doc="Whether it is asked again when a later plugin changed the object: Never or IfNeeded. Default Never.",
     )
     match_conditions: list[MatchCondition] = field(
@@ -228,6 +269,7 @@ class MutatingWebhook:
         list_map_keys=["name"],
         patch_strategy="merge",
         patch_merge_key="name",
+        number=12,
         doc="Expressions that must all be true for it to be asked; at most 64.",
     )
 

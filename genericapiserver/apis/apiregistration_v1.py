@@ -57,11 +57,13 @@ class APIServiceSpec:
     group_priority_minimum: Int32 = field(
         default=0,
         omit_empty=False,
+        number=7,
         doc="The priority that the group has at least: groups of a higher one come first, of equal ones by name.",
     )
     version_priority: Int32 = field(
         default=0,
         omit_empty=False,
+        number=8,
         doc="The place of this version in its group: higher ones come first, of equal ones stable and newer versions.",
     )
 

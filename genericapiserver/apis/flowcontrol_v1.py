@@ -93,6 +93,7 @@ class NonResourcePolicyRule:
     non_resource_urls: list[str] = field(
         list_type="set",
         name="nonResourceURLs",
+        number=6,
         doc="The paths, each with all below it, or * alone.",
     )
 

@@ -82,6 +82,8 @@ async def delete(
         if stored is None:
             raise KeyNotFoundError(access.keys.full(key))
         try:
+            if not unreadable:
+                stored.shared  # noqa: B018 - what cannot be decoded is not deleted, as in the reference's getState
             if preconditions is not None:
                 preconditions.check(access.keys.full(key), stored.shared)
             if validate is not None:

@@ -92,7 +92,7 @@ def _name(ref: TypeRef) -> str:
 
 
 def _said(field: FieldDescription) -> Iterator[str]:
-    yield f"number={field.inlined}.{field.number}" if field.inlined else f"number={field.number}"
+    yield f"number={'.'.join(map(str, (*field.inlined, field.number)))}"
     if field.omit_empty:
         yield "omitempty"
     if field.required:

@@ -47,16 +47,16 @@ class ListOptions:
     label_selector: str = field(default="", doc="Selects objects by their labels. Everything by default.")
     field_selector: str = field(default="", doc="Selects objects by their fields. Everything by default.")
     watch: bool = field(default=False, doc="Whether to stream changes instead of returning a list.")
-    allow_watch_bookmarks: bool = field(default=False, doc="Whether the watch may contain BOOKMARK events.")
+    allow_watch_bookmarks: bool = field(default=False, number=9, doc="Whether the watch may contain BOOKMARK events.")
     resource_version: str = field(
-        default="", doc="Which version the list may be served from, or the watch starts after."
+        default="", number=4, doc="Which version the list may be served from, or the watch starts after."
     )
-    resource_version_match: str = field(default="", doc="How resourceVersion constrains a list.")
-    timeout_seconds: Int64 | None = field(default=None, doc="Ends the call after so many seconds.")
-    limit: Int64 = field(default=0, doc="The largest number of items to return at once.")
-    continue_token: str = field(default="", name="continue", doc="The token of the previous chunk of a list.")
+    resource_version_match: str = field(default="", number=10, doc="How resourceVersion constrains a list.")
+    timeout_seconds: Int64 | None = field(default=None, number=5, doc="Ends the call after so many seconds.")
+    limit: Int64 = field(default=0, number=7, doc="The largest number of items to return at once.")
+    continue_token: str = field(default="", name="continue", number=8, doc="The token of the previous chunk of a list.")
     send_initial_events: bool | None = field(
-        default=None, doc="Whether a watch starts with what exists, closed by an annotated bookmark."
+        default=None, number=11, doc="Whether a watch starts with what exists, closed by an annotated bookmark."
     )
 
 
@@ -81,8 +81,8 @@ class CreateOptions:
     """CreateOptions are the options of creating an object."""
 
     dry_run: list[str] = field(factory=list, doc=_DRY_RUN, list_type="atomic")
-    field_manager: str = field(default="", doc=_FIELD_MANAGER)
-    field_validation: str = field(default="", doc=_FIELD_VALIDATION)
+    field_manager: str = field(default="", number=3, doc=_FIELD_MANAGER)
+    field_validation: str = field(default="", number=4, doc=_FIELD_VALIDATION)
 
 
 @api_type(root=True)

@@ -1,7 +1,7 @@
 """Objects to bytes and back: which kind a document is, strictness, defaults, conversion.
 
 The part of apimachinery's pkg/runtime/serializer. A `CodecFactory` serves one scheme. Bodies of requests are never
-trusted: their errors carry the reference's texts. Bytes of the storage are: they go the short way through msgspec.
+trusted: their errors carry the reference's texts. Bytes of the storage are: see `storage_codec`.
 Encoded items can be joined into lists and wrapped into objects without being encoded again.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
-import msgspec
 
 from genericapiserver.apimachinery import meta
 from genericapiserver.apimachinery.describe import describe
@@ -28,6 +27,7 @@ from genericapiserver.apimachinery.serializer.documents import (
 from genericapiserver.apimachinery.serializer.encoder import Flavour, encoder_for
 from genericapiserver.apimachinery.serializer.errors import DecodeError, UnknownKindError
 from genericapiserver.apimachinery.serializer.problems import find_problems
+from genericapiserver.apimachinery.serializer.storage_codec import StorageCodec, type_meta
 
 T = TypeVar("T")
 
@@ -177,7 +177,7 @@ class CodecFactory:
         """
         if media_type == YAML_MEDIA_TYPE:
             return yaml.encode_yaml(self.to_unstructured(obj, gvk))
-        data = self._encode(obj, gvk, _type_meta(gvk))
+        data = self._encode(obj, gvk, type_meta(gvk))
         return json.indent_json(data) if pretty else data + b"\n"
 
     def encode_item(self, obj: Any, gvk: GroupVersionKind) -> bytes:
@@ -201,12 +201,12 @@ class CodecFactory:
     def to_unstructured(self, obj: Any, gvk: GroupVersionKind) -> dict[str, Any]:
         """*obj* as *gvk* in plain JSON values that may be kept and changed, `kind` and `apiVersion` first."""
         obj = self._as(obj, gvk)
-        into = encoder_for(type(obj), Flavour.PLAIN)(obj, _type_meta(gvk))
+        into = encoder_for(type(obj), Flavour.PLAIN)(obj, type_meta(gvk))
         return _with_item_kinds(obj, gvk, into)
 
-    def storage_codec(self, group_version: GroupVersion, hub_type: type[T]) -> "StorageCodec[T]":
+    def storage_codec(self, group_version: GroupVersion, hub_type: type[T]) -> StorageCodec[T]:
         """The codec for objects that are *hub_type* in memory and are stored as *group_version*."""
-        return StorageCodec(self.scheme, group_version, hub_type)
+        return StorageCodec(self.scheme, group_version, hub_type, numbered=self.reads_protobuf)
 
     def _encode(self, obj: Any, gvk: GroupVersionKind, into: dict[str, Any]) -> bytes:
         obj = self._as(obj, gvk)
@@ -221,72 +221,15 @@ class CodecFactory:
         return obj if type(obj) is cls else self.scheme.convert(obj, cls)
 
 
-class StorageCodec(Generic[T]):
-    """Bytes in the storage: the storage version with `kind` and `apiVersion`, without resourceVersion and selfLink.
-
-    Equal objects give equal bytes, with a newline at the end.
-    """
-
-    def __init__(self, scheme: Scheme, group_version: GroupVersion, hub_type: type[T]) -> None:
-        self.scheme = scheme
-        self.hub_type = hub_type
-        self.kind = scheme.kind_for(hub_type, group_version)
-        self._type = scheme.type_for(self.kind)
-        self._encoder = encoder_for(self._type)
-        self._types: dict[tuple[str, str], type[Any]] = {}
-
-    def encode(self, obj: T) -> bytes:
-        """The bytes of *obj*. Raises SchemeError when the storage version cannot hold it."""
-        stored = obj if type(obj) is self._type else self.scheme.convert(obj, self._type)
-        value = self._encoder(stored, _type_meta(self.kind))
-        metadata = value.get("metadata")
-        if metadata is not None:
-            metadata.pop("resourceVersion", None)
-            metadata.pop("selfLink", None)
-        return json.encode_json(value) + b"\n"
-
-    def decode(self, data: bytes) -> T:
-        """The object in *data*, at whatever registered version it was stored, defaulted. Raises DecodeError."""
-        try:
-            value = msgspec.json.decode(data)
-            key = (value["apiVersion"], value["kind"])
-            known = self._types.get(key)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
-            raise DecodeError(f"stored bytes are no object: {error}") from error
-        try:
-            cls = known or self._type_of(*key)
-            stored, _ = decode_value(
-                cls, value, None, lambda: json.parse_literals(data), lambda: json.parse_pairs(data)
-            )
-            self.scheme.default(stored)
-            hub: T = stored if cls is self.hub_type else self.scheme.convert(stored, self.hub_type)
-        except SchemeError as error:
-            raise UnknownKindError(str(error)) from error
-        return hub
-
-    def _type_of(self, api_version: str, kind: str) -> type[Any]:
-        try:
-            cls = self.scheme.type_for(GroupVersionKind.parse(api_version, kind))
-        except (ValueError, AttributeError) as error:
-            raise UnknownKindError(str(error)) from error
-        self._types[api_version, kind] = cls
-        return cls
-
-
-def _type_meta(gvk: GroupVersionKind) -> dict[str, Any]:
-    value = {"kind": gvk.kind, "apiVersion": gvk.api_version}
-    return value if gvk.version else {"kind": gvk.kind}
-
-
 @functools.lru_cache(maxsize=1024)
 def _object_head(gvk: GroupVersionKind) -> bytes:
     """How an object of *gvk* starts, up to the comma before its first own field."""
-    return json.encode_json(_type_meta(gvk))[:-1] + b","
+    return json.encode_json(type_meta(gvk))[:-1] + b","
 
 
 def _with_item_kinds(obj: Any, gvk: GroupVersionKind, value: dict[str, Any]) -> dict[str, Any]:
     """Add kind and apiVersion to the items of a list that wants them there."""
     if value.get("items") and describe(type(obj)).items_carry_kind:
-        head = _type_meta(attrs.evolve(gvk, kind=gvk.kind.removesuffix("List")))
+        head = type_meta(attrs.evolve(gvk, kind=gvk.kind.removesuffix("List")))
         value["items"] = [{**head, **item} for item in value["items"]]
     return value

@@ -48,12 +48,15 @@ def to_json(cls: type[Any], data: bytes, depth: int = 0) -> dict[str, Any]:
         raise DecodeError(f"exceeded max depth of {_MAX_DEPTH}")
     message = _message(data)
     value: dict[str, Any] = {}
-    embedded: dict[int, Message] = {}
+    embedded: dict[tuple[int, ...], Message] = {}
     for field in describe(cls).fields:
         holder = message
         if inlined := field.inlined:
             if (known := embedded.get(inlined)) is None:
-                known = embedded[inlined] = _message(_last_bytes(message, inlined))
+                known = message
+                for number in inlined:
+                    known = _message(_last_bytes(known, number))
+                embedded[inlined] = known
             holder = known
         if (found := holder.get(field.number)) is None:
             continue

@@ -8,11 +8,13 @@ from typing import Any
 
 import attrs
 
+from genericapiserver.apimachinery.serializer.errors import DecodeError
+from genericapiserver.apimachinery.serializer.protobuf import PREFIX as _PROTOBUF
+from genericapiserver.apimachinery.serializer.protobuf import unwrap
 from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.tools.placing import ToolError
 from genericapiserver.storage.tools.reading import StoreReader, pages
 
-_PROTOBUF = b"k8s\x00"
 _ENCRYPTED = b"k8s:enc:"
 
 
@@ -42,7 +44,7 @@ def is_opaque(value: bytes) -> bool:
 def unreadable(value: bytes) -> str:
     """Why *value* is no JSON object; empty when it is one."""
     if value.startswith(_PROTOBUF):
-        return "it is protobuf, which other API servers write; only JSON can be read here"
+        return f"it is protobuf{_declared(value)}, which other API servers write; only JSON can be read here"
     if value.startswith(_ENCRYPTED):
         return "it is encrypted; this command has no keys"
     try:
@@ -50,6 +52,15 @@ def unreadable(value: bytes) -> str:
     except (ValueError, RecursionError) as error:
         return f"it is no JSON: {error}"
     return "" if isinstance(found, dict) else "it is JSON, but no object"
+
+
+def _declared(value: bytes) -> str:
+    """Of which kind a message is, as far as its envelope says."""
+    try:
+        gvk, _ = unwrap(value)
+    except DecodeError:
+        return ""
+    return f" of {gvk.api_version} {gvk.kind}" if gvk.kind else ""
 
 
 def decoded(value: bytes, where: str) -> dict[str, Any]:
