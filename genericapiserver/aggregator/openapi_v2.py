@@ -23,17 +23,16 @@ from genericapiserver.aggregator.openapi_following import Following
 from genericapiserver.aio.slices import in_slices
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.apis.apiregistration_v1 import APIService
-from genericapiserver.asgi import Handler, Receive, Scope, Send, header_value, send_response
+from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.logs import kv
-from genericapiserver.openapi import EncodedDocument
+from genericapiserver.openapi import V2, Document, Representations
 from genericapiserver.openapi.merge import merge_specifications
 from genericapiserver.openapi.specification import Specification, only_below, write_specification
-from genericapiserver.routes.openapi import accepts_json, send_document, takes_compressed
+from genericapiserver.routes.openapi import send_v2
 
 logger = logging.getLogger(__name__)
 
 CONTROLLER: Final = "open_api_aggregation_controller"
-_VARY: Final = [(b"vary", b"Accept-Encoding"), (b"vary", b"Accept")]
 
 
 @attrs.define(eq=False)
@@ -61,7 +60,7 @@ class OpenAPIV2Aggregator:
         self._local = [_Source(f"local {number}", handler) for number, handler in enumerate(local)]
         self._transport = transport
         self._turns = asyncio.Lock()
-        self._made: tuple[tuple[tuple[str, str], ...], EncodedDocument] | None = None
+        self._made: tuple[tuple[tuple[str, str], ...], Representations] | None = None
         self._making = asyncio.Lock()
         self.merges = 0
         """How often documents have been merged."""
@@ -69,7 +68,7 @@ class OpenAPIV2Aggregator:
             CONTROLLER, new=_new_source, refresh=self._refresh, changed=lambda: None, call_later=call_later
         )
 
-    async def document(self) -> EncodedDocument:
+    async def representations(self) -> Representations:
         """The document as it is now."""
         async with self._making:
             for source in self._local:
@@ -87,21 +86,14 @@ class OpenAPIV2Aggregator:
                 merge_specifications([each.specification for each in sources if each.specification is not None])
             )
             tags = ", ".join(quote(text) for pair in key for text in pair)
-            document = EncodedDocument(
-                write_specification(merged), hashlib.sha256(f"[]string{{{tags}}}".encode()).hexdigest()
-            )
-            self._made = key, document
-            return document
+            etag = hashlib.sha256(f"[]string{{{tags}}}".encode()).hexdigest()
+            made = Representations(Document(write_specification(merged), etag), V2)
+            self._made = key, made
+            return made
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve /openapi/v2."""
-        if not accepts_json(header_value(scope, b"accept")):
-            await send_response(send, 406, b"", None, [_VARY[1]])
-            return
-        document = await self.document()
-        if takes_compressed(scope, document):
-            await asyncio.to_thread(lambda: document.compressed)
-        await send_document(scope, send, document, _VARY)
+        await send_v2(scope, send, self.representations)
 
     async def _refresh(self, source: _Source) -> None:
         """Raises OpenAPIError."""

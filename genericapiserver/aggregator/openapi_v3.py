@@ -111,7 +111,7 @@ class OpenAPIV3Aggregator:
             source.converted, source.etag = None, ""
             self._set_root(source, {})
         elif fetched.specification is not None:
-            made = Document(await in_slices(convert_to_v3(only_below(fetched.specification, source.prefix))))
+            made = Document.of(await in_slices(convert_to_v3(only_below(fetched.specification, source.prefix))))
             source.converted, source.etag = _serving(source.own, made), fetched.etag
             self._set_root(source, {source.own: {"serverRelativeURL": f"{PREFIX}{source.own}?hash={made.etag}"}})
 
@@ -130,7 +130,7 @@ class OpenAPIV3Aggregator:
             if name in source.root and name not in owners:
                 owners[name], paths[name] = source, source.root[name]
         self._owners = owners
-        self._index = Document({"paths": dict(sorted(paths.items()))})
+        self._index = Document.of({"paths": dict(sorted(paths.items()))})
 
     def _claims(self) -> Iterator[tuple[str, _Source]]:
         """Who may have which document, the strongest claim first."""

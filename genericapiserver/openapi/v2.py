@@ -55,7 +55,7 @@ def build_v2(
     if config.security_definitions:
         content["securityDefinitions"] = dict(config.security_definitions)
         content["security"] = config.security()
-    return Document(content)
+    return Document.of(content)
 
 
 def parameter_v2(parameter: RouteParameter) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def build_v3(
         content["security"] = config.security()
     if components:
         content["components"] = components
-    return Document(content)
+    return Document.of(content)
 
 
 def parameter_v3(parameter: RouteParameter) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from genericapiserver.aggregator.openapi_v2 import OpenAPIV2Aggregator
 from genericapiserver.authentication.user import UserInfo
 from tests.aggregator.backends import Backend, Page, Timers, api_service, transport
 from tests.openapi.specifications import written
+from tests.support import gnostic
 from tests.support.asgi_client import ASGIClient
 
 OWN = "/apis/apiregistration.k8s.io/v1/"
@@ -268,11 +269,24 @@ async def test_the_document_is_merged_once_and_its_tag_stays_until_something_cha
         assert (await front.client.get("/openapi/v2")).headers["etag"] != tag
 
 
-async def test_the_document_is_compressed_for_who_takes_it_and_json_for_all() -> None:
+async def test_the_document_is_compressed_for_who_takes_it() -> None:
     front = Front(Backend({"/openapi/v2": swagger(*(f"/apis/foo/v1/{number}" for number in range(200)))}))
     plain = await front.client.get("/openapi/v2")
     packed = await front.client.request("GET", "/openapi/v2", headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body) == plain.body
-    refused = await front.client.get("/openapi/v2", accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
-    assert refused.status == 406
+
+
+async def test_the_merged_document_is_there_in_protobuf() -> None:
+    front = Front(Backend({"/openapi/v2": swagger("/apis/foo/v1/")}))
+    front.following.add_api_service(api_service("v1.group"), Backend({"/openapi/v2": swagger("/apis/group/v1/x")}))
+    async with front.running():
+        await front.next_round()
+        plain = await front.client.get("/openapi/v2")
+        old_name = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        encoded = await front.client.get("/openapi/v2", accept=old_name)
+    assert encoded.headers["content-type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    assert encoded.headers["etag"] == plain.headers["etag"]
+    assert list(gnostic.plain(gnostic.parse("v2", encoded.body))["paths"]) == list(plain.json()["paths"])
+    assert "/apis/group/v1/x" in plain.json()["paths"]
+    assert (await front.client.get("/openapi/v2", accept="text/html")).status == 406

@@ -66,6 +66,14 @@ def test_an_example_is_short(example: Path) -> None:
     assert len(code) <= LONGEST + 10  # of which ten are imports
 
 
+def test_what_can_only_be_read_is_not_applied(stock: Example) -> None:
+    """And the answer is the server's, not that of a client that finds no description of the kind."""
+    printed = stock.kubectl("get", "items", "apples", "-n", "berlin", "-o", "yaml")
+    refused = stock.kubectl.run("apply", "-f", "-", stdin=printed)
+    assert refused.status == 1
+    assert "the server does not allow this method on the requested resource" in refused.stderr
+
+
 def test_rows_are_objects(stock: Example) -> None:
     assert lines(stock.kubectl("get", "items", "-A")) == [
         ["NAMESPACE", "NAME", "AMOUNT"],

@@ -1,19 +1,22 @@
 """The OpenAPI pages as clients and caches see them."""
 
+import asyncio
 import gzip
 import hashlib
 import json
 
 import pytest
 
+from genericapiserver.aio.slices import Steps
 from genericapiserver.asgi import Receive, Scope, Send
 from genericapiserver.mux import PathRecorderMux
-from genericapiserver.openapi import Document
+from genericapiserver.openapi import V2, Document, ProtobufFormat, Representations
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
+from tests.support import gnostic
 from tests.support.asgi_client import ASGIClient
 
 NAME = "apis/example.com/v1"
-BIG = Document({"openapi": "3.0.0", "info": "x" * 2000})
+BIG = Document.of({"openapi": "3.0.0", "info": {"title": "x" * 2000}})
 TAG = f'"{BIG.etag}"'
 
 
@@ -132,6 +135,85 @@ async def test_what_is_not_offered_is_refused(pages: ASGIClient, path: str) -> N
     response = await pages.request("GET", path, headers={"Accept": "text/html"})
     assert (response.status, response.body) == (406, b"")
     assert response.headers["vary"] == "Accept"
+
+
+NEW = {version: f"application/com.github.proto-openapi.spec.{version}.v1.0+protobuf" for version in ("v2", "v3")}
+OLD = {version: f"application/com.github.proto-openapi.spec.{version}@v1.0+protobuf" for version in ("v2", "v3")}
+PAGES = {"v2": "/openapi/v2", "v3": f"/openapi/v3/{NAME}"}
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("NEW", "NEW"),
+        ("OLD", "NEW"),
+        ("NEW, */*", "NEW"),
+        ("text/html, OLD", "NEW"),
+        ("application/json;q=0.4, OLD;q=0.5", "NEW"),
+        ("NEW;q=0", "NEW"),
+        ("NEW, application/json", "NEW"),
+        ("application/json, NEW", "application/json"),
+        ("NEW;q=0.9, application/json", "application/json"),
+        ("*/*;q=0.5, NEW;q=0.4", "application/json"),
+        ("application/*", "application/json"),
+        ("*", "application/json"),
+        ("", "application/json"),
+        ("application/json;g=x;v=y", "application/json"),
+        ("OTHER", None),
+        ("text/*", None),
+        ("application/vnd.kubernetes.protobuf", None),
+        ("application/com.github.proto-openapi.spec.v4.v1.0+protobuf", None),
+    ],
+)
+async def test_the_form_is_the_best_that_the_client_takes(
+    pages: ASGIClient, version: str, accept: str, given: str | None
+) -> None:
+    other = NEW["v3" if version == "v2" else "v2"]
+    accept = accept.replace("NEW", NEW[version]).replace("OLD", OLD[version]).replace("OTHER", other)
+    response = await pages.request("GET", PAGES[version], headers={"Accept": accept})
+    if given is None:
+        assert (response.status, response.body, response.headers["vary"]) == (406, b"", "Accept")
+    else:
+        assert (response.status, response.headers["content-type"]) == (200, given.replace("NEW", NEW[version]))
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+async def test_in_protobuf_a_document_has_the_tag_and_the_age_that_it_has_in_json(
+    pages: ASGIClient, version: str
+) -> None:
+    json_form = await pages.get(PAGES[version])
+    for _ in range(2):
+        found = await pages.request("GET", PAGES[version], headers={"Accept": OLD[version]})
+        assert gnostic.plain(gnostic.parse(version, found.body))["info"] == {"title": "x" * 2000}
+        for header in ("etag", "last-modified", "accept-ranges", "vary"):
+            assert found.headers[header] == json_form.headers[header]
+    headers = {"Accept": OLD[version], "If-None-Match": TAG}
+    assert (await pages.request("GET", PAGES[version], headers=headers)).status == 304
+    part = await pages.request("GET", PAGES[version], headers={"Accept": OLD[version], "Range": "bytes=1-9"})
+    assert (part.status, part.body) == (206, found.body[1:10])
+    packed = await pages.request("GET", PAGES[version], headers={"Accept": OLD[version], "Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.body) == found.body
+
+
+async def test_a_document_that_has_moved_is_said_to_be_what_was_asked_for(pages: ASGIClient) -> None:
+    moved = await pages.request("GET", f"{PAGES['v3']}?hash=old", headers={"Accept": OLD["v3"]})
+    assert (moved.status, moved.headers["content-type"]) == (301, NEW["v3"])
+
+
+async def test_protobuf_is_made_once_for_all_who_ask_at_the_same_time() -> None:
+    begun = 0
+
+    class Counted(ProtobufFormat):
+        def steps(self, body: bytes) -> Steps[bytes]:
+            nonlocal begun
+            begun += 1
+            return super().steps(body)
+
+    made = Representations(BIG, Counted("v2", V2.table))
+    forms = await asyncio.gather(*(made.of_type(V2.media_type) for _ in range(5)))
+    assert begun == 1
+    assert len({id(each) for each in forms}) == 1
 
 
 @pytest.mark.parametrize(("root", "begins"), [("", ""), ("/ext", "/ext"), ("/ext/", "/ext"), ("/a b", "/a%20b")])

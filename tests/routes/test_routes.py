@@ -84,7 +84,7 @@ class TestVersion:
         container = APIContainer(send_error=send_error)
         install_version(container, self.INFO)
         routes = [route for _, route in container.descriptions()]
-        document = build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).content
+        document = json.loads(build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).body)
         answer = document["paths"]["/version/"]["get"]["responses"]["200"]
         name = "io.k8s.apimachinery.pkg.version.Info"
         assert answer["content"] == {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
@@ -98,7 +98,7 @@ class TestVersion:
         container = APIContainer(send_error=send_error)
         install_version(container, self.INFO)
         routes = [route for _, route in container.descriptions()]
-        document = build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).content
+        document = json.loads(build_v3(OpenAPIConfig(title="x"), routes, lambda of: []).body)
         answers = document["paths"]["/version/"]["get"]["responses"]
         name = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
         assert answers["default"]["content"] == {
