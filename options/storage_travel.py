@@ -2,6 +2,7 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ _MARKS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 
 @attrs.define
-class Travel:
+class Travel(ABC):
     """What these commands have in common."""
 
     place: Place = attrs.field(factory=Place)
@@ -56,8 +57,9 @@ class Travel:
             raise ToolError(f"{self.place}: {error}") from error
         return 0
 
+    @abstractmethod
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
-        raise NotImplementedError
+        """Print what *arguments* ask for. Raises ToolError, CompactedError, FutureRevisionError."""
 
     def document(self, value: Any) -> None:
         """Print *value* as `output` says, JSON without it."""

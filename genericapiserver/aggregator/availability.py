@@ -6,6 +6,7 @@ Source: pkg/controllers/status/{local,remote} of k8s.io/kube-aggregator, whose r
 import asyncio
 import datetime as dt
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container
 from typing import Any, Final, Protocol
 
@@ -62,7 +63,7 @@ class Probes(Protocol):
     async def forget(self, name: str) -> None: ...
 
 
-class _Availability:
+class _Availability(ABC):
     """What both controllers do: write a condition if it is another, and show it."""
 
     def __init__(
@@ -81,8 +82,9 @@ class _Availability:
         self.controller = Controller(name, self.reconcile, workers=WORKERS, call_later=call_later)
         services.add_change_handler(self._changed)
 
+    @abstractmethod
     async def reconcile(self, name: str) -> None:
-        raise NotImplementedError
+        """Look at the APIService *name*. Raises TryAgainError, WriteError."""
 
     def enqueue_all(self) -> None:
         for service in self._api_services:
