@@ -144,9 +144,12 @@ class Cacher(Generic[T]):
     async def _load(self) -> None:
         while True:
             self._early = []
-            subscription = self._subscription = self._engine.subscribe(
-                self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
-            )
+            try:
+                subscription = self._subscription = self._engine.subscribe(
+                    self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
+                )
+            except EngineError as error:
+                raise self.store.access.translated(error, self._root) from error
             try:
                 objects, revision = await self._read_all()
             except BaseException as error:
@@ -154,7 +157,9 @@ class Cacher(Generic[T]):
                 if isinstance(error, EngineError):
                     raise self.store.access.translated(error, self._root) from error
                 raise
-            if self._closed or self._subscription is subscription:
+            if self._closed:
+                raise StorageError("apiserver cacher is stopped")
+            if self._subscription is subscription:
                 break
         state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
         self._state = state

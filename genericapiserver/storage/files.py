@@ -155,7 +155,7 @@ class FileEngine(ResidentEngine):
 
     async def check(self) -> None:
         self._readable(0)
-        if not self._writer.is_alive():
+        if self._closing is None and not self._writer.is_alive():
             raise EngineFaultError("the storage writer has ended", str(self._path))
         await self._writes.probe()
 
@@ -219,7 +219,7 @@ class FileEngine(ResidentEngine):
     async def aclose(self) -> None:
         if self._closing is None:
             self._closing = self._loop.create_future()
-            self._writes.flush()
+            self._writes.close()
             self._writer.stop()
             await asyncio.to_thread(self._writer.join)
             # The writer's last news was posted before it ended, so it is handled before this goes on.

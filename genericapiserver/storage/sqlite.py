@@ -359,7 +359,7 @@ class SQLiteEngine:
     async def aclose(self) -> None:
         if self._closing is None:
             self._closing = self._loop.create_future()
-            self._writes.flush()
+            self._writes.close()
             self._writer.stop()
             if not await self._loop.run_in_executor(None, self._end_threads):
                 logger.error(

@@ -13,6 +13,7 @@ A lock of our own, on `<path>.lock`, keeps a second process out, unless both are
 it goes when the process does, however that ends.
 """
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -142,11 +143,11 @@ def prepare_path(path: Path) -> None:
     """Make the directory and an empty file that only its owner can read. Raises EngineOpenError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.exists():
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise EngineOpenError(str(path), "it is not a regular file", "Choose another path")
-            return
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not path.exists():
+            with contextlib.suppress(FileExistsError):  # another process that shares it has just made it
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise EngineOpenError(str(path), "it is not a regular file", "Choose another path")
     except OSError as error:
         raise EngineOpenError(
             str(path), f"it cannot be created: {error.strerror}", "Check that the directory can be written"

@@ -189,7 +189,10 @@ class Store(Generic[T]):
 
     def _open(self, key: str, options: ListOptions, after_rev: int, initial: list[WatchEvent[T]]) -> WatchStream[T]:
         start, end = self._bounds(key, recursive=options.recursive)
-        cursor = self.engine.watch(start, end, after_rev=after_rev)
+        try:
+            cursor = self.engine.watch(start, end, after_rev=after_rev)
+        except EngineError as error:
+            raise self.access.translated(error, key) from error
         return EngineWatchStream(self.access, cursor, options, initial)
 
     def _bounds(self, key: str, *, recursive: bool) -> tuple[bytes, bytes | None]:

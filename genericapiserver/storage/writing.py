@@ -20,7 +20,13 @@ from typing import TypeAlias, TypeVar
 import attrs
 
 from genericapiserver.logs import kv
-from genericapiserver.storage.engine import EngineError, EngineEvent, EngineFaultError, WriteResult
+from genericapiserver.storage.engine import (
+    EngineClosedError,
+    EngineError,
+    EngineEvent,
+    EngineFaultError,
+    WriteResult,
+)
 
 R = TypeVar("R")
 
@@ -215,6 +221,7 @@ class WriteQueue:
         self._loop = loop
         self._queued: list[Job] = []
         self._submit: Callable[[Sequence[Job]], None] | None = None
+        self._closed = False
         self.write_failed = False
 
     def connect(self, submit: Callable[[Sequence[Job]], None]) -> None:
@@ -246,7 +253,9 @@ class WriteQueue:
         await future
 
     def _queue(self, job: Job) -> None:
-        """Hand *job* to the writer together with whatever else comes in this turn of the loop."""
+        """Hand *job* to the writer together with whatever else comes in this turn of the loop. Raises EngineClosedError."""
+        if self._closed:
+            raise EngineClosedError("the storage engine is closed")
         if not self._queued:
             self._loop.call_soon(self.flush)
         self._queued.append(job)
@@ -256,6 +265,11 @@ class WriteQueue:
         jobs, self._queued = self._queued, []
         if jobs and self._submit is not None:
             self._submit(jobs)
+
+    def close(self) -> None:
+        """Hand over what has come, and nothing after it: a writer that is told to stop would never answer that."""
+        self.flush()
+        self._closed = True
 
     # ---- news from the writer
 

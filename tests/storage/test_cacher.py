@@ -18,6 +18,7 @@ from genericapiserver.storage.errors import (
     KeyNotFoundError,
     StorageError,
     StorageInternalError,
+    StorageUnreachableError,
 )
 from genericapiserver.storage.interface import EXACT, ListOptions, WatchStream
 from genericapiserver.storage.memory import MemoryEngine
@@ -391,6 +392,14 @@ async def test_closing_the_engine_ends_the_watches(harness: Harness) -> None:
     await turns()
     await harness.engine.aclose()
     assert await asyncio.gather(*waiting) == [[], [], []]
+
+
+async def test_a_watch_on_a_closed_engine_is_unreachable_and_no_other_failure(harness: Harness) -> None:
+    """The registry knows what to say of that; it does not know what engines raise."""
+    await harness.engine.aclose()
+    for backend in (harness.store, harness.cacher()):
+        with pytest.raises(StorageUnreachableError, match="the storage engine is closed"):
+            await backend.watch("/pods/", everything(1))
 
 
 async def test_bookmarks_are_shared(harness: Harness) -> None:

@@ -12,6 +12,7 @@ from genericapiserver.storage.engine import (
     EngineWatch,
     FutureRevisionError,
     StorageEngine,
+    WriteResult,
     prefix_end,
 )
 
@@ -346,6 +347,21 @@ async def test_a_closed_engine_refuses_everything(engine: StorageEngine) -> None
     for call in (engine.get(A), engine.put(A, b"1", expect_rev=0), engine.check(), engine.compact(1), waiting, late):
         with pytest.raises(EngineClosedError):
             await call
+
+
+async def test_what_comes_while_the_engine_closes_is_answered(engine: StorageEngine) -> None:
+    """Whether it is still done or refused: nobody waits for ever for a writer that has ended."""
+    closing = asyncio.create_task(engine.aclose())
+    calls: list[asyncio.Task[object]] = []
+    while not closing.done():
+        await asyncio.sleep(0)
+        calls += [
+            asyncio.create_task(engine.put(b"/r/%d" % len(calls), b"", expect_rev=0)),
+            asyncio.create_task(engine.check()),
+        ]
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in outcomes} <= {WriteResult, type(None), EngineClosedError}
 
 
 async def test_a_healthy_engine_passes_its_check(engine: StorageEngine) -> None:

@@ -298,3 +298,17 @@ async def test_a_process_ends_although_another_one_never_lets_it_write(
         await asyncio.to_thread(other._writer.join)  # in a server it goes with the process
         other._sharing.close()
         other._lock.release()
+
+
+async def test_a_file_that_is_made_by_several_at_once_is_made_once(tmp_path: Path) -> None:
+    """As the workers of one server do that start on a new machine."""
+    for number in range(10):
+        path = tmp_path / str(number) / "store.db"
+        async with asyncio.timeout(FOREVER):
+            engines = await asyncio.gather(*(SQLiteEngine.open(path, shared=True, initial_rev=1) for _ in range(4)))
+        written = await engines[0].put(b"/r/1", b"one", expect_rev=0)
+        await engines[3].catch_up()
+        assert [engine.floor_rev() for engine in engines] == [1] * 4
+        assert (await engines[3].get(b"/r/1")).rev == written.rev
+        for engine in engines:
+            await engine.aclose()
