@@ -40,6 +40,7 @@ from genericapiserver.storage.factory import (
 )
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.files_metrics import count_files
+from genericapiserver.storage.grpc_metrics import count_calls
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics, count_leases
 from genericapiserver.workers import FileLockLeader
@@ -315,6 +316,7 @@ class StorageOptions:
         count_files(config.metrics, engine)
         for each in clusters.all:
             count_leases(config.metrics, each)
+            count_calls(config.metrics, each)
         config.rest_options_getter = StorageFactory(
             self,
             clusters,

@@ -15,7 +15,7 @@ from genericapiserver.config import Config, ConfigError
 from genericapiserver.options.etcd_overrides import Override, open_clusters, parse_overrides
 from genericapiserver.options.storage import StorageFactory, StorageOptions
 from genericapiserver.storage.etcd import messages
-from genericapiserver.storage.etcd.client import EtcdClient, TLSFiles
+from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.factory import EtcdConfig, StorageConfig
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.stored import metadata_attributes
@@ -53,7 +53,7 @@ def backend(config: Config, resource: GroupResource, object_type: type[Any]) -> 
 
 
 async def keys(member: EtcdProcess) -> list[bytes]:
-    client = EtcdClient([member.url], tls=TLSFiles())
+    client = EtcdClient([member.url])
     try:
         response = await client.read("Range", messages.RangeRequest(key=b"/registry/", range_end=b"/registry0"))
         return [kv.key for kv in response.kvs]
