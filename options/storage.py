@@ -22,14 +22,14 @@ from genericapiserver.config import Config, ConfigError
 from genericapiserver.file_edits import HOOK_NAME, FileEdits
 from genericapiserver.healthz import HealthCheckError, named_check
 from genericapiserver.options.encryption_config import EncryptionController
+from genericapiserver.options.etcd_overrides import Clusters, open_clusters, parse_overrides
 from genericapiserver.options.flags import BOOL, DURATION, INT, STRING, STRINGS, FlagSet
-from genericapiserver.options.texts import NOT_AVAILABLE, reason, refused
 from genericapiserver.registry.generic.metrics import ObserveComparison, comparison_observer
 from genericapiserver.registry.generic.object_counts import ObjectCounts
 from genericapiserver.registry.generic.options import AttributesFunc, RESTOptions
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.encryption.resources import ResourceTransformers
-from genericapiserver.storage.engine import EngineError, StorageEngine
+from genericapiserver.storage.engine import EngineClosedError, StorageEngine
 from genericapiserver.storage.factory import (
     ETCD,
     SHAREABLE,
@@ -37,10 +37,10 @@ from genericapiserver.storage.factory import (
     StorageConfig,
     leader_lock,
     new_backend,
-    open_engine,
 )
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.files_metrics import count_files
+from genericapiserver.storage.grpc_metrics import count_calls
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics, count_leases
 from genericapiserver.workers import FileLockLeader
@@ -179,7 +179,9 @@ class StorageOptions:
                 "etcd-servers-overrides",
                 STRINGS,
                 "etcd_servers_overrides",
-                f"Per-resource etcd servers overrides. {NOT_AVAILABLE}",
+                "Per-resource etcd servers overrides, comma separated. The individual override format: "
+                "group/resource#servers, where servers are URLs, semicolon separated, e.g. "
+                '"/pods#http://etcd4:2379;http://etcd5:2379,/events#http://etcd6:2379".',
             ),
             ("etcd-keyfile", STRING, "etcd_key_file", "SSL key file used to secure etcd communication."),
             ("etcd-certfile", STRING, "etcd_cert_file", "SSL certification file used to secure etcd communication."),
@@ -247,7 +249,10 @@ class StorageOptions:
                 f'--storage-media-type "{self.media_type}" invalid, allowed values: {", ".join(sorted(MEDIA_TYPES))}'
             )
         elif self.media_type not in ("", "application/json"):
-            problems.append(f"--storage-media-type {self.media_type} is not available in this version")
+            problems.append(
+                f"--storage-media-type {self.media_type} is not available in this version: objects are written as JSON, "
+                "which every API server reads. What others wrote in YAML or protobuf is read all the same"
+            )
         if self.compaction_interval < 0:
             problems.append("--etcd-compaction-interval can not be negative value")
         if self.encryption_provider_config_automatic_reload and not self.encryption_provider_config:
@@ -256,22 +261,24 @@ class StorageOptions:
             )
         if self.lease_reuse_duration < 0:
             problems.append("--lease-reuse-duration-seconds can not be negative value")
-        problems += self._etcd_problems()
-        problems += [
-            refused(flag) for flag, value in (("etcd-servers-overrides", self.etcd_servers_overrides),) if value
-        ]
-        return problems
+        return problems + self._etcd_problems()
 
     def _etcd_problems(self) -> list[str]:
         given = {
             "etcd-servers": self.etcd_servers,
+            "etcd-servers-overrides": self.etcd_servers_overrides,
             "etcd-keyfile": self.etcd_key_file,
             "etcd-certfile": self.etcd_cert_file,
             "etcd-cafile": self.etcd_ca_file,
         }
         if self.engine != ETCD:
             return [f"--{flag} needs --storage-backend={ETCD}" for flag, value in given.items() if value]
-        return [] if self.etcd_servers else ["--etcd-servers must be specified"]
+        problems = [] if self.etcd_servers else ["--etcd-servers must be specified"]
+        try:
+            parse_overrides(self.etcd_servers_overrides)
+        except ValueError as error:
+            problems.append(str(error))
+        return problems
 
     async def apply_to(self, config: Config) -> None:
         """Open the engine and have *config* close it at the end. Raises ConfigError when it cannot be opened."""
@@ -288,28 +295,31 @@ class StorageOptions:
         )
         uncached = self._uncached_resources()
         encryption = self._encryption(config)
-        try:
-            engine = await open_engine(storage)
-        except EngineError as error:
-            flag = "etcd-servers" if self.engine == ETCD else "storage-path"
-            raise ConfigError(f"--{flag}: {reason(error)}") from error
+        clusters = await open_clusters(
+            storage,
+            parse_overrides(self.etcd_servers_overrides),
+            flag="etcd-servers" if self.engine == ETCD else "storage-path",
+        )
+        engine = clusters.main
         if self.shared:
             leader = FileLockLeader(leader_lock(storage))
             config.leader = leader
             config.add_cleanup(leader.aclose)
-        config.add_cleanup(engine.aclose)
+        config.add_cleanup(clusters.aclose)
         config.storage_engine = engine
         if encryption is not None:
             config.resource_transformers = encryption.transformers
             if self.encryption_provider_config_automatic_reload:
                 encryption.add_to(config)
         metrics = StorageMetrics(config.metrics)
-        EngineSize(config.metrics, engine.size_bytes, self.engine)
+        EngineSize(config.metrics, [each.size_bytes for each in clusters.all], self.engine)
         count_files(config.metrics, engine)
-        count_leases(config.metrics, engine)
+        for each in clusters.all:
+            count_leases(config.metrics, each)
+            count_calls(config.metrics, each)
         config.rest_options_getter = StorageFactory(
             self,
-            engine,
+            clusters,
             storage,
             uncached,
             config.object_counts,
@@ -328,10 +338,17 @@ class StorageOptions:
             )
             config.add_post_start_hook(HOOK_NAME, edits.hook)
         if not self.skip_health_endpoints:
-            health = StorageCheck(engine, self.healthcheck_timeout, config.clock)
-            readiness = StorageCheck(engine, self.readycheck_timeout, config.clock)
-            config.add_health_checks(named_check("etcd", health, group="etcd"))
-            config.add_readyz_checks(named_check("etcd-readiness", readiness, group="etcd-readiness"))
+            self._add_checks(config, engine, "etcd", "etcd-readiness")
+            for number, each in enumerate(clusters.of_overrides):
+                self._add_checks(config, each, f"etcd-override-{number}", f"etcd-override-readiness-{number}")
+
+    def _add_checks(self, config: Config, engine: StorageEngine, health: str, readiness: str) -> None:
+        """As addEtcdHealthEndpoint does: on every page, and once more on that of readiness."""
+        said = "error getting data from etcd: " if self.engine == ETCD else ""
+        check = StorageCheck(engine, self.healthcheck_timeout, config.clock, said)
+        config.add_health_checks(named_check(health, check, group="etcd"))
+        check = StorageCheck(engine, self.readycheck_timeout, config.clock, said)
+        config.add_readyz_checks(named_check(readiness, check, group="etcd-readiness"))
 
     def _encryption(self, config: Config) -> EncryptionController | None:
         """From the file, unless *config* has transformers already. Raises ConfigError."""
@@ -366,10 +383,12 @@ class StorageCheck:
 
     Probes come from many sides and must not become load (pkg/storage/storagebackend/factory/etcd3.go). Who comes while the
     engine is being asked waits for that answer; the reference repeats the one before, and calls a store healthy that hangs.
+    Failures begin with *said*.
     """
 
-    def __init__(self, engine: StorageEngine, timeout: float, clock: Clock) -> None:
+    def __init__(self, engine: StorageEngine, timeout: float, clock: Clock, said: str = "") -> None:
         self._engine = engine
+        self._said = said
         self._timeout = timeout
         self._clock = clock
         self._asked = -math.inf
@@ -393,8 +412,10 @@ class StorageCheck:
                 await self._engine.check()
         except TimeoutError:
             self._failure = HealthCheckError("error getting data from etcd: context deadline exceeded")
+        except EngineClosedError:
+            self._failure = HealthCheckError("server is shutting down")
         except Exception as error:  # noqa: BLE001  whatever it is, the store does not answer
-            self._failure = HealthCheckError(str(error) or type(error).__name__)
+            self._failure = HealthCheckError(f"{self._said}{str(error) or type(error).__name__}")
         else:
             self._failure = None
         finally:
@@ -402,12 +423,12 @@ class StorageCheck:
 
 
 class StorageFactory:
-    """Knows how every resource is stored: one engine, a place by group and resource, the version of its group."""
+    """Knows how every resource is stored: its engine, a place by group and resource, the version of its group."""
 
     def __init__(
         self,
         options: StorageOptions,
-        engine: StorageEngine,
+        clusters: Clusters,
         storage: StorageConfig,
         uncached: frozenset[GroupResource],
         counts: ObjectCounts,
@@ -416,7 +437,7 @@ class StorageFactory:
         transformers: ResourceTransformers | None = None,
     ) -> None:
         self._options = options
-        self._engine = engine
+        self._clusters = clusters
         self._storage = storage
         self._uncached = uncached
         self._counts = counts
@@ -432,7 +453,7 @@ class StorageFactory:
             *, object_type: type[Any], resource_prefix: str, attributes: AttributesFunc
         ) -> StorageBackend[Any]:
             backend = new_backend(
-                self._engine,
+                self._clusters.of(resource),
                 self._storage,
                 codec=self._options.serializer.storage_codec(self._version_with(object_type, version), object_type),
                 object_type=object_type,

@@ -18,6 +18,7 @@ from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
 from genericapiserver.config import Config, ConfigError
 from genericapiserver.healthz import named_check
+from genericapiserver.options.etcd_overrides import Clusters
 from genericapiserver.options.storage import StorageCheck, StorageFactory, StorageOptions
 from genericapiserver.options.texts import reason
 from genericapiserver.registry.generic.metrics import comparison_observer
@@ -171,7 +172,7 @@ class OpenStorages:
                 serializer=self._serializer,
                 storage_versions=() if place is None else [place.version],
             ),
-            self._engines[storage],
+            Clusters(self._engines[storage]),
             StorageConfig(prefix=prefix),
             frozenset(),
             self._config.object_counts,
@@ -205,7 +206,7 @@ async def open_storages(
         if storage.closes:
             config.add_cleanup(opened.aclose)
     _add_checks(config, engines)
-    EngineSize(config.metrics, lambda: sum(each.size_bytes() for each in engines.values()), "builder")
+    EngineSize(config.metrics, [lambda: sum(each.size_bytes() for each in engines.values())], "builder")
     if len(engines) == 1:
         config.storage_engine = next(iter(engines.values()))
     return OpenStorages(engines, config=config, serializer=serializer, places=places, default=default)

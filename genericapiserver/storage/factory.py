@@ -101,8 +101,8 @@ def _own_folder() -> Path:
 
 async def _open_etcd(config: StorageConfig) -> StorageEngine:
     try:
-        from genericapiserver.storage.etcd.client import TLSFiles
         from genericapiserver.storage.etcd.engine import EtcdEngine
+        from genericapiserver.storage.etcd.tls import TLSFiles
     except ImportError as error:
         if not (error.name or "").startswith(("grpc", "google")):
             raise

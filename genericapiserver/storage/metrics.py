@@ -8,7 +8,7 @@ change its size) and apiserver_storage_consistency_checks_total (it hears every 
 etcd_lease_object_counts is made where there are leases, in etcd.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -23,8 +23,8 @@ CALL_BUCKETS: Final = (
 )  # fmt: skip
 LEASE_BUCKETS: Final = (10, 50, 100, 500, 1000, 2500, 5000)
 WAIT_BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3)
-CLUSTER_ID: Final = "etcd-0"
-"""The one engine, as the reference numbers its clusters."""
+CLUSTER_ID: Final = "etcd-{}"
+"""An engine, as the reference numbers its clusters."""
 
 _COUNTERS: Final = {
     "apiserver_storage_list_total": "Number of LIST requests served from storage",
@@ -216,10 +216,10 @@ class HasLeases(Protocol):
 
 
 class EngineSize:
-    """How much room the engine takes, asked when a page is written. *endpoint* names the engine, not its place."""
+    """How much room engines take, asked when a page is written. *endpoint* names the kind of engine, not its place."""
 
-    def __init__(self, registry: MetricsRegistry, size: Callable[[], int], endpoint: str) -> None:
-        self._size = size
+    def __init__(self, registry: MetricsRegistry, sizes: Sequence[Callable[[], int]], endpoint: str) -> None:
+        self._sizes = sizes
         self._endpoint = endpoint
         registry.deprecate("apiserver_storage_db_total_size_in_bytes", "1.28.0")
         registry.add_collector(self)
@@ -228,20 +228,21 @@ class EngineSize:
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        size = self._size()
         family = GaugeMetricFamily(
             "apiserver_storage_size_bytes",
             "[STABLE] Size of the storage database file physically allocated in bytes.",
             labels=("storage_cluster_id",),
         )
-        family.add_metric((CLUSTER_ID,), size)
-        yield family
         old = GaugeMetricFamily(
             "apiserver_storage_db_total_size_in_bytes",
             "[ALPHA] Total size of the storage database file physically allocated in bytes.",
             labels=("endpoint",),
         )
-        old.add_metric((self._endpoint,), size)
+        for number, asked in enumerate(self._sizes):
+            size = asked()
+            family.add_metric((CLUSTER_ID.format(number),), size)
+            old.add_metric((f"{self._endpoint}-{number}" if number else self._endpoint,), size)
+        yield family
         yield old
 
     def reset(self) -> None:

@@ -69,7 +69,7 @@ def everything() -> MetricsRegistry:
         ConfigReloadMetrics(registry, kind, "server", SystemClock())
     AdmissionMetrics(registry).step("admit", Operation.CREATE)
     InFlightMetrics(registry).publish_waiting(read_only=1, mutating=1)
-    EngineSize(registry, lambda: 1, "memory")
+    EngineSize(registry, [lambda: 1], "memory")
     ReadWriteUtilization.shown_by(registry, lambda: (1, 1, 1, 1))
     flow_control(registry)
     for metric in registry._metrics.values():

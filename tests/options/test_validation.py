@@ -341,7 +341,11 @@ def test_admission_plugins_must_have_a_place() -> None:
             '--storage-media-type "text/plain" invalid, allowed values: application/json, '
             "application/vnd.kubernetes.protobuf, application/yaml",
         ),
-        ({"media_type": "application/yaml"}, "--storage-media-type application/yaml is not available in this version"),
+        (
+            {"media_type": "application/yaml"},
+            "--storage-media-type application/yaml is not available in this version: objects are written as JSON, which "
+            "every API server reads. What others wrote in YAML or protobuf is read all the same",
+        ),
         ({"compaction_interval": -1.0}, "--etcd-compaction-interval can not be negative value"),
         (
             {"encryption_provider_config_automatic_reload": True},
@@ -350,7 +354,10 @@ def test_admission_plugins_must_have_a_place() -> None:
         ({"etcd_servers": ["http://127.0.0.1:2379"]}, "--etcd-servers needs --storage-backend=etcd3"),
         ({"backend": "etcd3"}, "--etcd-servers must be specified"),
         ({"lease_reuse_duration": -1}, "--lease-reuse-duration-seconds can not be negative value"),
-        ({"etcd_servers_overrides": ["apps/deployments#http://x"]}, f"--etcd-servers-overrides {NOT_YET}"),
+        (
+            {"etcd_servers_overrides": ["apps/deployments#http://x"]},
+            "--etcd-servers-overrides needs --storage-backend=etcd3",
+        ),
         ({"etcd_key_file": "f"}, "--etcd-keyfile needs --storage-backend=etcd3"),
         ({"etcd_cert_file": "f"}, "--etcd-certfile needs --storage-backend=etcd3"),
         ({"etcd_ca_file": "f"}, "--etcd-cafile needs --storage-backend=etcd3"),
@@ -360,6 +367,19 @@ def test_admission_plugins_must_have_a_place() -> None:
 def test_storage(settings: dict[str, Any], problem: str) -> None:
     options = StorageOptions(prefix="/registry", serializer=CodecFactory(Scheme("test")), **settings)
     assert options.validate() == [problem]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "/pods", "/pods#", "/pods#;", "/pods#http://x;", "pods#http://x", "a/b/c#http://x", "/pods#http://x#y"],
+)
+def test_overrides_of_servers_that_say_no_resource_or_no_server(text: str) -> None:
+    settings: dict[str, Any] = {"backend": "etcd3", "etcd_servers": ["http://x"], "etcd_servers_overrides": [text]}
+    options = StorageOptions(prefix="/registry", serializer=CodecFactory(Scheme("test")), **settings)
+    assert options.validate() == [
+        "--etcd-servers-overrides invalid, must be of format: group/resource#servers, where servers are URLs, semicolon "
+        "separated"
+    ]
 
 
 @pytest.mark.parametrize("settings", [{"media_type": ""}, {"backend": ""}, {"backend": "memory", "path": ""}])

@@ -26,11 +26,12 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.errors import CorruptObjectError, StorageInternalError
 from genericapiserver.storage.etcd import engine as etcd_engine
 from genericapiserver.storage.etcd import messages
-from genericapiserver.storage.etcd.client import EtcdClient, TLSFiles
+from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.etcd.compactor import Compactor
 from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.etcd.feed import COMPACT_KEY
 from genericapiserver.storage.etcd.freshness import believable
+from genericapiserver.storage.etcd.tls import TLSFiles
 from genericapiserver.storage.factory import EtcdConfig, StorageConfig, leader_lock, open_engine
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.store import Store
@@ -61,7 +62,7 @@ async def opened(*members: EtcdProcess, **options: Any) -> AsyncIterator[EtcdEng
 @asynccontextmanager
 async def raw(member: EtcdProcess) -> AsyncIterator[EtcdClient]:
     """Another program beside the servers."""
-    client = EtcdClient([member.url], tls=TLSFiles())
+    client = EtcdClient([member.url])
     try:
         yield client
     finally:

@@ -13,7 +13,7 @@ from genericapiserver.minkapi.kinds import FURTHER_KINDS, KINDS, new_scheme
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.etcd import messages
-from genericapiserver.storage.etcd.client import EtcdClient, TLSFiles
+from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.factory import object_form
 from genericapiserver.storage.interface import ListOptions
@@ -61,7 +61,7 @@ class World:
 @pytest.fixture
 async def world(member: EtcdProcess) -> Any:
     engine = await EtcdEngine.open([member.url], compaction_interval=0)
-    client = EtcdClient([member.url], tls=TLSFiles())
+    client = EtcdClient([member.url])
     yield World(engine, client)
     await client.aclose()
     await engine.aclose()

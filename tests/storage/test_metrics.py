@@ -135,7 +135,7 @@ async def test_bytes_that_cannot_be_read_are_counted(
 
 
 async def test_the_size_of_the_engine_is_what_it_takes(engine: StorageEngine, registry: MetricsRegistry) -> None:
-    EngineSize(registry, engine.size_bytes, "memory")
+    EngineSize(registry, [engine.size_bytes], "memory")
     sample = "apiserver_storage_size_bytes", {"storage_cluster_id": "etcd-0"}
     before = registry.collectors.get_sample_value(*sample)
     await engine.put(b"/registry/pods/ns/large", b"x" * 200_000, expect_rev=0)

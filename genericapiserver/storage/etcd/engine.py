@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
+from genericapiserver.aio.file_watch import LOOK_INTERVAL
 from genericapiserver.storage.engine import (
     CompactedError,
     CorruptFileError,
@@ -46,13 +47,15 @@ from genericapiserver.storage.etcd.client import (
     EtcdClient,
     FutureRangeError,
     LeaseGoneError,
-    TLSFiles,
 )
 from genericapiserver.storage.etcd.compactor import Compactor
 from genericapiserver.storage.etcd.feed import Feed, MissingValueError, OldEvents, WatchCompactedError
 from genericapiserver.storage.etcd.freshness import Freshness, believable
 from genericapiserver.storage.etcd.leases import Leases
+from genericapiserver.storage.etcd.rotation import CertificateFollower
+from genericapiserver.storage.etcd.tls import TLSFiles
 from genericapiserver.storage.event_log import BATCH_EVENTS, EventLog
+from genericapiserver.storage.grpc_metrics import MethodCalls
 from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.retention import DEFAULT_INTERVAL
 
@@ -60,6 +63,8 @@ _log = logging.getLogger(__name__)
 
 DIAL_TIMEOUT: Final = 20.0
 """Seconds that the cluster gets to answer for the first time."""
+SILENCE: Final = 2.0
+"""Seconds between two words in the log about a cluster that does not answer at the start."""
 STATUS_PERIOD: Final = 30.0
 LEASE_REUSE: Final = 60.0
 TAIL_EVENTS: Final = 4096
@@ -94,16 +99,21 @@ class EtcdEngine:
         dial_timeout: float = DIAL_TIMEOUT,
         request_timeout: float = REQUEST_TIMEOUT,
         grace: float = GRACE,
+        tls_interval: float = LOOK_INTERVAL,
     ) -> Self:
         """Connect, and learn what has happened last. Raises EngineOpenError, whose text says what is wrong.
 
+        A cluster that is not up yet is waited for, *dial_timeout* seconds at most; the log says so.
         *compaction_interval* in seconds, 0 leaves compaction to others. Everything that is to be heard of by watches,
         subscribers and `current_rev` lies under *prefix*.
         """
         if not servers:
             raise EngineOpenError("etcd", "no server is named", "Name one at least")
-        client = EtcdClient(servers, tls=tls or TLSFiles(), request_timeout=request_timeout)
+        material = tls.read() if tls else None
+        client = EtcdClient(servers, tls=material, request_timeout=request_timeout)
         engine = cls(client, servers, prefix, lease_reuse, compaction_interval, grace)
+        if tls and material is not None:
+            engine._certificates = CertificateFollower(client, tls, material, interval=tls_interval)
         try:
             await engine._start(dial_timeout, status_period)
         except BaseException:
@@ -143,11 +153,12 @@ class EtcdEngine:
         self._compactor = Compactor(client, interval=compaction_interval, compacted=self._compacted)
         self._compacts = compaction_interval > 0
         self._status_task: asyncio.Task[None] | None = None
+        self._certificates: CertificateFollower | None = None
 
     async def _start(self, dial_timeout: float, status_period: float) -> None:
         request = messages.RangeRequest(key=self._marker, count_only=True)
         try:
-            revision = (await self._client.read("Range", request, timeout=dial_timeout)).header.revision
+            revision = (await self._first_answer(request, dial_timeout)).header.revision
             floor = await self._find_floor(1)
             # What happened last is taken into memory: clients that come back after a restart resume there.
             self._restart(max(floor, revision - TAIL_EVENTS), floor)
@@ -181,6 +192,24 @@ class EtcdEngine:
         self._status_task = asyncio.create_task(self._poll_status(status_period), name="etcd status")
         if self._compacts:
             self._compactor.start()
+        if self._certificates is not None:
+            self._certificates.start()
+
+    async def _first_answer(self, request: Any, dial_timeout: float) -> Any:
+        """Of a cluster that may have to be waited for."""
+        asking = asyncio.ensure_future(self._client.read("Range", request, timeout=dial_timeout))
+        try:
+            while not (await asyncio.wait([asking], timeout=SILENCE))[0]:
+                problem = self._client.problem or "there is no answer"
+                _log.warning("waiting for etcd, %gs at most: %s", dial_timeout, problem)
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    @property
+    def calls(self) -> dict[str, MethodCalls]:
+        """What is asked of the cluster, for who counts it."""
+        return self._client.calls
 
     # ---- where the store is
 
@@ -441,6 +470,8 @@ class EtcdEngine:
                 self._status_task.cancel()
                 await asyncio.wait([self._status_task])
             await self._compactor.aclose()
+            if self._certificates is not None:
+                await self._certificates.aclose()
             await self._freshness.aclose()
             if self._feed is not None:
                 await self._feed.aclose()
