@@ -45,8 +45,9 @@ def _file(package: str, messages: Mapping[str, str]) -> descriptor_pb2.FileDescr
 def _add_entry(message: descriptor_pb2.DescriptorProto, field: str) -> str:
     """Add the message that an entry of the map *field* is; its name."""
     proto = descriptor_pb2.FieldDescriptorProto
-    entry = message.nested_type.add(name=f"{field.title().replace('_', '')}Entry")
+    name = f"{field.title().replace('_', '')}Entry"
+    entry = message.nested_type.add(name=name)
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, label=proto.LABEL_OPTIONAL, type=proto.TYPE_STRING)
     entry.field.add(name="value", number=2, label=proto.LABEL_OPTIONAL, type=proto.TYPE_BYTES)
-    return entry.name
+    return name
