@@ -4,8 +4,8 @@ Source: pkg/server/options/{authentication,authorization,encryption}config/metri
 """
 
 from genericapiserver.aio import Clock
-from genericapiserver.authentication.oidc.metrics import hash_label
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.labels import hash_label
 
 
 class ConfigReloadMetrics:

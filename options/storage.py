@@ -308,9 +308,10 @@ class StorageOptions:
         config.add_cleanup(clusters.aclose)
         config.storage_engine = engine
         if encryption is not None:
+            config.add_cleanup(encryption.aclose)
             config.resource_transformers = encryption.transformers
-            if self.encryption_provider_config_automatic_reload:
-                encryption.add_to(config)
+            encryption.add_to(config, health=not self.skip_health_endpoints)
+            await encryption.start()
         metrics = StorageMetrics(config.metrics)
         EngineSize(config.metrics, [each.size_bytes for each in clusters.all], self.engine)
         count_files(config.metrics, engine)

@@ -31,10 +31,11 @@ from genericapiserver.authentication.oidc.issuer import (
     parse_key_set,
 )
 from genericapiserver.authentication.oidc.issuers import IssuerSet
-from genericapiserver.authentication.oidc.metrics import JWTMetrics, hash_label
+from genericapiserver.authentication.oidc.metrics import JWTMetrics
 from genericapiserver.authentication.oidc.validation import validate_configuration
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.labels import hash_label
 from tests.authentication.test_jose import hmac_token
 from tests.support.clock import START, HandClock
 from tests.support.issuer import DISCOVERY, EC_KEY, JWKS, RSA_KEYS, DirectFetcher, FakeIssuer, fake_issuer

@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 from genericapiserver.authentication import AuthenticationError, AuthenticationRequest
-from genericapiserver.authentication.oidc.metrics import hash_label
 from genericapiserver.config import Config, ConfigError
+from genericapiserver.metrics.labels import hash_label
 from genericapiserver.options.authentication_config import IssuerController, parse_configuration
 from genericapiserver.options.builtin_authentication import BuiltInAuthenticationOptions
 from genericapiserver.options.flags import FlagSet

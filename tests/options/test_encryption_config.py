@@ -241,9 +241,14 @@ def test_what_the_validation_says(resources: str, providers: str, expected: str,
         ((entry("'*.'", GOOD), entry("secrets", GOOD)), 'resource "secrets" is masked by earlier rule "*."'),
         ((entry("'*.*'", GOOD), entry("'*.'", GOOD)), 'resource "*." is masked by earlier rule "*.*"'),
         (
-            (entry("secrets", KMS % ""),),
-            'could not configure KMS plugin "vault": KMS v2 is not available in this version. '
-            "Use aesgcm, secretbox or aescbc",
+            (entry("secrets", "{kms: {name: vault, endpoint: 'unix:///kms.sock'}}"),),
+            "KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead. "
+            'KMSv1 is not available here: set apiVersion: v2 for the KMS plugin "vault"',
+        ),
+        (
+            (entry("secrets", "{kms: {apiVersion: v2, name: vault, endpoint: 'unix:///'}}"),),
+            'could not configure KMSv2-Plugin\'s probe "vault", error: there is no path in the endpoint "unix:///": say '
+            "unix:///PATH, or unix:///@NAME",
         ),
     ],
 )

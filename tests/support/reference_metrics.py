@@ -239,6 +239,7 @@ STORAGE: Final = {
     "apiserver_watch_cache_consistent_read_total": _c(f"{GR} success fallback"),
     "apiserver_storage_consistency_checks_total": _c(f"{GR} status"),
 }
+KEY_USE: Final = "transformation_type provider_name key_id_hash apiserver_id_hash"
 ENCRYPTION: Final = {
     "apiserver_storage_transformation_duration_seconds": _h(
         "transformation_type transformer_prefix", tuple(5e-6 * 2**power for power in range(25))
@@ -253,6 +254,19 @@ ENCRYPTION: Final = {
     ),
     "apiserver_encryption_config_controller_last_config_info": _g("apiserver_id_hash hash"),
     "apiserver_envelope_encryption_dek_cache_fill_percent": _g(),
+    "apiserver_envelope_encryption_dek_cache_inter_arrival_time_seconds": _h(
+        "transformation_type", tuple(60 * 2**power for power in range(10))
+    ),
+    "apiserver_envelope_encryption_dek_source_cache_size": _g("provider_name"),
+    "apiserver_envelope_encryption_invalid_key_id_from_status_total": _c("provider_name error"),
+    "apiserver_envelope_encryption_key_id_hash_last_timestamp_seconds": _g(KEY_USE),
+    "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds": _g(
+        "provider_name key_id_hash apiserver_id_hash"
+    ),
+    "apiserver_envelope_encryption_key_id_hash_total": _c(KEY_USE),
+    "apiserver_envelope_encryption_kms_operations_latency_seconds": _h(
+        "provider_name method_name grpc_status_code", tuple(0.0001 * 2**power for power in range(20))
+    ),
 }
 CLIENT_SIZES = (64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
 OTHER: Final = {

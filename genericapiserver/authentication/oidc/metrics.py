@@ -1,19 +1,13 @@
 """What the authenticators of issuers count (plugin/pkg/authenticator/token/oidc/metrics.go)."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Final
 
 from genericapiserver.metrics import MetricsRegistry
+from genericapiserver.metrics.labels import hash_label
 
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _PREFIX: Final = "apiserver_authentication_jwt_authenticator"
-
-
-def hash_label(text: str | bytes) -> str:
-    """`sha256:<hex>` of *text*, and "" of nothing: labels tell things apart without telling them."""
-    data = text.encode() if isinstance(text, str) else text
-    return f"sha256:{hashlib.sha256(data).hexdigest()}" if data else ""
 
 
 class JWTMetrics:

@@ -19,10 +19,20 @@ Random = Callable[[int], bytes]
 TOO_SHORT: Final = "the stored data was shorter than the required size"
 UNAUTHENTIC: Final = "cipher: message authentication failed"
 BLOCK: Final = 16
+AES_KEY_SIZES: Final = (16, 24, 32)
+NO_CALL: Final = "unknown-non-grpc"
+"""The status, in metrics, of a failure that no call of a plugin has caused."""
 
 
 class DecryptionError(ValueError):
-    """Stored bytes that a key cannot read: they were changed, moved, or written with another key."""
+    """Stored bytes that a key cannot read: they were changed, moved, or written with another key.
+
+    *status* is gRPC's code for the failure of a plugin that has the key.
+    """
+
+    def __init__(self, problem: str, *, status: str = NO_CALL) -> None:
+        super().__init__(problem)
+        self.status = status
 
 
 class AESGCMTransformer:

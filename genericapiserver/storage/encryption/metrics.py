@@ -2,20 +2,21 @@
 
 from typing import Final
 
+from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.metrics.plain import PlainCounter, PlainHistogram
+from genericapiserver.storage.encryption.envelope_metrics import EnvelopeMetrics
 
 FROM_STORAGE: Final = "from_storage"
 TO_STORAGE: Final = "to_storage"
 OK: Final = "OK"
-FAILED: Final = "unknown-non-grpc"
-"""The status of a failure that no call of a plugin has caused."""
 
 
 class TransformationMetrics:
-    """The families of one server."""
+    """The families of one server; `envelope` has those of key management services."""
 
-    def __init__(self, registry: MetricsRegistry) -> None:
+    def __init__(self, registry: MetricsRegistry, *, api_server_id: str = "", clock: Clock | None = None) -> None:
+        self.envelope = EnvelopeMetrics(registry, api_server_id, clock or SystemClock())
         self._durations = registry.histogram(
             "apiserver_storage_transformation_duration_seconds",
             "[ALPHA] Latencies in seconds of value transformation operations.",
@@ -30,12 +31,12 @@ class TransformationMetrics:
 
         self._children: dict[tuple[str, ...], tuple[PlainCounter, PlainHistogram | None]] = {}
 
-    def record(self, resource: str, direction: str, prefix: str, seconds: float, *, failed: bool = False) -> None:
+    def record(self, resource: str, direction: str, prefix: str, seconds: float, *, status: str = OK) -> None:
         """One transformation. Failures have no duration."""
-        key = (resource, direction, prefix, FAILED if failed else OK)
+        key = (resource, direction, prefix, status)
         children = self._children.get(key)
         if children is None:
-            durations = None if failed else self._durations.labels(direction, prefix)
+            durations = self._durations.labels(direction, prefix) if status == OK else None
             children = self._children[key] = (self._operations.labels(*key), durations)
         operations, latencies = children
         operations.inc()

@@ -4,14 +4,15 @@ Source: prefixTransformers in pkg/storage/value/transformer.go of k8s.io/apiserv
 """
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 import attrs
 
 from genericapiserver.apimachinery.field import aggregate
-from genericapiserver.storage.encryption.ciphers import DecryptionError
-from genericapiserver.storage.encryption.metrics import FROM_STORAGE, TO_STORAGE, TransformationMetrics
-from genericapiserver.storage.transformer import Transformer
+from genericapiserver.storage.encryption.ciphers import NO_CALL, DecryptionError
+from genericapiserver.storage.encryption.metrics import FROM_STORAGE, OK, TO_STORAGE, TransformationMetrics
+from genericapiserver.storage.transformer import TransformationPendingError, Transformer
 
 
 @attrs.frozen
@@ -38,7 +39,10 @@ class PrefixTransformers:
         self._metrics = metrics
 
     def from_storage(self, data: bytes, context: bytes) -> tuple[bytes, bool]:
-        """Raises DecryptionError with everything that was tried: one prefix may stand for several keys."""
+        """Raises DecryptionError with everything that was tried: one prefix may stand for several keys.
+
+        What one of them has to wait for is raised at once: no other has the prefix of its plugin.
+        """
         problems: list[str] = []
         for number, choice in enumerate(self._choices):
             if not data.startswith(choice.prefix):
@@ -46,16 +50,19 @@ class PrefixTransformers:
             begun = perf_counter()
             try:
                 plain, stale = choice.transformer.from_storage(data[len(choice.prefix) :], context)
+            except TransformationPendingError as pending:
+                pending.when_failed(partial(self._failed, FROM_STORAGE, choice.label, begun))
+                raise
             except Exception as error:  # noqa: BLE001  whatever is wrong, a later one may be able to read it
                 if choice.prefix:  # identity refuses what is encrypted, which says nothing of the others
-                    self._record(FROM_STORAGE, choice.label, begun, failed=True)
+                    self._failed(FROM_STORAGE, choice.label, begun, error)
                     problems.append(str(error))
                 continue
             self._record(FROM_STORAGE, choice.label or "identity", begun)
             return plain, stale or number != 0
         if problems:
             raise DecryptionError(aggregate(problems))
-        self._record(FROM_STORAGE, "unknown", perf_counter(), failed=True)
+        self._record(FROM_STORAGE, "unknown", perf_counter(), NO_CALL)
         raise DecryptionError(self._nothing_matches)
 
     def to_storage(self, data: bytes, context: bytes) -> bytes:
@@ -63,11 +70,14 @@ class PrefixTransformers:
         begun = perf_counter()
         try:
             stored = first.transformer.to_storage(data, context)
-        except Exception:
-            self._record(TO_STORAGE, first.label, begun, failed=True)
+        except Exception as error:
+            self._failed(TO_STORAGE, first.label, begun, error)
             raise
         self._record(TO_STORAGE, first.label, begun)
         return first.prefix + stored
 
-    def _record(self, direction: str, prefix: str, begun: float, *, failed: bool = False) -> None:
-        self._metrics.record(self._resource, direction, prefix, perf_counter() - begun, failed=failed)
+    def _failed(self, direction: str, prefix: str, begun: float, error: Exception) -> None:
+        self._record(direction, prefix, begun, error.status if isinstance(error, DecryptionError) else NO_CALL)
+
+    def _record(self, direction: str, prefix: str, begun: float, status: str = OK) -> None:
+        self._metrics.record(self._resource, direction, prefix, perf_counter() - begun, status=status)

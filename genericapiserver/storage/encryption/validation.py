@@ -19,9 +19,9 @@ from genericapiserver.apis.apiserver_config_v1_encryption import (
     KMSConfiguration,
     ProviderConfiguration,
 )
+from genericapiserver.storage.encryption.ciphers import AES_KEY_SIZES
 
 ANY: Final = GroupResource("*", "*")
-AES_SIZES: Final = (16, 24, 32)
 SECRETBOX_SIZES: Final = (32,)
 KMS_TIMEOUT: Final = 3.0
 _REDACTED: Final = "REDACTED"
@@ -110,9 +110,9 @@ def _provider(provider: ProviderConfiguration, path: Path, kms_names: set[str], 
         found += _kms(provider.kms, path.child("kms"), kms_names, reload=reload)
         kms_names.add(provider.kms.name)
     elif provider.aes_gcm is not None:
-        found += _keys(provider.aes_gcm.keys, path.child("aesgcm").child("keys"), AES_SIZES)
+        found += _keys(provider.aes_gcm.keys, path.child("aesgcm").child("keys"), AES_KEY_SIZES)
     elif provider.aes_cbc is not None:
-        found += _keys(provider.aes_cbc.keys, path.child("aescbc").child("keys"), AES_SIZES)
+        found += _keys(provider.aes_cbc.keys, path.child("aescbc").child("keys"), AES_KEY_SIZES)
     elif provider.secretbox is not None:
         found += _keys(provider.secretbox.keys, path.child("secretbox").child("keys"), SECRETBOX_SIZES)
     return found

@@ -7,7 +7,7 @@ package that brings etcd's definitions is not in the way.
 
 from typing import Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from genericapiserver.storage.protobuf import message_classes
 
 _PACKAGE: Final = "genericapiserver.etcd"
 _MESSAGES: Final = {
@@ -45,30 +45,11 @@ MOD: Final = 2
 DELETE: Final = 1
 
 
-def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(name="genericapiserver/etcd.proto", package=_PACKAGE, syntax="proto3")
-    proto = descriptor_pb2.FieldDescriptorProto
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for text in fields.split():
-            field, _, kind = text.partition(":")
-            field, _, number = field.partition("=")
-            label = proto.LABEL_REPEATED if kind.startswith("*") else proto.LABEL_OPTIONAL
-            kind = kind.removeprefix("*")
-            made = message.field.add(name=field, number=int(number), label=label)
-            if kind in _MESSAGES:
-                made.type, made.type_name = proto.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-            else:
-                made.type = getattr(proto, f"TYPE_{kind.upper()}")
-    return file
-
-
-_POOL: Final = descriptor_pool.DescriptorPool()
-_POOL.AddSerializedFile(_file().SerializeToString())
+_CLASSES: Final = message_classes(_PACKAGE, _MESSAGES)
 
 
 def _message(name: str) -> Any:
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+    return _CLASSES[name]
 
 
 Compare = _message("Compare")
