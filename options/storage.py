@@ -43,6 +43,7 @@ from genericapiserver.storage.files_metrics import count_files
 from genericapiserver.storage.grpc_metrics import count_calls
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics, count_leases
+from genericapiserver.storage.retention import DEFAULT_MAX_EVENTS
 from genericapiserver.workers import FileLockLeader
 
 SQLITE: Final = "sqlite"
@@ -83,6 +84,10 @@ class StorageOptions:
     file_edits: bool = False
     """Edits of the files of the file engine become writes."""
     compaction_interval: float = 300.0
+    history_retention: float = 0.0
+    """Seconds for which history is kept at least; 0 for as long as `compaction_interval` says."""
+    history_max_changes: int = DEFAULT_MAX_EVENTS
+    """More changes than that are not kept; 0 for any number."""
     count_metric_poll_period: float = 60.0
     db_metric_poll_interval: float = DB_METRIC_POLL_INTERVAL
     lease_reuse_duration: int = 60
@@ -147,6 +152,20 @@ class StorageOptions:
                 DURATION,
                 "compaction_interval",
                 "How often history that is older than the interval is dropped. 0 keeps it for ever.",
+            ),
+            (
+                "storage-history-retention",
+                DURATION,
+                "history_retention",
+                "How long history is kept at least, for `genericapiserver storage diff --since` and the like. 0 "
+                "keeps it as long as --etcd-compaction-interval. Not for etcd, whose history is not this server's alone.",
+            ),
+            (
+                "storage-history-max-changes",
+                INT,
+                "history_max_changes",
+                "How many changes are kept at most, whatever their age: in memory, but for the sqlite engine. "
+                "0 keeps any number.",
             ),
             (
                 "etcd-count-metric-poll-period",
@@ -255,6 +274,7 @@ class StorageOptions:
             )
         if self.compaction_interval < 0:
             problems.append("--etcd-compaction-interval can not be negative value")
+        problems += self._history_problems()
         if self.encryption_provider_config_automatic_reload and not self.encryption_provider_config:
             problems.append(
                 "--encryption-provider-config-automatic-reload must be set with --encryption-provider-config"
@@ -262,6 +282,19 @@ class StorageOptions:
         if self.lease_reuse_duration < 0:
             problems.append("--lease-reuse-duration-seconds can not be negative value")
         return problems + self._etcd_problems()
+
+    def _history_problems(self) -> list[str]:
+        problems = []
+        if self.history_retention < 0:
+            problems.append("--storage-history-retention can not be negative value")
+        if self.history_max_changes < 0:
+            problems.append("--storage-history-max-changes can not be negative value")
+        if self.engine == ETCD and (self.history_retention or self.history_max_changes != DEFAULT_MAX_EVENTS):
+            problems.append(
+                f"--storage-history-retention and --storage-history-max-changes are not for --storage-backend={ETCD}, "
+                "whose history others may compact: use --etcd-compaction-interval"
+            )
+        return problems
 
     def _etcd_problems(self) -> list[str]:
         given = {
@@ -287,6 +320,8 @@ class StorageOptions:
             path=self.location,
             prefix=self.prefix,
             compaction_interval=self.compaction_interval,
+            max_history=self.history_max_changes,
+            history_retention=self.history_retention,
             watch_cache=self.watch_cache,
             initial_revision=self.initial_revision,
             shared=self.shared,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,13 +13,16 @@ from genericapiserver.apimachinery.serializer.yaml import encode_yaml
 from genericapiserver.options.flags import INT, STRING, FlagSet
 from genericapiserver.options.storage_place import Place, say
 from genericapiserver.storage.engine import CompactedError, FutureRevisionError
-from genericapiserver.storage.tools.changes import ObjectChange, blame, store_changes
+from genericapiserver.storage.history_times import HistoryTimes
+from genericapiserver.storage.tools.changes import Blamed, ObjectChange, blame, store_changes
+from genericapiserver.storage.tools.moments import revision_at, shown_time, times_of
 from genericapiserver.storage.tools.objects import decoded, find_key, name_of, space, unreadable
 from genericapiserver.storage.tools.placing import ToolError
 from genericapiserver.storage.tools.reading import StoreReader, events_of, open_reader, pages
 
 FORMATS: Final = ("", "json", "yaml")
-_MARKS: Final = {"added": "+", "removed": "-", "changed": "~"}
+_MARKS: Final = {"added": "+", "removed": "-", "changed": "~", "unchanged": "="}
+_POINT: Final = "A revision, a time such as 2026-01-02T03:04:05Z, or how long ago, such as 20m"
 
 
 @attrs.define
@@ -28,6 +32,7 @@ class Travel(ABC):
     place: Place = attrs.field(factory=Place)
     output: str = ""
     revision: int = 0
+    at: str = ""
 
     def add_flags(self, flags: FlagSet) -> None:
         self.place.add_flags(flags)
@@ -35,6 +40,7 @@ class Travel(ABC):
 
     def add_revision(self, flags: FlagSet) -> None:
         flags.add("revision", INT, self, "revision", "The revision to look at; 0 is the newest.")
+        flags.add("at", STRING, self, "at", f"{_POINT}: the store as it was then.")
 
     def problems(self, arguments: Sequence[str]) -> list[str]:
         found = self.place.problems()
@@ -42,7 +48,15 @@ class Travel(ABC):
             found.append(f'--output "{self.output}" invalid, allowed values: json, yaml')
         if self.revision < 0:
             found.append("--revision can not be negative value")
+        if self.revision and self.at:
+            found.append("--revision and --at can not both be given")
         return found
+
+    def chosen(self, reader: StoreReader) -> int:
+        """The revision to look at. Raises ToolError."""
+        if self.at:
+            return revision_at(reader, self.at, time.time())
+        return self.revision or reader.current_rev()
 
     async def run(self, arguments: Sequence[str]) -> int:
         try:
@@ -50,8 +64,8 @@ class Travel(ABC):
                 await self.look(reader, list(arguments))
         except CompactedError as error:
             raise ToolError(
-                f"{self.place}: {error}: history before that was forgotten. Servers keep more with a longer "
-                "--etcd-compaction-interval"
+                f"{self.place}: {error}: history before that was forgotten. Servers keep more with "
+                "--storage-history-retention, or for etcd with a longer --etcd-compaction-interval"
             ) from error
         except FutureRevisionError as error:
             raise ToolError(f"{self.place}: {error}") from error
@@ -80,7 +94,7 @@ class Get(Travel):
         self.add_revision(flags)
 
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
-        rev = self.revision or reader.current_rev()
+        rev = self.chosen(reader)
         key = await find_key(reader, self.place.options.prefix, arguments, rev=rev)
         kv = (await reader.get(key, rev=rev)).kv
         if kv is None:
@@ -103,7 +117,7 @@ class List(Travel):
         self.add_revision(flags)
 
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
-        prefix, rev = self.place.options.prefix, self.revision or reader.current_rev()
+        prefix, rev = self.place.options.prefix, self.chosen(reader)
         found = []
         async for page in pages(reader, *space(prefix), rev=rev):
             for kv in page:
@@ -124,32 +138,49 @@ class List(Travel):
 class Diff(Travel):
     """`diff`."""
 
-    usage = "diff --from N --to M [RESOURCE]"
-    summary = "Says which objects were added, changed and removed between two revisions, field by field."
-    older: int = 0
-    newer: int = 0
+    usage = "diff --since 20m | --from N [--to M] [RESOURCE]"
+    summary = "Says which objects were added, changed and removed between two revisions or times, field by field."
+    older: str = ""
+    newer: str = ""
+    since: str = ""
 
     def add_flags(self, flags: FlagSet) -> None:
         Travel.add_flags(self, flags)
-        flags.add("from", INT, self, "older", "The revision to begin with; 0 is the oldest that history has.")
-        flags.add("to", INT, self, "newer", "The revision to compare it with; 0 is the newest.")
+        flags.add("since", STRING, self, "since", "How long ago to begin, up to now: the same as --from.")
+        flags.add("from", STRING, self, "older", f"{_POINT}: where to begin. Without it, where history does.")
+        flags.add("to", STRING, self, "newer", f"{_POINT}: where to end. Without it, at the newest one.")
+
+    def problems(self, arguments: Sequence[str]) -> list[str]:
+        both = ["--since and --from can not both be given"] if self.since and self.older else []
+        return [*both, *Travel.problems(self, arguments)]
 
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
-        prefix = self.place.options.prefix
-        older, newer = self.older or reader.floor_rev(), self.newer or reader.current_rev()
+        prefix, now = self.place.options.prefix, time.time()
+        begin = self.since or self.older
+        older = (revision_at(reader, begin, now) if begin else 0) or reader.floor_rev()
+        newer = (revision_at(reader, self.newer, now) if self.newer else 0) or reader.current_rev()
         if older > newer:
-            raise ToolError(f"--from {older} is above --to {newer}: name the older revision first")
+            raise ToolError(f"--from (revision {older}) is above --to (revision {newer}): name the older one first")
         changes = await store_changes(reader, *space(prefix), prefix, older=older, newer=newer)
         changes = [each for each in changes if not arguments or each.name.is_of(arguments[0])]
+        times = times_of(reader)
         if self.output:
-            self.document({"from": older, "to": newer, "changes": [_change(each) for each in changes]})
+            rows = [_change(each, times) for each in changes]
+            self.document({"from": older, "to": newer, "changes": rows})
             return
         for each in changes:
-            _say_change(each)
-        say(f"{len(changes)} objects differ between revisions {older} and {newer}")
+            _say_change(each, times)
+        differ = sum(each.what != "unchanged" for each in changes)
+        say(f"{differ} objects differ between revisions {older} and {newer}")
 
 
-def _change(change: ObjectChange) -> dict[str, Any]:
+def _time_of(times: HistoryTimes | None, revision: int) -> str:
+    """When *revision* was written; nothing when that is not known."""
+    written = times.written_at(revision) if times is not None else None
+    return shown_time(written) if written is not None else ""
+
+
+def _change(change: ObjectChange, times: HistoryTimes | None) -> dict[str, Any]:
     fields = []
     for each in change.fields:
         field: dict[str, Any] = {"path": each.path}
@@ -157,14 +188,22 @@ def _change(change: ObjectChange) -> dict[str, Any]:
             field["before"] = each.before[0]
         if each.after:
             field["after"] = each.after[0]
+        if each.manager:
+            field["manager"] = each.manager
         fields.append(field)
     row = {"change": change.what, **attrs.asdict(change.name), "key": change.key, "revision": change.revision}
+    if written := _time_of(times, change.revision):
+        row["time"] = written
+    row |= {"writes": change.writes, "managers": change.managers}
     return {**row, "fields": fields, **({"problem": change.note} if change.note else {})}
 
 
-def _say_change(change: ObjectChange) -> None:
-    revision = f" at revision {change.revision}" if change.revision else ""
-    say(f"{_MARKS[change.what]} {change.name}: {change.what}{revision}" + (f" ({change.note})" if change.note else ""))
+def _say_change(change: ObjectChange, times: HistoryTimes | None) -> None:
+    what = change.what if change.what != "unchanged" else f"as before, after {change.writes} writes, the last one"
+    when = ", ".join(filter(None, (f"at revision {change.revision}", _time_of(times, change.revision))))
+    by = f", by {', '.join(change.managers)}" if change.managers else ""
+    note = f" ({change.note})" if change.note else ""
+    say(f"{_MARKS[change.what]} {change.name}: {what} {when}{by}{note}")
     for each in change.fields:
         before, after = (json.dumps(side[0], ensure_ascii=False) if side else "" for side in (each.before, each.after))
         if not each.before:
@@ -180,7 +219,7 @@ class Blame(Travel):
     """`blame`."""
 
     usage = "blame KEY | RESOURCE [NAMESPACE/]NAME"
-    summary = "Says of every field of an object which revision has made it what it is, and who manages it."
+    summary = "Says of every field of an object which revision has made it what it is, when, and who manages it."
 
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
         key = await find_key(reader, self.place.options.prefix, arguments, rev=reader.current_rev())
@@ -189,17 +228,32 @@ class Blame(Travel):
             gone = f"it was deleted at revision {events[-1].rev}" if events else "there is nothing under this key"
             raise ToolError(f"{key.decode()}: {gone}. `genericapiserver storage get --revision N` shows what it was")
         found = blame(events, reader.floor_rev(), key.decode())
+        times = times_of(reader)
         if self.output:
-            fields = [{name: value for name, value in attrs.asdict(each).items() if value != ""} for each in found]
-            for field in fields:
-                field["beforeHistory"] = field.pop("before_history")
-            self.document({"key": key.decode(), "revision": events[-1].rev, "fields": fields})
+            self.document(
+                {
+                    "key": key.decode(),
+                    "revision": events[-1].rev,
+                    "fields": [_blamed(each, _time_of(times, each.revision)) for each in found],
+                }
+            )
             return
         rows = [
-            (f"{'<=' if each.before_history else ''}{each.revision}", each.manager or "-", each.time or "-")
+            (
+                f"{'<=' if each.before_history else ''}{each.revision}",
+                _time_of(times, each.revision) or (f"<={each.time}" if each.time else "-"),
+                each.manager or "-",
+            )
             for each in found
         ]
         wide = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-        for (revision, manager, time), each in zip(rows, found, strict=True):
+        for (revision, written, manager), each in zip(rows, found, strict=True):
             value = json.dumps(each.value, ensure_ascii=False)
-            say(f"{revision:>{wide[0]}}  {manager:<{wide[1]}}  {time:<{wide[2]}}  {each.path}: {value}")
+            say(f"{revision:>{wide[0]}}  {written:<{wide[1]}}  {manager:<{wide[2]}}  {each.path}: {value}")
+
+
+def _blamed(each: Blamed, written: str) -> dict[str, Any]:
+    """`time` is when the revision was written, `managerTime` when its manager has last written one of its fields."""
+    field = {"path": each.path, "value": each.value, "revision": each.revision, "beforeHistory": each.before_history}
+    more = {"time": written, "manager": each.manager, "managerTime": each.time}
+    return field | {name: text for name, text in more.items() if text}

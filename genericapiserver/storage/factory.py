@@ -55,7 +55,8 @@ class StorageConfig:
 
     `path` is the file of the SQLite engine, or the folder of the file engine. `compaction_interval` in seconds: what is
     older than two of them is forgotten; 0 keeps history by number only. `max_history` bounds the number of changes kept,
-    0 by time only; in etcd time alone decides, and who else compacts there.
+    0 by time only; in etcd time alone decides, and who else compacts there. With `history_retention` in seconds, what is
+    younger is kept, too.
     """
 
     type: str = SQLITE
@@ -66,6 +67,7 @@ class StorageConfig:
     initial_revision: int | None = None
     """Where a new store begins to count; None: the engine's choice, far above what a lost store gave out."""
     max_history: int = DEFAULT_MAX_EVENTS
+    history_retention: float = 0.0
     history_window: float = HISTORY_WINDOW
     max_object_bytes: int = MAX_OBJECT_BYTES
     watch_cache: bool = True
@@ -127,7 +129,9 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
     """
     if config.shared and (config.type or SQLITE) not in SHAREABLE:
         raise ValueError(f"the {config.type} engine cannot be shared by several processes")
-    retention = Retention(interval=config.compaction_interval, max_events=config.max_history)
+    retention = Retention(
+        interval=config.compaction_interval, max_events=config.max_history, keep=config.history_retention
+    )
     match config.type:
         case "memory":
             return MemoryEngine(retention=retention, initial_rev=config.initial_revision)

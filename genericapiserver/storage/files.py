@@ -41,8 +41,8 @@ SLACK = 16 * 1024 * 1024
 
 
 @attrs.define
-class _Opened:
-    """What opening a store has brought."""
+class Opened:
+    """A store that nobody else can open, as long as `lock` is not closed."""
 
     lock: FileLock
     journal: Journal
@@ -91,11 +91,11 @@ class FileEngine(ResidentEngine):
         is made smaller when it has doubled, and has grown by *slack* bytes. With *edits* what others have done to the files
         is left for who makes writes of it (`find_edits`).
         """
-        opened = await asyncio.to_thread(_open, Path(path), prefix, initial_rev, edits)
+        opened = await asyncio.to_thread(open_folder, Path(path), prefix, initial_rev, edits)
         return cls(asyncio.get_running_loop(), opened, retention or Retention(), clock or SystemClock(), slack)
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, opened: _Opened, retention: Retention, clock: Clock, slack: int
+        self, loop: asyncio.AbstractEventLoop, opened: Opened, retention: Retention, clock: Clock, slack: int
     ) -> None:
         journal, history = opened.journal, opened.history
         super().__init__(journal.state.floor)
@@ -229,7 +229,8 @@ class FileEngine(ResidentEngine):
         await self._closing
 
 
-def _open(root: Path, prefix: str, initial_rev: int | None, edits: bool) -> _Opened:
+def open_folder(root: Path, prefix: str, initial_rev: int | None, edits: bool) -> Opened:
+    """Open or create the store; the parameters are those of `FileEngine.open`. Raises EngineOpenError."""
     root = root.absolute()
     lock = _locked(root)
     journal: Journal | None = None
@@ -238,7 +239,7 @@ def _open(root: Path, prefix: str, initial_rev: int | None, edits: bool) -> _Ope
         journal = open_journal(root / JOURNAL, initial_rev=initial_rev, apply=history.apply)
         view = FolderView(root, journal.temporary, KeyPaths(prefix))
         _settle_files(view, journal, history, edits)
-        return _Opened(lock, journal, view, history)
+        return Opened(lock, journal, view, history)
     except OSError as error:
         _close(lock, journal)
         raise EngineOpenError(

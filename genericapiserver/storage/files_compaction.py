@@ -21,7 +21,8 @@ from genericapiserver.storage.files_journal import (
     segments_in,
     superseded_in,
 )
-from genericapiserver.storage.files_lines import DELETE, FORMAT, PUT, SNAPSHOT, DamagedLineError, Line, encode
+from genericapiserver.storage.files_lines import DELETE, FORMAT, PUT, SNAPSHOT, DamagedLineError, Line, encode, mark_in
+from genericapiserver.storage.history_times import Mark
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +40,11 @@ class _Place(NamedTuple):
 def write_snapshot(folder: Path, *, rev: int, floor: int, compact_rev: int, store: str) -> None:
     """Replace the files of the journal in *folder* that end at *rev*. Raises DamagedLineError, OSError."""
     segments = [segment for segment in segments_in(folder) if segment.number <= rev]
-    kept, events = _needed(segments, floor)
+    kept, events, mark = _needed(segments, floor)
     places = [*sorted(kept.values()), *events]
     head = Line(op=SNAPSHOT, rev=rev, format=FORMAT, store=store, floor=floor, compacted=compact_rev, count=len(places))
+    if mark is not None:
+        head.marked, head.time = mark
     temporary = folder / TEMPORARY / f"snapshot-{rev}"
     unsynced = 0
     with open(temporary, "wb", opener=_private) as file:
@@ -62,18 +65,22 @@ def write_snapshot(folder: Path, *, rev: int, floor: int, compact_rev: int, stor
     sync_folder(folder)
 
 
-def _needed(segments: list[Segment], floor: int) -> tuple[dict[bytes, _Place], list[_Place]]:
-    """Of every key what it was at *floor*, and the writes after that."""
+def _needed(segments: list[Segment], floor: int) -> tuple[dict[bytes, _Place], list[_Place], Mark | None]:
+    """Of every key what it was at *floor*, the writes after that, and when it was."""
     kept: dict[bytes, _Place] = {}
     events: list[_Place] = []
+    mark: Mark | None = None
     for segment in segments:
         last: Line | None = None
         start = 0
         for _, offset, line in lines_of(segment):
             _note(kept, events, floor, last, segment, start, offset)
             last, start = line, offset
+            found = mark_in(line)
+            if found is not None and (mark is None or mark.rev <= found.rev < floor or line.jumped):
+                mark = found
         _note(kept, events, floor, last, segment, start, segment.path.stat().st_size)
-    return kept, events
+    return kept, events, mark
 
 
 def _note(

@@ -11,6 +11,7 @@ Damage anywhere else may be in what was acknowledged: such a journal is not open
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ from genericapiserver.storage.files_lines import (
     decode,
     encode,
 )
+from genericapiserver.storage.history_times import Mark
 
 SEGMENT_SUFFIX: Final = ".jsonl"
 SNAPSHOT_SUFFIX: Final = ".snapshot.jsonl"
@@ -50,6 +52,13 @@ class JournalState:
     compact_rev: int = 0
     closed: bool = False
     """The store was closed in good order, with every file of an object as it should be."""
+    marks: list[Mark] = attrs.field(factory=list)
+    """When revisions were written."""
+
+    def mark(self, found: Mark | None) -> None:
+        """Take in what a line says of that, unless it is older than what is known: snapshots have lines of long ago."""
+        if found is not None and (not self.marks or found.rev >= self.marks[-1].rev) and found not in self.marks[-1:]:
+            self.marks.append(found)
 
 
 class NumberedLine(NamedTuple):
@@ -143,6 +152,7 @@ class Journal:
                 compacted=state.compact_rev,
                 begins=begins,
                 jumped=jumped,
+                time=time.time() if begins or jumped else 0.0,
             )
             text = encode(head)
             write_all(descriptor, text)

@@ -9,7 +9,8 @@ r"""The lines of the journal of the file engine: JSON, one record each, with a c
     {"op":"close","rev":9,"sum":"..."}                                   all files of objects were up to date
 
 `value` are the bytes as they were stored, which are read back exactly; `value64` and `key64` hold in base64 what is not
-JSON. Lines that were made durable together name the first of them as `batch`.
+JSON. Lines that were made durable together name the first of them as `batch`. Some lines say their `time` (`history_times`):
+a write the time of the revision before it, the first line of a file that of the revision it follows, or of `marked`.
 """
 
 import base64
@@ -20,6 +21,7 @@ from typing import Final
 import msgspec
 
 from genericapiserver.storage.engine import EngineEvent
+from genericapiserver.storage.history_times import Mark
 
 SEGMENT: Final = "segment"
 SNAPSHOT: Final = "snapshot"
@@ -47,12 +49,14 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     batch: int = 0
     value: msgspec.Raw = msgspec.Raw()
     value64: str | None = None
+    time: float = 0.0
     # The first line of a file.
     format: int = 0
     store: str = ""
     inode: int = 0
     floor: int = 0
     compacted: int = 0
+    marked: int = 0
     count: int = 0
     """How many lines follow in a snapshot."""
     begins: bool = False
@@ -84,7 +88,7 @@ def encode(line: Line) -> bytes:
     return _summed(_encoder.encode(line)[:-1])
 
 
-def encode_write(event: EngineEvent, expires_at: float, batch: int) -> bytes:
+def encode_write(event: EngineEvent, expires_at: float, batch: int, time: float = 0.0) -> bytes:
     """The line of a committed write; *batch* is the first revision of those that are written together."""
     line = Line(
         op=PUT if event.value is not None else DELETE,
@@ -95,6 +99,8 @@ def encode_write(event: EngineEvent, expires_at: float, batch: int) -> bytes:
     )
     if expires_at:
         line.expires = expires_at
+    if time:
+        line.time = time
     try:
         line.key = event.key.decode()
     except UnicodeDecodeError:
@@ -105,6 +111,13 @@ def encode_write(event: EngineEvent, expires_at: float, batch: int) -> bytes:
         else:
             line.value64 = base64.b64encode(event.value).decode()
     return encode(line)
+
+
+def mark_in(line: Line) -> Mark | None:
+    """What *line* says of when revisions were written."""
+    if not line.time:
+        return None
+    return Mark(line.rev - 1 if line.op in (PUT, DELETE) else line.marked or line.rev, line.time)
 
 
 def _is_json(value: bytes) -> bool:

@@ -24,7 +24,16 @@ from genericapiserver.storage.files_journal import (
     segments_in,
     superseded_in,
 )
-from genericapiserver.storage.files_lines import CLOSE, FORMAT, SEGMENT, SNAPSHOT, DamagedLineError, Line, decode
+from genericapiserver.storage.files_lines import (
+    CLOSE,
+    FORMAT,
+    SEGMENT,
+    SNAPSHOT,
+    DamagedLineError,
+    Line,
+    decode,
+    mark_in,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +154,11 @@ class _Replay:
         elif line.rev != state.rev and not (line.jumped and line.rev > state.rev):
             raise _missing(segment, f"it follows revision {line.rev}, but the file before it ends at {state.rev}")
         self._inode = line.inode
-        self._state = JournalState(line.rev, max(state.floor, line.floor), max(state.compact_rev, line.compacted))
+        marks = [] if line.jumped else state.marks
+        self._state = JournalState(
+            line.rev, max(state.floor, line.floor), max(state.compact_rev, line.compacted), marks=marks
+        )
+        self._state.mark(mark_in(line))
 
     def _take(self, segment: Segment, number: int, line: Line) -> None:
         state = self._state
@@ -159,6 +172,7 @@ class _Replay:
                     if line.rev != state.rev + 1:
                         raise _damaged(segment, number, f"revision {line.rev} cannot follow {state.rev}")
                     state.rev = line.rev
+                state.mark(mark_in(line))
                 self._apply(line)
             case "compact":
                 state.floor = state.compact_rev = line.rev
@@ -210,6 +224,7 @@ def jump(journal: Journal, reason: str, beyond: int = 0) -> None:
     state = journal.state
     before = max(state.rev, beyond)
     state.closed = False
+    state.marks = []
     state.rev = state.floor = max(before + EPOCH_JUMP, time.time_ns() // 1000)
     journal.rotate(jumped=True)
     _log.warning(

@@ -25,6 +25,7 @@ from genericapiserver.storage.files_faults import translated
 from genericapiserver.storage.files_journal import Journal, segments_in
 from genericapiserver.storage.files_lines import CLOSE, COMPACT, Line, encode, encode_write
 from genericapiserver.storage.files_view import FolderView
+from genericapiserver.storage.history_times import PRECISION
 from genericapiserver.storage.retention import CompactionSchedule, Expiries, Retention
 from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
 
@@ -66,7 +67,15 @@ class FilesWriter(WriterThread):
         for kv in heads.values():
             if kv.expires_at:
                 self._expiries.add(kv.expires_at, kv.key, kv.mod_rev)
-        self._schedule = CompactionSchedule(retention, now=time.monotonic(), current_rev=journal.state.rev)
+        self._schedule = CompactionSchedule(
+            retention,
+            now=time.monotonic(),
+            current_rev=journal.state.rev,
+            marks=journal.state.marks,
+            wall=clock.now().timestamp(),
+        )
+        journal.state.marks = []  # they are in the journal, and nobody asks for them here
+        self._next_mark = float("-inf")
         self._compactor = Compactor(journal.folder, view.wait_for, ended=lambda: self.submit(()))
         self._shrink_again = False
         """Whether history went while an older snapshot was still being written."""
@@ -94,16 +103,20 @@ class FilesWriter(WriterThread):
         state = self._journal.state
         base = rev = state.rev
         changes: dict[bytes, KeyValue | None] = {}
-        lines = []
+        lines: list[bytes] = []
+        now = self._clock.monotonic()
+        mark = self._clock.now().timestamp() if now >= self._next_mark else 0.0
         for write in writes:
             rev = self._decide(write, rev, changes)
             if write.event is not None:
-                lines.append(encode_write(write.event, write.expires_at, base + 1))
+                lines.append(encode_write(write.event, write.expires_at, base + 1, 0.0 if lines else mark))
         if not lines:
             return base
         self._doubtful = True
         self._journal.append(b"".join(lines))
         self._doubtful = False
+        if mark:
+            self._next_mark = now + PRECISION
         with self._changing:
             state.rev = rev
             for key, kv in changes.items():

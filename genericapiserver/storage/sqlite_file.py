@@ -4,6 +4,7 @@
     current  the newest version of every key that exists, and when it expires
     meta     schema version, identity, compaction, and whether the file was closed properly
     leader   who does the maintenance when several processes share the file
+    marks    when revisions were written (`history_times`)
 
 `meta` has, beside others: `floor_rev`, below which nothing may be read; `compact_rev`, the newest compaction that was asked
 for; `pruned_rev`, up to which the rows that compaction makes superfluous are gone.
@@ -35,6 +36,7 @@ from genericapiserver.storage.engine import (
     EngineTimeoutError,
     TooLargeError,
 )
+from genericapiserver.storage.history_times import Mark
 from genericapiserver.storage.sqlite_sharing import shared_folder
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL", "EXTRA"]
@@ -71,6 +73,9 @@ CREATE INDEX current_by_expiry ON current (expires_at) WHERE expires_at > 0;
 CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
 CREATE TABLE leader (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 """
+MARKS = "CREATE TABLE IF NOT EXISTS marks (rev INTEGER PRIMARY KEY, time REAL NOT NULL)"
+"""Not of the schema's number: versions that do not know of it leave it alone, and their writes without a time."""
+_MARK = "INSERT OR REPLACE INTO marks VALUES (?, ?)"
 
 _WHERE = """
 SELECT seq, f.v, c.v, p.v FROM sqlite_sequence, meta f, meta c, meta p
@@ -207,6 +212,7 @@ def _adopt(
         return _create(connection, path, synchronous, initial_rev)
     meta = require_ours(connection, path)
     if not alone:
+        connection.execute(MARKS)
         if synchronous == "NORMAL":
             set_meta(connection, synchronous=synchronous)  # what one of them may lose, all may have told
         return where(connection)
@@ -241,6 +247,8 @@ def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous
     for statement in SCHEMA.split(";"):
         if statement.strip():
             connection.execute(statement)
+    connection.execute(MARKS)
+    mark(connection, first)
     connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (first,))
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?)",
@@ -267,9 +275,15 @@ def _continue(
     floor = _number(meta["floor_rev"])
     inode = path.stat().st_ino
     complete = bool(meta["clean"]) or meta["synchronous"] != "NORMAL"
-    if not complete or meta["inode"] != inode:  # another inode: a copy, whose original may have gone on
+    jumps = not complete or meta["inode"] != inode  # another inode: a copy, whose original may have gone on
+    if jumps:
         current = floor = max(current + EPOCH_JUMP, time.time_ns() // 1000)
     connection.execute("BEGIN IMMEDIATE")
+    connection.execute(MARKS)
+    if jumps:
+        connection.execute("DELETE FROM marks")
+    if connection.execute("SELECT count(*) FROM marks").fetchone()[0] == 0:
+        mark(connection, current)  # what is older was written nobody knows when
     connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'log'", (current,))
     set_meta(connection, floor_rev=floor, clean=0, synchronous=synchronous, inode=inode)
     connection.execute("COMMIT")
@@ -280,6 +294,18 @@ def where(connection: sqlite3.Connection) -> FileState:
     """Where the store is now, in whatever transaction is open."""
     row = connection.execute(_WHERE).fetchone()
     return FileState(*map(_number, row))
+
+
+def mark(connection: sqlite3.Connection, rev: int, now: float | None = None) -> None:
+    """Note that *rev* is the newest revision *now*, in whatever transaction is open."""
+    connection.execute(_MARK, (rev, time.time() if now is None else now))
+
+
+def marks_in(connection: sqlite3.Connection) -> list[Mark]:
+    """What is noted of when revisions were written. Nothing in a file that a version before has written."""
+    if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'marks'").fetchone()[0]:
+        return []
+    return [Mark(*row) for row in connection.execute("SELECT rev, time FROM marks ORDER BY rev")]
 
 
 def set_meta(connection: sqlite3.Connection, **values: object) -> None:

@@ -4,6 +4,8 @@ import sqlite3
 
 from genericapiserver.storage.sqlite_file import set_meta
 
+_PRUNE_MARKS = "DELETE FROM marks WHERE rev < (SELECT max(rev) FROM marks WHERE rev < ?)"
+
 PRUNE_REVISIONS = 1000
 """Revisions that one step of compaction looks at."""
 
@@ -23,5 +25,6 @@ def prune(connection: sqlite3.Connection, *, after: int, floor: int) -> int:
     stretch = (after, upto)
     execute("DELETE FROM log WHERE rev IN (SELECT prev_rev FROM log WHERE rev > ? AND rev <= ?)", stretch)
     execute("DELETE FROM log WHERE rev > ? AND rev <= ? AND deleted = 1", stretch)
+    execute(_PRUNE_MARKS, (upto,))
     set_meta(connection, pruned_rev=upto)
     return upto

@@ -23,8 +23,9 @@ from genericapiserver.storage.engine import (
     KeyValue,
     WriteResult,
 )
+from genericapiserver.storage.history_times import PRECISION
 from genericapiserver.storage.retention import CompactionSchedule, Retention
-from genericapiserver.storage.sqlite_file import FileState, set_meta, translated, where
+from genericapiserver.storage.sqlite_file import FileState, mark, marks_in, set_meta, translated, where
 from genericapiserver.storage.sqlite_pruning import prune
 from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
@@ -80,7 +81,14 @@ class SQLiteWriter(WriterThread):
         self._rev = state.current_rev
         self._floor = state.floor_rev
         self._pruned = state.pruned_rev
-        self._schedule = CompactionSchedule(retention, now=time.monotonic(), current_rev=state.current_rev)
+        self._schedule = CompactionSchedule(
+            retention,
+            now=time.monotonic(),
+            current_rev=state.current_rev,
+            marks=marks_in(connection),
+            wall=clock.now().timestamp(),
+        )
+        self._next_mark = float("-inf")
         self._next_expiry = 0.0
         self._vacuum = False
         self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
@@ -108,7 +116,13 @@ class SQLiteWriter(WriterThread):
             rev = base
             for write in writes:
                 rev = self._apply(write, rev)
+            now = self._clock.monotonic()
+            marks = rev > base and now >= self._next_mark
+            if marks:
+                mark(self._connection, base, self._clock.now().timestamp())
         self._rev = rev
+        if marks:
+            self._next_mark = now + PRECISION
         if any(write.ttl for write in writes):
             self._next_expiry = 0.0
         return base

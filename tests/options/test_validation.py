@@ -346,6 +346,13 @@ def test_admission_plugins_must_have_a_place() -> None:
             "--storage-media-type application/yaml is not available in this version: objects are written as JSON, which "
             "every API server reads. What others wrote in YAML or protobuf is read all the same",
         ),
+        ({"history_retention": -1.0}, "--storage-history-retention can not be negative value"),
+        ({"history_max_changes": -1}, "--storage-history-max-changes can not be negative value"),
+        (
+            {"backend": "etcd3", "etcd_servers": ["http://127.0.0.1:2379"], "history_retention": 3600.0},
+            "--storage-history-retention and --storage-history-max-changes are not for --storage-backend=etcd3, whose "
+            "history others may compact: use --etcd-compaction-interval",
+        ),
         ({"compaction_interval": -1.0}, "--etcd-compaction-interval can not be negative value"),
         (
             {"encryption_provider_config_automatic_reload": True},

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.storage.commands_support import Shop, in_another_process, key, storage, value
+
+AT = "at some time"
+TIMES = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
 
 
 def test_an_object_is_shown_as_it_was(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,16 +41,16 @@ def test_a_list_is_as_of_a_revision(shop: Shop, capsys: pytest.CaptureFixture[st
 
 def test_a_diff_tells_objects_and_fields(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert storage("diff", shop.flags(), "--from=102", "--to=105") == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "~ flunders.wardle.example.com default/one: changed at revision 103",
+    assert TIMES.sub(AT, capsys.readouterr().out).splitlines() == [
+        f"~ flunders.wardle.example.com default/one: changed at revision 103, {AT}, by other",
         '    ~ spec.color: "red" -> "blue"',
-        "+ flunders.wardle.example.com default/three: added at revision 105",
-        "- flunders.wardle.example.com default/two: removed",
+        f"+ flunders.wardle.example.com default/three: added at revision 105, {AT}",
+        f"- flunders.wardle.example.com default/two: removed at revision 104, {AT}",
         "3 objects differ between revisions 102 and 105",
     ]
     assert storage("diff", shop.flags(), "--from=102", "--to=103", "-o=json") == 0
     (change,) = json.loads(capsys.readouterr().out)["changes"]
-    assert change["fields"] == [{"path": "spec.color", "before": "red", "after": "blue"}]
+    assert change["fields"] == [{"path": "spec.color", "before": "red", "after": "blue", "manager": "other"}]
 
 
 def test_blame_names_revision_and_manager_of_every_field(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 
-from genericapiserver.storage.engine import EngineEvent
+from genericapiserver.storage.engine import EngineEvent, KeyValue
 from genericapiserver.storage.tools.objects import StoredName, decoded, name_of, unreadable
-from genericapiserver.storage.tools.reading import StoreReader, pages
+from genericapiserver.storage.tools.reading import StoreReader, events_between
 
 Path = tuple[str | int, ...]
 
@@ -41,68 +41,92 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 @attrs.frozen
 class FieldChange:
-    """A field; `before` and `after` are lists of no or one value."""
+    """A field; `before` and `after` are lists of no or one value. `manager` has it now, as far as the object says."""
 
     path: str
     before: list[Any]
     after: list[Any]
+    manager: str = ""
 
 
 def field_changes(before: Any, after: Any) -> list[FieldChange]:
     """The fields that differ, in the order of their paths."""
     old, new = dict(leaves(before)), dict(leaves(after))
+    managers = _managers(after)
     found = []
     for path in sorted(old.keys() | new.keys(), key=shown):
         was, now = ([old[path]] if path in old else []), ([new[path]] if path in new else [])
         if was != now or (was and type(was[0]) is not type(now[0])):
-            found.append(FieldChange(shown(path), was, now))
+            found.append(FieldChange(shown(path), was, now, _manager_of(path, managers)[0] if now else ""))
     return found
 
 
 @attrs.frozen
 class ObjectChange:
-    """An object that is not the same at two revisions. `revision` is the newest write of it, 0 when it is gone."""
+    """An object that was written between two revisions, `revision` last, `writes` times."""
 
     what: str
-    """added, changed or removed."""
+    """added, changed, removed, or unchanged: it came and went, or was changed back."""
     name: StoredName
     key: str
     revision: int
+    writes: int
     fields: list[FieldChange]
+    managers: list[str]
+    """Who has what is new, as far as the object says."""
     note: str = ""
     """Why its fields cannot be told."""
+
+
+@attrs.define
+class _Writes:
+    """What was written to one key: how often, and what was there last."""
+
+    number: int = 0
+    revision: int = 0
+    value: bytes = b""
 
 
 async def store_changes(
     reader: StoreReader, start: bytes, end: bytes, prefix: str, *, older: int, newer: int
 ) -> list[ObjectChange]:
-    """Every object that is not the same at *older* and at *newer*. Raises CompactedError, FutureRevisionError."""
-    before = {kv.key: kv async for page in pages(reader, start, end, rev=older) for kv in page}
-    after = {kv.key: kv async for page in pages(reader, start, end, rev=newer) for kv in page}
+    """Every object that was written after *older* up to *newer*. Raises CompactedError, FutureRevisionError."""
+    writes: dict[bytes, _Writes] = {}
+    async for event in events_between(reader, start, end, older=older, newer=newer):
+        seen = writes.setdefault(event.key, _Writes())
+        seen.number += 1
+        seen.revision, seen.value = event.rev, event.value or event.prev_value or seen.value
     found = []
-    for key in sorted(before.keys() | after.keys()):
-        was, now = before.get(key), after.get(key)
-        if was is not None and now is not None and was.mod_rev == now.mod_rev:
-            continue
-        one = now or was
-        if one is None:
-            continue
-        what = "added" if was is None else "removed" if now is None else "changed"
-        note = next((problem for kv in (was, now) if kv is not None and (problem := unreadable(kv.value))), "")
-        fields = []
-        if not note and was is not None and now is not None:
-            fields = field_changes(decoded(was.value, ""), decoded(now.value, ""))
-        found.append(
-            ObjectChange(
-                what,
-                name_of(key, one.value, prefix),
-                key.decode(errors="replace"),
-                now.mod_rev if now else 0,
-                fields,
-                note,
-            )
-        )
+    for key in sorted(writes):
+        was, now = (await reader.get(key, rev=older)).kv, (await reader.get(key, rev=newer)).kv
+        found.append(_change(key, was, now, writes[key], prefix))
     return found
+
+
+def _change(key: bytes, was: KeyValue | None, now: KeyValue | None, writes: _Writes, prefix: str) -> ObjectChange:
+    what = "removed" if now is None else "added" if was is None else "changed"
+    if (was.value if was else None) == (now.value if now else None):
+        what = "unchanged"
+    note = next((problem for kv in (was, now) if kv is not None and (problem := unreadable(kv.value))), "")
+    fields: list[FieldChange] = []
+    managers: set[str] = set()
+    if not note and now is not None:
+        after = decoded(now.value, "")
+        if was is not None:
+            fields = field_changes(decoded(was.value, ""), after)
+            managers = {each.manager for each in fields}
+        else:
+            managers = {manager for manager, *_ in _managers(after)}
+    return ObjectChange(
+        what,
+        name_of(key, writes.value, prefix),
+        key.decode(errors="replace"),
+        writes.revision,
+        writes.number,
+        fields,
+        sorted(managers - {""}),
+        note,
+    )
 
 
 @attrs.frozen

@@ -7,12 +7,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
+
 from genericapiserver.aio.durable import make_durable, sync_folder
 from genericapiserver.storage.errors import StorageError
 
 
 class ToolError(StorageError):
     """What a command could not do; the text says what was wrong, where, and what to do."""
+
+
+@attrs.frozen
+class Compacted:
+    """From where to where history begins now, and the bytes on the disk."""
+
+    before: int
+    floor: int
+    bytes_before: int
+    bytes: int
 
 
 @contextlib.contextmanager

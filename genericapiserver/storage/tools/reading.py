@@ -9,8 +9,10 @@ from typing import Final, Protocol
 from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage import sqlite_file, sqlite_reader
 from genericapiserver.storage.engine import (
+    CompactedError,
     EngineEvent,
     EngineOpenError,
+    FutureRevisionError,
     GetResult,
     KeyValue,
     RangeResult,
@@ -21,6 +23,7 @@ from genericapiserver.storage.files import LOCK, History
 from genericapiserver.storage.files_journal import JournalState
 from genericapiserver.storage.files_paths import JOURNAL
 from genericapiserver.storage.files_replay import read_journal
+from genericapiserver.storage.history_times import HistoryTimes
 from genericapiserver.storage.resident import ResidentEngine
 
 PAGE: Final = 500
@@ -51,6 +54,11 @@ class SQLiteStoreReader:
         self._connection = connection
         self._path = path
         self._state = sqlite_file.where(connection)
+
+    def times(self) -> HistoryTimes:
+        """When its revisions were written."""
+        with self._translated():
+            return HistoryTimes(sqlite_file.marks_in(self._connection), self._state.current_rev)
 
     def current_rev(self) -> int:
         return self._state.current_rev
@@ -85,6 +93,11 @@ class JournalReader(ResidentEngine):
         history, state = _read_whole(folder)
         super().__init__(state.floor)
         self._load(history.events, state.rev)
+        self._marks = state.marks
+
+    def times(self) -> HistoryTimes:
+        """When its revisions were written."""
+        return HistoryTimes(self._marks, self.current_rev())
 
 
 def _read_whole(folder: Path) -> tuple[History, JournalState]:
@@ -182,11 +195,22 @@ async def events_of(reader: StoreReader, key: bytes) -> list[EngineEvent]:
     first = (await reader.get(key, rev=floor)).kv
     if first is not None:
         found.append(EngineEvent(first.mod_rev, key, first.value, None, first.create_rev, 0))
-    after = floor
-    while after < current:
-        batch = await reader.history(key, None, after_rev=after, upto=current)
-        found += batch.events
-        if batch.rev <= after:
-            break
-        after = batch.rev
-    return found
+    return found + [event async for event in events_between(reader, key, None, older=floor, newer=current)]
+
+
+async def events_between(
+    reader: StoreReader, start: bytes, end: bytes | None, *, older: int, newer: int
+) -> AsyncIterator[EngineEvent]:
+    """What was written from *start* up to before *end* after *older* up to *newer*, oldest first. Raises CompactedError,
+    FutureRevisionError."""
+    if newer > reader.current_rev():
+        raise FutureRevisionError(newer, reader.current_rev())
+    if older < reader.floor_rev():
+        raise CompactedError(older, reader.floor_rev())
+    while older < newer:
+        batch = await reader.history(start, end, after_rev=older, upto=newer)
+        for event in batch.events:
+            yield event
+        if batch.rev <= older:
+            return
+        older = batch.rev

@@ -5,25 +5,14 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-import attrs
-
 from genericapiserver.storage import sqlite_file
 from genericapiserver.storage.engine import CompactedError, EngineOpenError, FutureRevisionError
 from genericapiserver.storage.sqlite_file import DatabaseLock, FileState
 from genericapiserver.storage.sqlite_pruning import prune
+from genericapiserver.storage.tools.placing import Compacted
 from genericapiserver.storage.tools.sqlite_backup import Progress
 
 VACUUM_PAGES = 500
-
-
-@attrs.frozen
-class Compacted:
-    """From where to where history begins now, and the bytes on the disk."""
-
-    before: int
-    floor: int
-    bytes_before: int
-    bytes: int
 
 
 def compact(path: Path, revision: int, *, progress: Progress) -> Compacted:
