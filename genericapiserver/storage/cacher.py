@@ -148,12 +148,11 @@ class Cacher(Generic[T]):
                 subscription = self._subscription = self._engine.subscribe(
                     self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
                 )
-            except EngineError as error:
-                raise self.store.access.translated(error, self._root) from error
-            try:
                 objects, revision = await self._read_all()
             except BaseException as error:
-                subscription.close()
+                if self._subscription is not None:
+                    self._subscription.close()
+                    self._subscription = None
                 if isinstance(error, EngineError):
                     raise self.store.access.translated(error, self._root) from error
                 raise

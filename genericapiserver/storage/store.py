@@ -14,8 +14,8 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import listing, updates
 from genericapiserver.storage.access import MAX_OBJECT_BYTES, ObjectAccess
-from genericapiserver.storage.api_errors import error_event, too_large
-from genericapiserver.storage.engine import EngineError, StorageEngine
+from genericapiserver.storage.api_errors import error_event, too_large, watch_too_old
+from genericapiserver.storage.engine import CompactedError, EngineError, StorageEngine
 from genericapiserver.storage.errors import (
     InvalidResourceVersionError,
     KeyExistsError,
@@ -191,6 +191,8 @@ class Store(Generic[T]):
         start, end = self._bounds(key, recursive=options.recursive)
         try:
             cursor = self.engine.watch(start, end, after_rev=after_rev)
+        except CompactedError:  # as it would be said by the cursor
+            return FailedWatchStream([error_event(watch_too_old())])
         except EngineError as error:
             raise self.access.translated(error, key) from error
         return EngineWatchStream(self.access, cursor, options, initial)
@@ -212,7 +214,10 @@ class Store(Generic[T]):
 
     async def request_watch_progress(self) -> None:
         """See StorageBackend."""
-        await self.engine.request_progress()
+        try:
+            await self.engine.request_progress()
+        except EngineError as error:
+            raise self.access.translated(error, self.keys.resource_prefix) from error
 
     async def get_current_resource_version(self) -> int:
         """See StorageBackend."""
