@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.support.workers import connections, ready_workers
 
 pytestmark = pytest.mark.e2e
 
+PREFIX = "/registry/wardle.example.com"
 RESOURCE = "flunders.wardle.example.com"
 SECRET = base64.b64encode(b"a" * 32).decode()
 AESGCM = {"aesgcm": {"keys": [{"name": "key1", "secret": SECRET}]}}
@@ -230,3 +233,68 @@ def test_each_of_several_workers_follows_the_file(kms: FakeKMS, tmp_path: Path) 
                 assert {item["metadata"]["name"] for item in found["items"]} == set(names), found
         assert kms.calls["Encrypt"] == 2, "each has a seed"
         server.process.stop()
+
+
+def rewrite(flags: list[str], file: Path, *more: str) -> str:
+    """What `genericapiserver storage rewrite` prints."""
+    command = [sys.executable, "-m", "genericapiserver", "storage", "rewrite", *flags, f"--etcd-prefix={PREFIX}"]
+    done = subprocess.run(
+        [*command, f"--encryption-provider-config={file}", *more],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_everything_is_rewritten_while_a_server_is_written_to(backend: list[str], kms: FakeKMS, tmp_path: Path) -> None:
+    file = configure(tmp_path / "encryption.json", AESGCM, IDENTITY)
+    data = tmp_path / "data"
+    flags = [f"--encryption-provider-config={file}", "--encryption-provider-config-automatic-reload"]
+    if "--storage-backend=sqlite" in backend:
+        flags.append("--workers=2")
+        place = [f"--storage-path={data / 'objects.db'}"]
+    else:
+        place = backend
+    with standalone(data, free_port(), *backend, *flags) as server:
+        for number in range(40):
+            assert server.admin.request("POST", FLUNDERS, flunder(f"o-{number}", "0")).status == 201
+        watcher = Watcher(server, listed(server)["metadata"]["resourceVersion"])
+        configure(file, by(kms), AESGCM, IDENTITY)
+        reloaded(server, 2 if "--workers=2" in flags else 1)
+        stopping, last = threading.Event(), dict[str, str]()
+        writer = threading.Thread(target=write, args=(server, stopping, last), daemon=True)
+        writer.start()
+        try:
+            eventually(lambda: len(last) == 20, "writes are under way")
+            said = rewrite(place, file)
+        finally:
+            stopping.set()
+            writer.join()
+        assert f"{RESOURCE}: 20 of 40 written again" in said, "the others were written with the new key meanwhile"
+        assert f"{RESOURCE}: 0 of 40 to be written again" in rewrite(place, file, "--dry-run")
+        found = {item["metadata"]["name"]: item["spec"]["flunderReference"] for item in listed(server)["items"]}
+        assert found == {f"o-{number}": last.get(f"o-{number}", "0") for number in range(40)}
+        newest = versions(listed(server))
+        eventually(lambda: len(watcher.events) >= 40, "the rewriting was watched")
+        assert {kind for kind, _ in watcher.events} == {"MODIFIED"}
+        configure(file, by(kms))
+        reloaded(server, 4 if "--workers=2" in flags else 2)
+        assert versions(listed(server)) == newest
+        server.process.stop()
+    with standalone(data, free_port(), *backend, *flags) as server:
+        assert versions(listed(server)) == newest, "all can be read by the plugin alone"
+
+
+def write(server: Standalone, stopping: threading.Event, last: dict[str, str]) -> None:
+    """Change half of the objects, one after the other; *last* has what was acknowledged."""
+    number = 0
+    while not stopping.is_set():
+        number += 1
+        name = f"o-{number % 20}"
+        body = {"spec": {"flunderReference": str(number)}}
+        patch = {"Content-Type": "application/merge-patch+json"}
+        assert server.admin.request("PATCH", f"{FLUNDERS}/{name}", body, patch).status == 200
+        last[name] = str(number)

@@ -141,7 +141,7 @@ async def test_plugins_that_are_not_healthy_are_told_by_number(tmp_path: Path, f
             with pytest.raises(
                 Exception, match=r"^kms-provider-1: kmsv2 Provider vault is not healthy, error: "
             ) as one:
-                await check_of(config).check({})  # type: ignore[typeddict-item]
+                await check_of(config).check({})
             assert "kms-provider-0" not in str(one.value)
             assert config.resource_transformers is None
 
@@ -158,7 +158,7 @@ async def test_a_plugin_is_down_at_the_start_and_comes_later(file: Path, kms: Fa
         async def healthy() -> None:
             while True:
                 with contextlib.suppress(Exception):
-                    return await check_of(config).check({})  # type: ignore[typeddict-item]
+                    return await check_of(config).check({})
                 await asyncio.sleep(0.05)
 
         async with asyncio.timeout(60):
@@ -196,7 +196,7 @@ async def test_a_file_whose_plugin_is_down_is_taken_over_when_it_is_up(
         await until(lambda: reloads(config, "failure") >= 2)
         assert reloads(config, "success") == 0
         assert transformer.to_storage(b"{}", KEY).startswith(b"k8s:enc:aesgcm:")
-        await check_of(config).check({})  # type: ignore[typeddict-item]
+        await check_of(config).check({})
         assert "health check for new transformers failed: kms-provider-0: kmsv2 Provider vault is not" in caplog.text
         kms.healthz = "ok"
         await until(lambda: reloads(config, "success") == 1)
