@@ -21,6 +21,7 @@ from genericapiserver.options.storage_check import Check
 from genericapiserver.options.storage_compact import Compact
 from genericapiserver.options.storage_moving import Copy
 from genericapiserver.options.storage_place import CommandFlags, Place, say, shows_progress
+from genericapiserver.options.storage_rewrite import Rewrite
 from genericapiserver.options.storage_travel import Blame, Diff, Get, List
 from genericapiserver.options.texts import reason
 from genericapiserver.storage.errors import StorageError
@@ -95,6 +96,7 @@ COMMANDS: Final[Mapping[str, Callable[[], Any]]] = {
     "check": Check,
     "compact": Compact,
     "copy": Copy,
+    "rewrite": Rewrite,
     "get": Get,
     "list": List,
     "diff": Diff,

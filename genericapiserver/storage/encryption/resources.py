@@ -80,6 +80,11 @@ class EncryptedResources:
             found = self._made[resource] = self._transformer(resource)
         return found
 
+    @property
+    def rules(self) -> list[GroupResource]:
+        """What the configuration has providers for, wildcards among it."""
+        return list(self._rules)
+
     async def start(self) -> None:
         """Ask the plugins for the first time. Those that do not answer are asked again, and nothing is written with them
         until they do."""

@@ -317,6 +317,15 @@ class EtcdEngine:
                 raise TooLargeError(len(value), LARGEST) from error
         raise AssertionError("unreachable")
 
+    async def replace(self, key: bytes, value: bytes, *, expect_rev: int) -> WriteResult:
+        """Write *value* under a key that is there, which expires when it would have: etcd does not tell when that is."""
+        self._open_or_raise()
+        operation = messages.RequestOp(request_put=messages.PutRequest(key=key, value=value, ignore_lease=True))
+        try:
+            return await self._write(key, expect_rev, operation)
+        except TooLargeError as error:
+            raise TooLargeError(len(value), LARGEST) from error
+
     async def delete(self, key: bytes, *, expect_rev: int) -> WriteResult:
         self._open_or_raise()
         if not expect_rev:  # etcd would find that nothing is there, and succeed

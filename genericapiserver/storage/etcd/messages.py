@@ -17,7 +17,7 @@ _MESSAGES: Final = {
     "RangeRequest": "key=1:bytes range_end=2:bytes limit=3:int64 revision=4:int64 serializable=7:bool keys_only=8:bool "
     "count_only=9:bool",
     "RangeResponse": "header=1:ResponseHeader kvs=2:*KeyValue more=3:bool count=4:int64",
-    "PutRequest": "key=1:bytes value=2:bytes lease=3:int64",
+    "PutRequest": "key=1:bytes value=2:bytes lease=3:int64 ignore_lease=6:bool",
     "PutResponse": "header=1:ResponseHeader",
     "DeleteRangeRequest": "key=1:bytes range_end=2:bytes",
     "DeleteRangeResponse": "header=1:ResponseHeader deleted=2:int64",
