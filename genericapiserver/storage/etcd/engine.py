@@ -443,6 +443,8 @@ class EtcdEngine:
         return status
 
     def _learn(self, url: str, status: Any) -> None:
+        """One member whose progress cannot be believed is enough not to ask for any. Unlike in the reference the answer
+        changes both ways, as a cluster can be upgraded under a server that runs."""
         self._size = status.dbSize
         self._versions[url] = believable(status.version)
         all_known = len(self._versions) == len({endpoint.url for endpoint in self._client.endpoints})
