@@ -42,6 +42,7 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import (
     LARGEST,
+    LIST_TIMEOUT,
     REQUEST_TIMEOUT,
     CompactedRangeError,
     EtcdClient,
@@ -268,7 +269,7 @@ class EtcdEngine:
 
     async def _range(self, request: Any, rev: int) -> Any:
         try:
-            return await self._client.read("Range", request)
+            return await self._client.read("Range", request, timeout=LIST_TIMEOUT if request.range_end else 0.0)
         except CompactedRangeError:
             floor = await self._find_floor(rev)
             self._compacted(floor)
