@@ -37,7 +37,7 @@ TRY_TIMEOUT: Final = 3.0
 """Seconds after which a read is asked elsewhere, twice as many each time: a slow answer is not a lost one for ever."""
 LARGEST: Final = 3 * 1024 * 1024 // 2
 """What etcd takes in one request by default."""
-_NOT_TAKEN: Final = ("failed to connect", "dns resolution failed", "etcdserver: no leader")
+_NOT_TAKEN: Final = ("failed to connect", "dns resolution failed", "errors resolving", "etcdserver: no leader")
 """Beginnings of texts that say that a request has not reached the cluster."""
 _UNKNOWN_END: Final = (
     grpc.StatusCode.UNAVAILABLE,

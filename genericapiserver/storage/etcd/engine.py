@@ -65,7 +65,7 @@ _log = logging.getLogger(__name__)
 DIAL_TIMEOUT: Final = 20.0
 """Seconds that the cluster gets to answer for the first time."""
 SILENCE: Final = 2.0
-"""Seconds between two words in the log about a cluster that does not answer at the start."""
+"""Seconds after which the log says that a cluster does not answer at the start; later when something else is wrong."""
 STATUS_PERIOD: Final = 30.0
 LEASE_REUSE: Final = 60.0
 TAIL_EVENTS: Final = 4096
@@ -199,10 +199,13 @@ class EtcdEngine:
     async def _first_answer(self, request: Any, dial_timeout: float) -> Any:
         """Of a cluster that may have to be waited for."""
         asking = asyncio.ensure_future(self._client.read("Range", request, timeout=dial_timeout))
+        said = ""
         try:
             while not (await asyncio.wait([asking], timeout=SILENCE))[0]:
-                problem = self._client.problem or "there is no answer"
-                _log.warning("waiting for etcd, %gs at most: %s", dial_timeout, problem)
+                problem = self._client.problem or f"there is no answer from {self._place}"
+                if problem != said:
+                    said = problem
+                    _log.warning("waiting for etcd, %gs at most: %s", dial_timeout, problem)
             return asking.result()
         finally:
             asking.cancel()
