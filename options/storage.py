@@ -7,7 +7,7 @@ Source: pkg/server/options/etcd.go of k8s.io/apiserver.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +71,8 @@ class StorageOptions:
     path: str = DEFAULT_PATH
     shared: bool = False
     """Several processes have the engine open; `shareable` says whether it can be."""
+    resource_prefix: Callable[[GroupResource], str] = default_resource_prefix
+    """Where objects of a resource lie below `prefix`. Never change it over data: what is there is not found any more."""
     initial_revision: int | None = None
     """Where a new store begins to count. None: at the time in microseconds, so that clients of a store that is gone learn
     that their versions are too old; 1 is what tests of wire texts want."""
@@ -263,6 +265,8 @@ class StorageOptions:
             problems.append(f"--storage-path must be specified for --storage-backend={self.engine}")
         if self.file_edits and self.engine != FILE:
             problems.append("--storage-file-edits needs --storage-backend=file")
+        if self.file_edits and self.resource_prefix is not default_resource_prefix:
+            problems.append("--storage-file-edits needs objects at the places that the library gives them")
         if self.media_type not in ("", *MEDIA_TYPES):
             problems.append(
                 f'--storage-media-type "{self.media_type}" invalid, allowed values: {", ".join(sorted(MEDIA_TYPES))}'
@@ -504,7 +508,7 @@ class StorageFactory:
 
         return RESTOptions(
             open_backend=open_backend,
-            resource_prefix=default_resource_prefix(resource),
+            resource_prefix=self._options.resource_prefix(resource),
             enable_garbage_collection=self._options.enable_garbage_collection,
             delete_collection_workers=self._options.delete_collection_workers,
             storage_version=version,

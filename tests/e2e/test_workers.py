@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from genericapiserver.connection import create_listener
 from genericapiserver.storage.sqlite import SQLiteEngine
+from tests.support.etcd import needs_etcd, one_etcd
 from tests.support.https_client import HTTPSClient, send
 from tests.support.server_process import eventually, free_port, server_process
 from tests.support.standalone import FLUNDERS, WARDLE, Standalone, standalone
@@ -25,6 +27,16 @@ ENOUGH = 60
 """Acknowledged writes between two things that happen to the server."""
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(params=["sqlite", pytest.param("etcd", marks=needs_etcd)])
+def storage(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """The flags of a storage that processes can share, and that is empty."""
+    if request.param == "sqlite":
+        yield []
+        return
+    with one_etcd() as member:
+        yield ["--storage-backend=etcd3", f"--etcd-servers={member.url}"]
 
 
 def flunder(name: str) -> dict[str, Any]:
@@ -93,8 +105,8 @@ class Load:
         assert not self.problems
 
 
-def test_a_worker_that_is_killed_under_load_takes_nothing_with_it(tmp_path: Path) -> None:
-    with standalone(tmp_path / "data", free_port(), "--workers=2") as server:
+def test_a_worker_that_is_killed_under_load_takes_nothing_with_it(tmp_path: Path, storage: list[str]) -> None:
+    with standalone(tmp_path / "data", free_port(), "--workers=2", *storage) as server:
         before = workers_of(server.process)
         assert len(before) == 2
         load = Load(server.admin)
@@ -137,8 +149,8 @@ def requests_counted(server: Standalone) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in counts if 'verb="POST"' in line)
 
 
-def test_what_one_worker_has_acknowledged_the_other_one_reads_and_changes(tmp_path: Path) -> None:
-    with standalone(tmp_path / "data", free_port(), "--workers=2") as server:
+def test_what_one_worker_has_acknowledged_the_other_one_reads_and_changes(tmp_path: Path, storage: list[str]) -> None:
+    with standalone(tmp_path / "data", free_port(), "--workers=2", *storage) as server:
         workers = workers_of(server.process)
         with connections(server, workers) as by_worker:
             here, there = by_worker.values()
@@ -155,18 +167,21 @@ def test_what_one_worker_has_acknowledged_the_other_one_reads_and_changes(tmp_pa
                 assert exchange(here, "GET", path) == (200, changed)
                 assert exchange(here, "PUT", path, created)[0] == 409
                 here, there = there, here
-        arguments = [f"--data={server.data}", f"--port={free_port()}"]
-        with server_process(WARDLE, arguments, tmp_path / "second") as second:  # without --workers: it would not share
-            assert second.wait() == 1
-            assert "another process has it open" in second.stderr
+        if not storage:
+            arguments = [f"--data={server.data}", f"--port={free_port()}"]
+            with server_process(
+                WARDLE, arguments, tmp_path / "second"
+            ) as second:  # without --workers: it would not share
+                assert second.wait() == 1
+                assert "another process has it open" in second.stderr
         pages = [server.admin.get("/metrics").body.decode() for _ in range(2)]
         for page in pages:
             assert 'verb="POST",version="v1beta1"} 20\n' in page
         server.process.stop()
 
 
-def test_nobody_is_refused_while_the_workers_are_replaced(tmp_path: Path) -> None:
-    with standalone(tmp_path / "data", free_port(), "--workers=2") as server:
+def test_nobody_is_refused_while_the_workers_are_replaced(tmp_path: Path, storage: list[str]) -> None:
+    with standalone(tmp_path / "data", free_port(), "--workers=2", *storage) as server:
         before, stopping = workers_of(server.process), threading.Event()
         answers: list[int] = []
         failures: list[str] = []

@@ -180,12 +180,33 @@ async def test_freshness_is_proven_when_others_write_elsewhere(
 @pytest.mark.parametrize(
     ("version", "believed"),
     [
-        ("3.4.23", False), ("3.4.30", False), ("3.4.31", True), ("3.5.0", False), ("3.5.12", False), ("3.5.13", True),
-        ("3.6.1", True), ("3.5.13-rc.1", True), ("", False), ("unknown", False),
+        ("3.3.27", False), ("3.4.23", False), ("3.4.30", False), ("3.4.31-rc.0", False), ("3.4.31", True), ("3.4.99", True),
+        ("3.5.0-rc.0", False), ("3.5.0", False), ("3.5.12", False), ("3.5.13-rc.1", False), ("3.5.13", True),
+        ("v3.5.13", True), ("3.5.13+git", True), ("3.6.0-alpha.0", True), ("3.6.1", True), ("4.0.0", True),
+        ("", False), ("unknown", False), ("3.6", False), ("3.6.x", False), ("3.6.1 or so", False),
     ],
 )  # fmt: skip
 def test_progress_is_believed_of_versions_that_report_it_in_order(version: str, believed: bool) -> None:
     assert believable(version) is believed
+
+
+async def test_every_member_has_to_be_believable_at_any_time(member: EtcdProcess) -> None:
+    other = "http://127.0.0.1:1"
+    engine = await EtcdEngine.open([member.url, other], compaction_interval=0, status_period=3600.0)
+    try:
+        engine._versions.clear()
+        for url, version, asked in (
+            (member.url, "3.5.13", False),  # nobody has heard of the other one
+            (other, "3.6.1", True),
+            (other, "3.5.12", False),  # went back
+            (other, "no version", False),
+            (member.url, "3.6.1", False),
+            (other, "3.5.13", True),  # the last one is upgraded
+        ):
+            engine._learn(url, messages.StatusResponse(version=version))
+            assert engine._freshness.progress_counts is asked, (url, version)
+    finally:
+        await engine.aclose()
 
 
 async def test_servers_compact_once_for_all_of_them(member: EtcdProcess) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from genericapiserver.apimachinery.schema import GroupVersion
+from genericapiserver.apimachinery.schema import GroupResource, GroupVersion
 from genericapiserver.apimachinery.scheme import Scheme
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
-from genericapiserver.apis import core_v1
+from genericapiserver.apis import core_v1, rbac_v1
 from genericapiserver.minkapi.kinds import FURTHER_KINDS, KINDS, new_scheme
+from genericapiserver.options.storage import StorageOptions
+from genericapiserver.registry.generic.kubernetes_keys import kubernetes_resource_prefix
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.etcd import messages
@@ -18,6 +20,8 @@ from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.factory import object_form
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.store import Store
+from genericapiserver.storage.stored import metadata_attributes
+from tests.options.fakes import new_config
 from tests.support.etcd import EtcdProcess, FreshEtcds, needs_etcd
 from tests.support.protobuf import enveloped, put
 
@@ -102,3 +106,56 @@ async def test_a_kind_that_is_not_known_is_named_with_its_key_and_left_alone(wor
     with pytest.raises(CorruptObjectError, match=said):
         await world.store.delete("/configmaps/ns/x")
     assert await world.go_reads() == FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("group", "resource", "place"),
+    [
+        ("", "configmaps", "/configmaps"),
+        ("", "services", "/services/specs"),
+        ("", "endpoints", "/services/endpoints"),
+        ("", "nodes", "/minions"),
+        ("", "replicationcontrollers", "/controllers"),
+        ("apps", "deployments", "/deployments"),
+        ("rbac.authorization.k8s.io", "clusterroles", "/clusterroles"),
+        ("coordination.k8s.io", "leases", "/leases"),
+        ("networking.k8s.io", "ingresses", "/ingress"),
+        ("apiregistration.k8s.io", "apiservices", "/apiregistration.k8s.io/apiservices"),
+        ("apiextensions.k8s.io", "customresourcedefinitions", "/apiextensions.k8s.io/customresourcedefinitions"),
+        ("stable.example.com", "crontabs", "/stable.example.com/crontabs"),
+        ("gateway.networking.k8s.io", "gateways", "/gateway.networking.k8s.io/gateways"),
+    ],
+)
+def test_kube_apiserver_leaves_the_group_of_its_own_kinds_out_of_keys(group: str, resource: str, place: str) -> None:
+    assert kubernetes_resource_prefix(GroupResource(group, resource)) == place
+
+
+async def test_a_directory_of_kube_apiserver_is_taken_over(member: EtcdProcess) -> None:
+    config = new_config()
+    options = StorageOptions(
+        prefix="/registry",
+        serializer=CodecFactory(SCHEME),
+        backend="etcd3",
+        etcd_servers=[member.url],
+        resource_prefix=kubernetes_resource_prefix,
+    )
+    assert options.validate() == []
+    client = EtcdClient([member.url])
+    message = put(1, put(1, "reader"), put(3, "ns")) + put(2, put(1, "get"), put(2, ""), put(3, "pods"))
+    value = enveloped("rbac.authorization.k8s.io/v1", "Role", message)
+    operation = messages.RequestOp(request_put=messages.PutRequest(key=b"/registry/roles/ns/reader", value=value))
+    await client.write("Txn", messages.TxnRequest(success=[operation]))
+    await options.apply_to(config)
+    try:
+        assert config.rest_options_getter is not None
+        rest = config.rest_options_getter.get_rest_options(GroupResource("rbac.authorization.k8s.io", "roles"))
+        backend = rest.open_backend(
+            object_type=rbac_v1.Role, resource_prefix=rest.resource_prefix, attributes=metadata_attributes
+        )
+        listed = await backend.get_list(rest.resource_prefix, ListOptions(recursive=True))
+        assert [(item.shared.metadata.name, item.shared.rules[0].verbs) for item in listed.items] == [
+            ("reader", ["get"])
+        ]
+    finally:
+        await config.close()
+        await client.aclose()

@@ -20,7 +20,8 @@ import pytest
 
 from tests.support.server_process import eventually, free_port
 
-ETCD = shutil.which("etcd")
+ETCD = os.environ.get("TEST_ETCD") or shutil.which("etcd")
+"""The program that is run; another version than the one on the path by the environment."""
 MEMORY = Path("/dev/shm")
 
 needs_etcd = pytest.mark.skipif(ETCD is None, reason="there is no etcd on the path (Debian: etcd-server)")

@@ -15,7 +15,7 @@ import attrs
 
 from genericapiserver.aio import Clock, KeyedLocks
 from genericapiserver.apimachinery.errors import BadRequestError
-from genericapiserver.apimachinery.serializer.codec import StorageCodec
+from genericapiserver.apimachinery.serializer.storage_codec import StorageCodec
 from genericapiserver.builder.sources.metadata import Identity, same_content
 from genericapiserver.registry.generic.keys import KeyScheme
 from genericapiserver.storage.access import MAX_OBJECT_BYTES

@@ -31,11 +31,13 @@ from genericapiserver.storage.etcd.tls import TLSMaterial
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one call, over all endpoints."""
+LIST_TIMEOUT: Final = 60.0
+"""The same for a page of a list, which may be hundreds of megabytes: as long as a request of a client may take."""
 TRY_TIMEOUT: Final = 3.0
-"""Seconds after which a read is asked elsewhere."""
+"""Seconds after which a read is asked elsewhere, twice as many each time: a slow answer is not a lost one for ever."""
 LARGEST: Final = 3 * 1024 * 1024 // 2
 """What etcd takes in one request by default."""
-_NOT_TAKEN: Final = ("failed to connect", "dns resolution failed", "etcdserver: no leader")
+_NOT_TAKEN: Final = ("failed to connect", "dns resolution failed", "errors resolving", "etcdserver: no leader")
 """Beginnings of texts that say that a request has not reached the cluster."""
 _UNKNOWN_END: Final = (
     grpc.StatusCode.UNAVAILABLE,
@@ -117,14 +119,14 @@ class EtcdClient:
     async def _call(self, method: str, request: Any, timeout: float, *, again: bool) -> Any:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        pause = 0.01
+        pause, patience = 0.01, TRY_TIMEOUT
         while True:
             if self._closed:
                 raise EngineClosedError("the storage engine is closed")
             endpoint = self.endpoint
             left = deadline - loop.time()
             try:
-                response = await endpoint.call(method, request, min(left, TRY_TIMEOUT) if again else left)
+                response = await endpoint.call(method, request, min(left, patience) if again else left)
             except grpc.aio.AioRpcError as error:
                 failure = translated(error, endpoint.url)
                 if self._closed:
@@ -140,6 +142,7 @@ class EtcdClient:
                 return response
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.5)
+            patience *= 2 if isinstance(failure, EngineTimeoutError) else 1
 
     async def aclose(self) -> None:
         self._closed = True
@@ -162,6 +165,8 @@ def translated(error: grpc.aio.AioRpcError, url: str) -> EngineError:
         case grpc.StatusCode.NOT_FOUND if "lease not found" in text:
             return LeaseGoneError(text)
         case grpc.StatusCode.INVALID_ARGUMENT if "too large" in text:
+            return TooLargeError(LARGEST, LARGEST)
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in text:  # of gRPC in the member, at 2 MiB
             return TooLargeError(LARGEST, LARGEST)
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "space exceeded" in text:
             return DiskFullError(text, url)

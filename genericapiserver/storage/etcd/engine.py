@@ -42,6 +42,7 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import (
     LARGEST,
+    LIST_TIMEOUT,
     REQUEST_TIMEOUT,
     CompactedRangeError,
     EtcdClient,
@@ -64,7 +65,7 @@ _log = logging.getLogger(__name__)
 DIAL_TIMEOUT: Final = 20.0
 """Seconds that the cluster gets to answer for the first time."""
 SILENCE: Final = 2.0
-"""Seconds between two words in the log about a cluster that does not answer at the start."""
+"""Seconds after which the log says that a cluster does not answer at the start; later when something else is wrong."""
 STATUS_PERIOD: Final = 30.0
 LEASE_REUSE: Final = 60.0
 TAIL_EVENTS: Final = 4096
@@ -198,10 +199,13 @@ class EtcdEngine:
     async def _first_answer(self, request: Any, dial_timeout: float) -> Any:
         """Of a cluster that may have to be waited for."""
         asking = asyncio.ensure_future(self._client.read("Range", request, timeout=dial_timeout))
+        said = ""
         try:
             while not (await asyncio.wait([asking], timeout=SILENCE))[0]:
-                problem = self._client.problem or "there is no answer"
-                _log.warning("waiting for etcd, %gs at most: %s", dial_timeout, problem)
+                problem = self._client.problem or f"there is no answer from {self._place}"
+                if problem != said:
+                    said = problem
+                    _log.warning("waiting for etcd, %gs at most: %s", dial_timeout, problem)
             return asking.result()
         finally:
             asking.cancel()
@@ -268,7 +272,7 @@ class EtcdEngine:
 
     async def _range(self, request: Any, rev: int) -> Any:
         try:
-            return await self._client.read("Range", request)
+            return await self._client.read("Range", request, timeout=LIST_TIMEOUT if request.range_end else 0.0)
         except CompactedRangeError:
             floor = await self._find_floor(rev)
             self._compacted(floor)
@@ -452,6 +456,8 @@ class EtcdEngine:
         return status
 
     def _learn(self, url: str, status: Any) -> None:
+        """One member whose progress cannot be believed is enough not to ask for any. Unlike in the reference the answer
+        changes both ways, as a cluster can be upgraded under a server that runs."""
         self._size = status.dbSize
         self._versions[url] = believable(status.version)
         all_known = len(self._versions) == len({endpoint.url for endpoint in self._client.endpoints})
