@@ -8,7 +8,7 @@ Source: pkg/server/hooks.go of k8s.io/apiserver.
 
 import asyncio
 import logging
-import traceback
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -108,8 +108,8 @@ def check_post_start_hook(name: str, hook: PostStartHook | None, registered: dic
 
 def where_registered() -> str:
     """The line of the caller's caller, for the message about a name registered twice."""
-    frame = traceback.extract_stack(limit=3)[0]
-    return f"{frame.filename}:{frame.lineno} in {frame.name}"
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 async def run_post_start_hook(name: str, entry: PostStartHookEntry, context: PostStartHookContext) -> None:

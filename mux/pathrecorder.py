@@ -5,14 +5,19 @@
 Paths are compared as they come: no cleaning, no redirect, no case folding, and any method.
 """
 
+import itertools
 import logging
+import sys
 import traceback
 from collections.abc import Awaitable
+from typing import Final
 
 from genericapiserver.apimachinery.go import quote
 from genericapiserver.asgi import Handler, Receive, Scope, Send, send_plain_error
 
 logger = logging.getLogger(__name__)
+
+_SHOWN_CALLERS: Final = 6
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +38,7 @@ class PathRecorderMux:
         self._prefixes: dict[str, Handler] = {}
         self._ordered_prefixes: tuple[tuple[str, Handler], ...] = ()
         self._listed: list[str] = []
-        self._registered_at: dict[str, str] = {}
+        self._registered_at: dict[str, traceback.StackSummary] = {}
 
     @property
     def listed_paths(self) -> list[str]:
@@ -74,13 +79,13 @@ class PathRecorderMux:
         return handler(scope, receive, send)
 
     def _record(self, path: str, listed: bool) -> None:
-        here = "".join(traceback.format_stack(limit=8)[:-2])
+        here = _callers()
         if path in self._registered_at:
             logger.error(
                 "duplicate path registration of %s: original registration from %s\n\nnew registration from %s",
                 quote(path),
-                self._registered_at[path],
-                here,
+                "".join(self._registered_at[path].format()),
+                "".join(here.format()),
             )
         self._registered_at[path] = here
         if listed:
@@ -90,3 +95,11 @@ class PathRecorderMux:
         self._ordered_prefixes = tuple(
             sorted(self._prefixes.items(), key=lambda item: (item[0].count("/"), len(item[0])), reverse=True)
         )
+
+
+def _callers() -> traceback.StackSummary:
+    """Who has called `handle` or `handle_prefix`, outermost first. Source is read when it is shown, hardly ever."""
+    frames = itertools.islice(traceback.walk_stack(sys._getframe(3)), _SHOWN_CALLERS)
+    callers = traceback.StackSummary.extract(frames, lookup_lines=False)
+    callers.reverse()
+    return callers

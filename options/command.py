@@ -6,7 +6,6 @@ Source: the way cobra runs the reference's commands (server reference, section 1
 """
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +23,7 @@ from genericapiserver.logs import kv
 from genericapiserver.logs.setup import logging_as
 from genericapiserver.logs.streams import open_standard_streams
 from genericapiserver.options.flags import FlagError, FlagSet, HelpRequested, aggregate, report
+from genericapiserver.options.interpreter import prepare_interpreter, tune_interpreter
 from genericapiserver.options.logs import LoggingOptions
 from genericapiserver.options.recommended import RecommendedOptions
 from genericapiserver.options.supervision import supervise
@@ -34,14 +34,6 @@ from genericapiserver.signals import setup_signal_handler
 from genericapiserver.workers import Worker, WorkerError
 
 logger = logging.getLogger(__name__)
-
-GC_THRESHOLD = 1_000
-"""By how many more objects there are at the next collection of the youngest generation. Nobody is served meanwhile: with ten
-times as many the pauses are ten milliseconds long when hundreds of requests are under way."""
-START_GC_THRESHOLD = 50_000
-"""The same on the way to being ready: what is made there lives to the end, and collections of it find nothing."""
-SWITCH_INTERVAL = 0.001
-"""Seconds."""
 
 HOOK_FAILED = 255
 """The exit status of the reference when a post-start hook fails (klog.Fatal)."""
@@ -92,7 +84,7 @@ def run_command(
     """
     open_standard_streams()
     raise_descriptor_limit()
-    gc.set_threshold(START_GC_THRESHOLD)
+    prepare_interpreter()
     flags, log = FlagSet(command), LoggingOptions()
     log.add_flags(flags)
     options.add_flags(flags)
@@ -228,16 +220,3 @@ async def _when_ready(server: GenericAPIServer, on_ready: OnReady | None) -> Non
         except Exception:
             logger.exception("the server is ready, but could not say so")
     tune_interpreter()
-
-
-def tune_interpreter() -> None:
-    """Settings for a process that serves and does nothing else; a program that embeds a server decides for itself.
-
-    What exists when it is ready lives to the end, so the garbage collector need not look at it again and again. Threads
-    that read and write storage wait up to a switch interval for the loop's thread: a fifth of the default cuts the
-    99th percentile of writes to less than half.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 100, 50)
-    sys.setswitchinterval(SWITCH_INTERVAL)

@@ -43,6 +43,7 @@ from genericapiserver.apimachinery.shapes import (
     is_api_type,
     model_name_of,
 )
+from genericapiserver.apimachinery.value_methods import add_value_methods
 
 if TYPE_CHECKING:
     from genericapiserver.apimachinery.meta.objects import ObjectList
@@ -233,7 +234,8 @@ def api_type(
     def declare(cls: type[T]) -> type[T]:
         inherited = [base.__dict__["__api_type__"] for base in cls.__mro__[1:] if is_api_type(base)]
         local = names if "<locals>" in cls.__qualname__ else {}
-        declared: Any = attrs.define(kw_only=True, slots=True, auto_attribs=True)(cls)
+        add_value_methods(cls)
+        declared: Any = attrs.define(kw_only=True, slots=True, auto_attribs=True, eq=False, repr=False)(cls)
         for attribute in attrs.fields(declared):
             if isinstance(attribute.default, list | dict) or is_api_type(type(attribute.default)):
                 raise TypeError(

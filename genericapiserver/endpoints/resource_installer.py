@@ -65,6 +65,11 @@ class ResourceInstaller:
         self.lifecycle = APILifecycle.of(self.external_type)
         self.deprecated = self.lifecycle.is_deprecated(version.current_release)
         self.scope = self._make_scope()
+        # Once a resource and not once a route: whether an object has what a protocol asks for is a slow question.
+        self._metadata = self.storage if isinstance(self.storage, rest.StorageMetadata) else None
+        self._returns_deleted = (
+            isinstance(self.storage, rest.DeletedObjectReturner) and self.storage.delete_returns_deleted_object
+        )
         self.verbs: set[str] = set()
         self.watches = WatchServer(self.scope, metrics=self._watch_metrics(), live=version.live_watches)
 
@@ -200,6 +205,7 @@ class ResourceInstaller:
         produces = self._produces(verb)
         consumes = PATCH_TYPES if verb.name == "PATCH" else ("*/*",)
         produced = self._produced(verb.name)
+        deleted = produced if self._returns_deleted else Status
         description = describe.describe_route(
             path=f"{service.root}/{path}",
             method=verb.method,
@@ -219,7 +225,7 @@ class ResourceInstaller:
                 *self._option_parameters(verb),
             ),
             body=describe.request_body(verb.name, self.external_type),
-            answers=describe.responses(verb.name, produced, self._external_list_type(), self._deleted(produced)),
+            answers=describe.responses(verb.name, produced, self._external_list_type(), deleted),
             consumes=consumes,
             produces=produces,
         )
@@ -312,20 +318,12 @@ class ResourceInstaller:
         produces = [info.media_type for info in infos]
         if verb.discovery in ("list", "watch"):
             produces += [f"{info.media_type};stream=watch" for info in infos if info.streaming]
-        more = self.storage.produces_mime_types(verb.name) if isinstance(self.storage, rest.StorageMetadata) else ()
+        more = () if self._metadata is None else self._metadata.produces_mime_types(verb.name)
         return (*more, *produces)
 
     def _produced(self, verb: str) -> type[Any]:
-        if isinstance(self.storage, rest.StorageMetadata):
-            produced = self.storage.produces_object(verb)
-            if produced is not None:
-                return produced
-        return self.external_type
-
-    def _deleted(self, produced: type[Any]) -> type[Any]:
-        storage = self.storage
-        whole = isinstance(storage, rest.DeletedObjectReturner) and storage.delete_returns_deleted_object
-        return produced if whole else Status
+        produced = None if self._metadata is None else self._metadata.produces_object(verb)
+        return self.external_type if produced is None else produced
 
     def _external_list_type(self) -> type[Any] | None:
         if self.scope.list_type is None:

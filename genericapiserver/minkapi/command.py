@@ -41,6 +41,7 @@ from genericapiserver.options.flags import (
     aggregate,
     report,
 )
+from genericapiserver.options.interpreter import prepare_interpreter, tune_interpreter
 from genericapiserver.options.logs import LoggingOptions
 from genericapiserver.signals import setup_signal_handler
 
@@ -168,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FlagError, ValueError) as error:
         report(flags, str(error), hint=True)
         return BAD_OPTIONS
+    prepare_interpreter()
     wait_for_signal = setup_signal_handler(SIGNALS)
     with logging_as(log.config()):
         return asyncio.run(_run(flags, options, config, wait_for_signal))
@@ -185,6 +187,7 @@ async def _run(flags: FlagSet, options: Options, config: Config, wait_for_signal
         f"try:  kubectl --kubeconfig {base.kube_config_path} get all -A\n"
     )
     sys.stdout.flush()
+    tune_interpreter()
     await wait_for_signal()
     try:
         await shutdown_app(app, target=options.save)

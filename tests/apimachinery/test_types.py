@@ -300,3 +300,57 @@ def test_a_declaration_can_say_whether_a_field_is_required() -> None:
 
     described = describe(Probe).by_json_name
     assert (described["seen"].required, described["target"].required) == (False, True)
+
+
+class TestValues:
+    """Comparing and showing values is as attrs has it, though neither is made before somebody needs it."""
+
+    def test_equal_values_are_of_one_class_and_equal_in_every_field(self) -> None:
+        @api_type
+        class Size:
+            width: int = field(default=0)
+            names: list[str] = field(factory=list)
+
+        @api_type
+        class Box(Size):
+            depth: int = field(default=0)
+
+        @api_type
+        class Nothing:
+            pass
+
+        assert Size(width=1, names=["a"]) == Size(width=1, names=["a"])
+        assert Size(width=1) != Size(width=2)
+        assert Box(width=1, depth=2) == Box(width=1, depth=2)
+        assert Box(depth=1) != Box(depth=2)
+        assert Size() != Box()
+        other: object = {"width": 0, "names": []}
+        assert Size() != other
+        assert Nothing() == Nothing()
+        assert Size.__eq__ is not Box.__eq__, "each class has its own from then on"
+
+    def test_values_cannot_be_keys(self) -> None:
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(WidgetSpec())
+
+    def test_a_class_keeps_what_it_defines_itself(self) -> None:
+        @api_type
+        class Text:
+            text: str = field(default="")
+
+            def __eq__(self, other: object) -> bool:
+                return isinstance(other, Text) and other.text.lower() == self.text.lower()
+
+            def __repr__(self) -> str:
+                return self.text
+
+        assert Text(text="a") == Text(text="A")
+        assert repr(Text(text="a")) == "a"
+
+    def test_a_value_shows_its_fields(self) -> None:
+        @api_type
+        class Size:
+            width: int = field(default=0)
+            name: str | None = field(default=None)
+
+        assert repr([Size(width=1)]).endswith("Size(width=1, name=None)]")

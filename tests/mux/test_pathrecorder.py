@@ -81,7 +81,7 @@ async def test_a_duplicate_replaces_and_is_logged(caplog: pytest.LogCaptureFixtu
         mux.handle("/a", saying("two"))
     assert 'duplicate path registration of "/a": original registration from ' in caplog.text
     assert "new registration from " in caplog.text
-    assert "test_pathrecorder.py" in caplog.text
+    assert caplog.text.count('mux.handle("/a", saying(') == 2
     assert mux.listed_paths == ["/a", "/a"]
     assert await answer(mux, "/a") == "two"
 
