@@ -134,8 +134,17 @@ class Cacher(Generic[T]):
             if self._loading is None or self._loading.done():
                 self._begin(self._load())
             assert self._loading is not None
-            await asyncio.shield(self._loading)
+            await self._wait_for(self._loading)
         return state
+
+    async def _wait_for(self, loading: "asyncio.Task[None]") -> None:
+        try:
+            await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if loading.cancelled() and task is not None and not task.cancelling():
+                raise StorageError("apiserver cacher is stopped") from None  # not who waits was given up: the cache was
+            raise
 
     def _begin(self, loading: Coroutine[Any, Any, None]) -> None:
         self._loading = asyncio.create_task(loading)
