@@ -26,6 +26,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from genericapiserver import logs
+from genericapiserver.aio import is_being_cancelled
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import updates
@@ -141,10 +142,9 @@ class Cacher(Generic[T]):
         try:
             await asyncio.shield(loading)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if loading.cancelled() and task is not None and not task.cancelling():
-                raise StorageError("apiserver cacher is stopped") from None  # not who waits was given up: the cache was
-            raise
+            if is_being_cancelled():
+                raise
+            raise StorageError("apiserver cacher is stopped") from None
 
     def _begin(self, loading: Coroutine[Any, Any, None]) -> None:
         self._loading = asyncio.create_task(loading)
