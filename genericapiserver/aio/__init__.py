@@ -3,6 +3,7 @@
 Not here: anything that knows HTTP or Kubernetes. Imports nothing of the library.
 """
 
+from genericapiserver.aio.cancelling import is_being_cancelled
 from genericapiserver.aio.clock import Clock, SystemClock
 from genericapiserver.aio.in_flight import Ended, EndingRate, InFlightRequests, InFlightWatches, NotAcceptingError
 from genericapiserver.aio.keyed_locks import KeyedLocks
@@ -18,4 +19,5 @@ __all__ = [
     "NotAcceptingError",
     "Signal",
     "SystemClock",
+    "is_being_cancelled",
 ]

@@ -26,6 +26,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from genericapiserver import logs
+from genericapiserver.aio import is_being_cancelled
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage import updates
@@ -134,8 +135,16 @@ class Cacher(Generic[T]):
             if self._loading is None or self._loading.done():
                 self._begin(self._load())
             assert self._loading is not None
-            await asyncio.shield(self._loading)
+            await self._wait_for(self._loading)
         return state
+
+    async def _wait_for(self, loading: "asyncio.Task[None]") -> None:
+        try:
+            await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            raise StorageError("apiserver cacher is stopped") from None
 
     def _begin(self, loading: Coroutine[Any, Any, None]) -> None:
         self._loading = asyncio.create_task(loading)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.engine import (
     CompactedError,
     DiskFullError,
+    EngineClosedError,
     EngineError,
     EngineEvent,
     EngineOpenError,
@@ -323,6 +325,26 @@ async def test_a_killed_etcd_comes_back_and_nothing_is_missed(member: EtcdProces
                 with contextlib.suppress(UnreachableError):
                     await engine.check()
                     break
+
+
+async def test_requests_under_way_when_the_engine_is_closed_are_told(member: EtcdProcess) -> None:
+    """They are not cancelled: who waits for them has not been given up."""
+    async with opened(member) as engine:
+        member.signal(signal.SIGSTOP)
+        try:
+            waiting: list[asyncio.Task[object]] = [
+                asyncio.create_task(engine.put(B, b"1", expect_rev=0)),
+                asyncio.create_task(engine.get(A)),
+                asyncio.create_task(engine.catch_up()),
+                asyncio.create_task(engine.catch_up()),
+                asyncio.create_task(engine._old.read(*PODS, 0, 1, proven=True)),
+            ]
+            assert not (await asyncio.wait(waiting, timeout=0.1))[0]
+            await engine.aclose()
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            member.signal(signal.SIGCONT)
+        assert [type(each) for each in outcomes] == [EngineClosedError] * len(waiting)
 
 
 async def test_the_leader_of_three_is_killed_under_writes() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
+from genericapiserver.aio import is_being_cancelled
 from genericapiserver.storage.engine import (
     DiskFullError,
     EngineClosedError,
@@ -127,6 +128,10 @@ class EtcdClient:
             left = deadline - loop.time()
             try:
                 response = await endpoint.call(method, request, min(left, patience) if again else left)
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                raise EngineClosedError("the storage engine is closed") from None  # which ends what is under way
             except grpc.aio.AioRpcError as error:
                 failure = translated(error, endpoint.url)
                 if self._closed:

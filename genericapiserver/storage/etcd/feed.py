@@ -20,7 +20,8 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from genericapiserver.storage.engine import EngineError, EngineEvent
+from genericapiserver.aio import is_being_cancelled
+from genericapiserver.storage.engine import EngineClosedError, EngineError, EngineEvent
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import EtcdClient, translated
 from genericapiserver.storage.event_log import EventLog
@@ -254,6 +255,10 @@ class OldEvents:
                     if not proven:
                         await self._write_marker()
                     return await self._collect(stream, start, end, after, upto)
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                raise EngineClosedError("the storage engine is closed") from None
             except grpc.aio.AioRpcError as error:
                 self._client.failed(endpoint)
                 raise translated(error, endpoint.url) from error

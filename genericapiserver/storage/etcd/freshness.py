@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from genericapiserver.aio import is_being_cancelled
 from genericapiserver.storage.engine import EngineClosedError, EngineError, EngineTimeoutError
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import EtcdClient
@@ -69,7 +70,13 @@ class Freshness:
         if self._next is None:
             self._next = asyncio.create_task(self._ask(self._asking))
             self._next.add_done_callback(_seen)
-        await self.known(await asyncio.shield(self._next))
+        try:
+            revision = await asyncio.shield(self._next)
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            raise EngineClosedError("the storage engine is closed") from None
+        await self.known(revision)
 
     async def _ask(self, before: "asyncio.Task[int] | None") -> int:
         if before is not None:
