@@ -31,6 +31,10 @@ class UnreadableObject(StoredObject[T]):
         super().__init__(key, revision, value, form)
         self.error: Exception | None = error
 
+    @property
+    def readable(self) -> bool:
+        return self.error is None
+
     def heal(self, value: bytes) -> None:
         """*value* is what the bytes mean."""
         self.value, self.error = value, None

@@ -32,6 +32,7 @@ from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
 from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
+from genericapiserver.storage.cache_dispatch import Dispatch
 from genericapiserver.storage.cache_history import (
     MissedEvents,
     healed,
@@ -39,8 +40,8 @@ from genericapiserver.storage.cache_history import (
     stored_or_unreadable_later,
 )
 from genericapiserver.storage.cache_pages import PageMaker
-from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
-from genericapiserver.storage.cache_watch import Bucket, CacheWatch
+from genericapiserver.storage.cache_state import CacheState, UnreadableObject
+from genericapiserver.storage.cache_watch import CacheWatch
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, Subscription
 from genericapiserver.storage.errors import KeyNotFoundError, StorageError, StorageInternalError
 from genericapiserver.storage.interface import (
@@ -57,7 +58,6 @@ from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.transformer import TransformationPendingError
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
-from genericapiserver.storage.wake_turns import WakeTurns
 from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
@@ -113,9 +113,7 @@ class Cacher(Generic[T]):
         self._loading: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
         self._early: list[EngineEvent] = []
-        self._buckets: dict[str, Bucket[T]] = {}
-        self._dirty: list[Bucket[T]] = []
-        self._wake_turns = WakeTurns(lambda turn: asyncio.get_running_loop().call_soon(turn))
+        self._dispatch: Dispatch[T] = Dispatch(self._root, lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._bookmarks = BookmarkTimer(bookmark_frequency)
         self._last_bookmark: WatchEvent[T] | None = None
         self._closed = False
@@ -232,34 +230,11 @@ class Cacher(Generic[T]):
                 news = news[:done]
                 break
             event = state.apply(self._keys.from_engine(change.key), change.rev, now, current)
-            if event is not None and self._buckets:
-                self._file(event, state.start_rev)
+            if event is not None and not self._dispatch.idle:
+                self._dispatch.file(event, state.start_rev)
         state.forget(now)
         if news:
             self._metrics.cached(len(news), news[-1].rev)
-
-    def _file(self, event: CacheEvent[T], forgotten: int) -> None:
-        """Put *event* in the buckets of its key and of every prefix of it that is watched."""
-        key, buckets = event.key, self._buckets
-        places = [key]
-        end = len(self._root)
-        while end:
-            places.append(key[:end])
-            end = key.find("/", end) + 1
-        for place in places:
-            bucket = buckets.get(place)
-            if bucket is not None:
-                bucket.append(event, forgotten)
-                if bucket.waiting and not bucket.scheduled:
-                    bucket.scheduled = True
-                    if not self._dirty:
-                        asyncio.get_running_loop().call_soon(self._wake)
-                    self._dirty.append(bucket)
-
-    def _wake(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for bucket in dirty:
-            self._wake_turns.wake(bucket.take_waiting())
 
     # ---- reading
 
@@ -437,9 +412,7 @@ class Cacher(Generic[T]):
         initial: Sequence[StoredObject[T]],
         backlog: list[WatchEvent[T]],
     ) -> WatchStream[T]:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = Bucket(key)
+        bucket = self._dispatch.bucket(key, options.predicate)
         wants_bookmarks = options.predicate.allow_watch_bookmarks or options.progress_notify
         watch = CacheWatch(
             bucket,
@@ -448,7 +421,7 @@ class Cacher(Generic[T]):
             initial=initial,
             backlog=backlog,
             bookmark=self._bookmark if wants_bookmarks else None,
-            on_close=self._closed_watch,
+            on_close=self._dispatch.discard,
             on_left_behind=self._metrics.watch_left_behind,
         )
 
@@ -456,12 +429,6 @@ class Cacher(Generic[T]):
         if wants_bookmarks:
             self._bookmarks.add(watch, options.timeout)
         return watch
-
-    def _closed_watch(self, watch: CacheWatch[T]) -> None:
-        bucket = watch.bucket
-        bucket.watches.discard(watch)
-        if not bucket.watches and self._buckets.get(bucket.place) is bucket:
-            del self._buckets[bucket.place]
 
     def _bookmark(self) -> WatchEvent[T]:
         """A bookmark at the newest revision; watches that get it together share it."""
@@ -572,7 +539,7 @@ class Cacher(Generic[T]):
             objects=len(state.items),
             value_bytes=state.value_bytes,
             changes=state.change_count,
-            watches=sum(len(bucket.watches) for bucket in self._buckets.values()),
+            watches=len(self._dispatch.watches()),
         )
 
     async def aclose(self) -> None:
@@ -593,9 +560,8 @@ class Cacher(Generic[T]):
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-        for bucket in tuple(self._buckets.values()):
-            for watch in tuple(bucket.watches):
-                watch.close()
+        for watch in self._dispatch.watches():
+            watch.close()
         self._state = self._halted = None
 
 

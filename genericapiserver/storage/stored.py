@@ -61,16 +61,16 @@ class DecodedObjects:
     def __init__(self, limit: int = DECODED_BYTES) -> None:
         self._limit = limit
         self._bytes = 0
-        self._objects: deque[StoredObject[Any]] = deque()
+        self._objects: deque[tuple[StoredObject[Any], int]] = deque()
 
     def add(self, stored: "StoredObject[Any]") -> None:
         """*stored* was decoded. What is too much for the limit goes, but never this one."""
-        objects = self._objects
-        objects.append(stored)
-        self._bytes += len(stored.value)
+        objects, size = self._objects, len(stored.value)
+        objects.append((stored, size))
+        self._bytes += size
         while self._bytes > self._limit and len(objects) > 1:
-            oldest = objects.popleft()
-            self._bytes -= len(oldest.value)
+            oldest, size = objects.popleft()
+            self._bytes -= size
             oldest.forget_decoded()
 
 
@@ -150,6 +150,11 @@ class StoredObject(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<StoredObject {self.key} at {self.revision}>"
+
+    @property
+    def readable(self) -> bool:
+        """Whether `value` is what was written; False while a transformer refuses the bytes."""
+        return True
 
     @property
     def shared(self) -> T:
