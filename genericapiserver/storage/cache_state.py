@@ -5,11 +5,12 @@ newest first. So a page of a list that began a moment ago costs the list and a f
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Generic, TypeVar
 
 from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.storage.cache_index import Indexes
 from genericapiserver.storage.stored import ObjectForm, StoredObject, WatchEvent
 
 T = TypeVar("T")
@@ -105,6 +106,9 @@ class CacheState(Generic[T]):
         self.unreadable = {stored.key for stored in self.items if isinstance(stored, UnreadableObject)}
         self.value_bytes = sum(len(stored.value) for stored in self.items)
         self.start_rev = revision
+        self.indexes: Indexes[T] = Indexes()
+        self.heals = 0
+        """How many objects could be read after all."""
         self._events: list[CacheEvent[T]] = []
         self._head = 0  # events before it are forgotten; the list is cut now and then
         self._max_events = max_events
@@ -134,6 +138,8 @@ class CacheState(Generic[T]):
             self.value_bytes += len(current.value)
             if isinstance(current, UnreadableObject):
                 self.unreadable.add(key)
+        if self.indexes.any:
+            self.indexes.change(previous, current)
         event = CacheEvent(key, revision, time, current, previous)
         self._events.append(event)
         return event
@@ -145,6 +151,8 @@ class CacheState(Generic[T]):
         if self.by_key.get(stored.key) is stored:
             self.value_bytes += len(value) - before
             self.unreadable.discard(stored.key)
+            self.indexes.change(None, stored)
+        self.heals += 1
 
     def forget(self, now: float) -> bool:
         """Drop changes that are too many or older than the window; True when there were some."""
@@ -183,7 +191,7 @@ class CacheState(Generic[T]):
         """The first *limit* objects (0: all) under *prefix* from *start* on as they were at *revision*, and how many
         there were from *start* on. *revision* is not below `start_rev`."""
         low, high = self.bounds(prefix, start)
-        corrections = self._corrections(prefix, start or prefix, revision)
+        corrections = self.corrections(prefix, start or prefix, revision)
         total = high - low
         for key, old in corrections.items():
             total += (old is not None) - (key in self.by_key)
@@ -198,8 +206,16 @@ class CacheState(Generic[T]):
             _correct(keys, items, corrections)
         return items[:limit] if limit else items, total
 
-    def _corrections(self, prefix: str, first: str, revision: int) -> dict[str, StoredObject[T] | None]:
-        """What was at *revision* under the keys that have changed since."""
+    def last_key(self, prefix: str, changed: Mapping[str, StoredObject[T] | None]) -> str:
+        """The last key under *prefix* with *changed* undone, what `corrections` gives; empty when there is none."""
+        low, high = self.bounds(prefix)
+        while high > low and self.keys[high - 1] in changed:
+            high -= 1
+        unchanged = self.keys[high - 1] if high > low else ""
+        return max((key for key, old in changed.items() if old is not None and key > unchanged), default=unchanged)
+
+    def corrections(self, prefix: str, first: str, revision: int) -> dict[str, StoredObject[T] | None]:
+        """What was at *revision* under the keys from *first* on that have changed since; None: nothing."""
         corrections: dict[str, StoredObject[T] | None] = {}
         for event in self.events_after(revision):
             key = event.key

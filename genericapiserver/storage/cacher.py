@@ -23,22 +23,27 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
+from time import perf_counter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
-from genericapiserver import logs
+from genericapiserver.aio.slices import SLICE, in_slices
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.logs import kv
+from genericapiserver.logs.served import nobodys
 from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
 from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
 from genericapiserver.storage.cache_dispatch import Dispatch
+from genericapiserver.storage.cache_facets import Facet, Pin
 from genericapiserver.storage.cache_history import (
     MissedEvents,
     healed,
     stored_or_unreadable,
     stored_or_unreadable_later,
 )
+from genericapiserver.storage.cache_index import Index
 from genericapiserver.storage.cache_pages import PageMaker
 from genericapiserver.storage.cache_state import CacheState, UnreadableObject
 from genericapiserver.storage.cache_watch import CacheWatch
@@ -52,7 +57,7 @@ from genericapiserver.storage.interface import (
     ValidateDeletion,
     WatchStream,
 )
-from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY, list_fields
+from genericapiserver.storage.listing import LOOK_EVERY, MAX_PAGE, list_fields
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
@@ -116,6 +121,7 @@ class Cacher(Generic[T]):
         self._dispatch: Dispatch[T] = Dispatch(self._root, lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._bookmarks = BookmarkTimer(bookmark_frequency)
         self._last_bookmark: WatchEvent[T] | None = None
+        self._indexing: asyncio.Task[None] | None = None
         self._closed = False
 
     # ---- filling
@@ -184,6 +190,7 @@ class Cacher(Generic[T]):
         access = self.store.access
         objects: list[StoredObject[T]] = []
         start, revision = self._keys.engine_prefix, 0
+        since = perf_counter()
         while True:
             try:
                 page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
@@ -191,14 +198,15 @@ class Cacher(Generic[T]):
                 objects, start, revision = [], self._keys.engine_prefix, 0
                 continue
             revision = revision or page.rev
-            for index, kv in enumerate(page.kvs):
+            for index, found in enumerate(page.kvs):
                 try:
-                    stored = stored_or_unreadable(access, kv.key, kv.mod_rev, kv.value)
+                    stored = stored_or_unreadable(access, found.key, found.mod_rev, found.value)
                 except TransformationPendingError:
-                    stored = await stored_or_unreadable_later(access, kv.key, kv.mod_rev, kv.value)
+                    stored = await stored_or_unreadable_later(access, found.key, found.mod_rev, found.value)
                 objects.append(stored)
-                if index % YIELD_EVERY == YIELD_EVERY - 1:
+                if index % LOOK_EVERY == 0 and perf_counter() - since > SLICE:
                     await asyncio.sleep(0)
+                    since = perf_counter()
             if len(page.kvs) >= page.total:
                 return objects, revision
             start = page.kvs[-1].key + b"\x00"
@@ -215,7 +223,7 @@ class Cacher(Generic[T]):
             self._take(state, news)
         except Exception:  # noqa: BLE001 - the engine must not suffer from it
             # A cache that missed something would be wrong for ever. Watches end, and the next request fills it anew.
-            _log.exception(logs.kv("The watch cache has failed and starts again", prefix=self._root))
+            _log.exception(kv("The watch cache has failed and starts again", prefix=self._root))
             self._reset()
 
     def _take(self, state: CacheState[T], news: Sequence[EngineEvent]) -> None:
@@ -340,17 +348,44 @@ class Cacher(Generic[T]):
         if options.resource_version == "0" and not predicate.continue_token:
             limit = 0
         start = self._keys.from_full(plan.start) if plan.start else ""
-        wanted = limit if predicate.empty else 0
-        if revision and revision < current:
-            items, total = state.items_at(key, start, revision, wanted)
-        else:
-            revision = current
-            low, high = state.bounds(key, start)
-            items, total = state.items[low : min(high, low + wanted) if wanted else high], high - low
-        page: PageMaker[T] = PageMaker(self._keys, full, revision, predicate, limit)
-        made = page.cut(items, total) if predicate.empty else await page.select(items)
-        self._metrics.listed_from_cache(fetched=len(items), returned=len(made.items))
-        return made
+        maker = PageMaker(
+            state=state,
+            keys=self._keys,
+            prefix=key,
+            start=start,
+            revision=revision or current,
+            past=0 < revision < current,
+            predicate=predicate,
+            limit=limit,
+        )
+        page = await maker.page()
+        listed = page.listed
+        self._metrics.listed_from_cache(fetched=page.looked, returned=len(listed.items), index=page.index)
+        if page.pins:
+            self._looked_in_vain(state, page.pins, page.looked - len(listed.items))
+        return listed
+
+    def _looked_in_vain(self, state: CacheState[T], pinned: Sequence[Pin], number: int) -> None:
+        facet = state.indexes.looked_in_vain(pinned, number, len(state.items))
+        if facet is not None and self._indexing is None:
+            self._indexing = asyncio.create_task(self._index(state, facet), context=nobodys())
+            self._indexing.add_done_callback(self._indexed)
+
+    async def _index(self, state: CacheState[T], facet: Facet) -> None:
+        """Make an index of *facet*, which lists use once it is complete."""
+        if self._state is not state:
+            return
+        index, revision, healed_before = Index(facet), self._engine.current_rev(), state.heals
+        await in_slices(index.fill(state.items[:]))
+        if self._state is state and revision >= state.start_rev and healed_before == state.heals:
+            for event in state.events_after(revision):  # what was written meanwhile
+                index.change(event.previous, event.current)
+            state.indexes.add(index)
+
+    def _indexed(self, task: "asyncio.Task[None]") -> None:
+        self._indexing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error(kv("An index of the watch cache cannot be made", prefix=self._root), exc_info=error)
 
     # ---- watching
 
@@ -548,6 +583,9 @@ class Cacher(Generic[T]):
             self._loading.cancel()
             await asyncio.wait([self._loading])
             self._loading = None
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait([self._indexing])
         self._stop()
 
     def _stop(self) -> None:
