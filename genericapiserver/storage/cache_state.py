@@ -5,7 +5,7 @@ newest first. So a page of a list that began a moment ago costs the list and a f
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -97,18 +97,22 @@ class CacheEvent(Generic[T]):
 
 
 class CacheState(Generic[T]):
-    """Objects and changes up to the newest one. `start_rev` is the oldest revision whose successors are all known."""
+    """Objects and changes up to the newest one. `start_rev` is the oldest revision whose successors are all known.
 
-    def __init__(self, objects: Iterable[StoredObject[T]], revision: int, *, max_events: int, window: float) -> None:
-        self.items = list(objects)  # in key order, as the engine gave them
-        self.keys = [stored.key for stored in self.items]
-        self.by_key = {stored.key: stored for stored in self.items}
-        self.unreadable = {stored.key for stored in self.items if isinstance(stored, UnreadableObject)}
-        self.value_bytes = sum(len(stored.value) for stored in self.items)
+    It begins without objects, as of *revision*: `load` puts in those that there were.
+    """
+
+    def __init__(self, revision: int, *, max_events: int, window: float) -> None:
+        self.items: list[StoredObject[T]] = []  # in key order
+        self.keys: list[str] = []
+        self.by_key: dict[str, StoredObject[T]] = {}
+        self.unreadable: set[str] = set()
+        self.value_bytes = 0
         self.start_rev = revision
         self.indexes: Indexes[T] = Indexes()
         self.heals = 0
         """How many objects could be read after all."""
+        self._shown: dict[str, list[StoredObject[T]]] = {}
         self._events: list[CacheEvent[T]] = []
         self._head = 0  # events before it are forgotten; the list is cut now and then
         self._max_events = max_events
@@ -116,12 +120,23 @@ class CacheState(Generic[T]):
 
     # ---- changing
 
+    def load(self, objects: Sequence[StoredObject[T]]) -> None:
+        """Put in *objects*, whose keys come after those that are in, in order."""
+        self.items += objects
+        self.keys += [stored.key for stored in objects]
+        self.by_key.update((stored.key, stored) for stored in objects)
+        self.unreadable.update(stored.key for stored in objects if isinstance(stored, UnreadableObject))
+        self.value_bytes += sum(len(stored.value) for stored in objects)
+
     def apply(self, key: str, revision: int, time: float, current: StoredObject[T] | None) -> CacheEvent[T] | None:
         """Take a change in; None when it deletes what was not there."""
         previous = self.by_key.get(key)
+        if previous is None and current is None:
+            return None
+        if self._shown:
+            self._shown.clear()
         if previous is None:
-            if current is None:
-                return None
+            assert current is not None
             index = bisect_left(self.keys, key)
             self.keys.insert(index, key)
             self.items.insert(index, current)
@@ -176,6 +191,17 @@ class CacheState(Generic[T]):
         """Where the keys under *prefix*, which ends in a slash, lie; from *start* on if given."""
         low = bisect_left(self.keys, start or prefix)
         return low, bisect_left(self.keys, prefix[:-1] + "0", low)  # "0" follows "/"
+
+    def shown(self, prefix: str) -> Sequence[StoredObject[T]]:
+        """The objects under *prefix*, which ends in a slash: a list that stays as it is, the same one until the next write.
+
+        Clients that come back together, after a restart, all begin their watches with it.
+        """
+        found = self._shown.get(prefix)
+        if found is None:
+            low, high = self.bounds(prefix)
+            found = self._shown[prefix] = self.items[low:high]
+        return found
 
     @property
     def change_count(self) -> int:

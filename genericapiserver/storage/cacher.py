@@ -152,7 +152,7 @@ class Cacher(Generic[T]):
                 subscription = self._subscription = self._engine.subscribe(
                     self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
                 )
-                objects, revision = await self._read_all()
+                state = await self._read_all()
             except BaseException as error:
                 if self._subscription is not None:
                     self._subscription.close()
@@ -164,9 +164,8 @@ class Cacher(Generic[T]):
                 raise StorageError("apiserver cacher is stopped")
             if self._subscription is subscription:
                 break
-        state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
-        self._state = state
-        self._metrics.listed(fetched=len(objects), evaluated=len(objects), returned=len(objects))
+        self._state, revision, objects = state, state.start_rev, len(state.items)
+        self._metrics.listed(fetched=objects, evaluated=objects, returned=objects)
         self._metrics.cache_filled(revision, self._max_events)
         early, self._early = self._early, []
         self._hear([event for event in early if event.rev > revision])
@@ -185,19 +184,20 @@ class Cacher(Generic[T]):
         news, self._early = self._early, []
         self._hear(news)
 
-    async def _read_all(self) -> tuple[list[StoredObject[T]], int]:
+    async def _read_all(self) -> CacheState[T]:
         """Every object as of one revision."""
-        access = self.store.access
-        objects: list[StoredObject[T]] = []
-        start, revision = self._keys.engine_prefix, 0
-        since = perf_counter()
+        access, end = self.store.access, self._keys.engine_end
+        state: CacheState[T] | None = None
+        start, since = self._keys.engine_prefix, perf_counter()
         while True:
             try:
-                page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
+                page = await self._engine.range(start, end, limit=MAX_PAGE, rev=0 if state is None else state.start_rev)
             except CompactedError:  # that took too long; the first page has no revision to lose
-                objects, start, revision = [], self._keys.engine_prefix, 0
+                start, state = self._keys.engine_prefix, None
                 continue
-            revision = revision or page.rev
+            if state is None:
+                state = CacheState(page.rev, max_events=self._max_events, window=self._history_window)
+            objects: list[StoredObject[T]] = []
             for index, found in enumerate(page.kvs):
                 try:
                     stored = stored_or_unreadable(access, found.key, found.mod_rev, found.value)
@@ -207,8 +207,9 @@ class Cacher(Generic[T]):
                 if index % LOOK_EVERY == 0 and perf_counter() - since > SLICE:
                     await asyncio.sleep(0)
                     since = perf_counter()
+            state.load(objects)
             if len(page.kvs) >= page.total:
-                return objects, revision
+                return state
             start = page.kvs[-1].key + b"\x00"
 
     # ---- hearing of writes
@@ -434,8 +435,7 @@ class Cacher(Generic[T]):
 
     def _objects(self, state: CacheState[T], key: str, options: ListOptions) -> Sequence[StoredObject[T]]:
         if options.recursive:
-            low, high = state.bounds(key)
-            return state.items[low:high]
+            return state.shown(key)
         stored = state.by_key.get(key)
         return () if stored is None else (stored,)
 

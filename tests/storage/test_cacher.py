@@ -380,6 +380,28 @@ async def test_initial_events_come_in_pieces_and_hold_nobody_up(harness: Harness
     rare.close()
 
 
+async def test_watches_that_begin_with_the_same_state_share_it_until_a_write(harness: Harness) -> None:
+    for name in "abc":
+        await harness.create(f"ns/{name}")
+    cache = cache_of(harness)
+    early = [await cache.watch(key, everything("0")) for key in ("/pods/", "/pods/", "/pods/ns/")]
+    await harness.backend.delete(key_of("ns/b"))
+    late = await cache.watch("/pods/", everything("0"))
+    states = [stream._initial for stream in (*early, late) if isinstance(stream, CacheWatch)]
+    assert states[0] is states[1]
+    assert [path_of(stored) for stored in states[3]] == ["ns/a", "ns/c"]
+    for stream in early:
+        events = [*await next_batch(stream), *await next_batch(stream)]
+        assert [(str(event.type), path_of(event.stored)) for event in events] == [
+            ("ADDED", "ns/a"),
+            ("ADDED", "ns/b"),
+            ("ADDED", "ns/c"),
+            ("DELETED", "ns/b"),
+        ]
+        stream.close()
+    late.close()
+
+
 async def test_the_end_of_a_watch_leaves_nothing_behind(harness: Harness) -> None:
     cache = cache_of(harness)
     async with await cache.watch("/pods/ns", everything()) as stream:
