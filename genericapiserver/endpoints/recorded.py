@@ -13,6 +13,7 @@ from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.serializer.codec import YAML_MEDIA_TYPE, CodecFactory
 from genericapiserver.apimachinery.serializer.json import encode_json
 from genericapiserver.apimachinery.serializer.yaml import parse_yaml
+from genericapiserver.endpoints.api_request import Body
 
 
 @attrs.frozen(eq=False)
@@ -32,7 +33,7 @@ class RecordedObject:
 class RecordedBody:
     """A response body as it was sent, before compression."""
 
-    body: bytes | list[bytes]
+    body: Body
     media_type: str
 
     def json(self) -> bytes:

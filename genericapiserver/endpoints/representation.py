@@ -24,7 +24,7 @@ import msgspec
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.watch import EventType
-from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body
+from genericapiserver.endpoints.api_request import APIRequest, APIResponse, Body, Pieces
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.tracing import record
 
@@ -85,9 +85,9 @@ class ChunkedList:
     """Puts a list together from the encodings of its items, in pieces of about CHUNK_BYTES."""
 
     def __init__(self, head: bytes, separator: bytes) -> None:
-        self._pieces: list[bytes] = []
+        self._groups: list[list[bytes]] = []
         self._pending: list[bytes] = []
-        self._size = 0
+        self._size = self._total = 0
         self._head = head
         self._separator = separator
 
@@ -95,22 +95,20 @@ class ChunkedList:
         self._pending += encoded
         self._size += sum(map(len, encoded))
         if self._size >= CHUNK_BYTES:
-            self._flush()
+            self._close_group()
 
-    def _flush(self) -> None:
+    def _close_group(self) -> None:
         if self._pending:
-            self._pieces.append(self._head + self._separator.join(self._pending))
-            self._head = self._separator
-            self._pending = []
-            self._size = 0
+            self._groups.append(self._pending)
+            self._total += self._size
+            self._pending, self._size = [], 0
 
     def finish(self, end: bytes) -> Body:
         """The whole document: bytes, or pieces when it is long."""
-        self._flush()
-        if not self._pieces:
-            return self._head + end
-        self._pieces[-1] += end
-        return self._pieces[0] if len(self._pieces) == 1 else self._pieces
+        self._close_group()
+        if len(self._groups) > 1:
+            return Pieces(self._head, self._groups, self._separator, end, size=self._total)
+        return b"".join((self._head, *map(self._separator.join, self._groups), end))
 
 
 class ObjectRepresentation:

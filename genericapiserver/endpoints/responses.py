@@ -26,7 +26,7 @@ from genericapiserver.apimachinery.serializer.codec import (
 )
 from genericapiserver.apimachinery.serializer.protobuf_status import encode_status
 from genericapiserver.asgi import Scope, Send
-from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse
+from genericapiserver.endpoints.api_request import CONTENT_LENGTH, CONTENT_TYPE, APIRequest, APIResponse, Body
 from genericapiserver.endpoints.negotiation import Negotiator, NoTransforms, wants_pretty
 from genericapiserver.endpoints.recorded import RecordedBody
 from genericapiserver.request import AuditLevel, AuditRecorder
@@ -164,7 +164,7 @@ def _media_type(headers: list[tuple[bytes, bytes]]) -> str:
     return ""
 
 
-def _gzip(body: bytes | list[bytes]) -> bytes:
+def _gzip(body: Body) -> bytes:
     compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     if isinstance(body, bytes):
         return compressor.compress(body) + compressor.flush()

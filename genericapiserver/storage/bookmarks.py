@@ -4,6 +4,7 @@ Source: k8s.io/apiserver pkg/storage/cacher/{cacher,cache_watcher}.go (bookmarkF
 """
 
 import asyncio
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from genericapiserver.logs.served import nobodys
 from genericapiserver.storage.cache_watch import CacheWatch
 
+AT_ONCE = 16
+"""Watches that are told in one turn of the loop. Those that were opened together are due together; others want the loop."""
 FREQUENCY = 60.0
 BEFORE_END = 2.0
 """Seconds between the last bookmark and the end of the watch: the client has it before the connection goes."""
@@ -33,8 +36,7 @@ class BookmarkTimer:
 
     def offer_all(self) -> None:
         """Offer every watch a bookmark now."""
-        for _, _, watch, _ in self._queue:
-            watch.offer_bookmark()
+        self._tell([watch for _, _, watch, _ in self._queue])
 
     def stop(self) -> None:
         self._queue.clear()
@@ -65,6 +67,14 @@ class BookmarkTimer:
             due.append(heappop(self._queue))
         for _, _, watch, last in due:
             if not watch.closed:
-                watch.offer_bookmark()
                 self._plan(watch, now + 0.001, last)
+        self._tell([watch for _, _, watch, _ in due])
         self._arm()
+
+    def _tell(self, watches: Sequence[CacheWatch[Any]]) -> None:
+        """Offer *watches* a bookmark, some in each turn of the loop."""
+        for watch in watches[:AT_ONCE]:
+            if not watch.closed:
+                watch.offer_bookmark()
+        if len(watches) > AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._tell, watches[AT_ONCE:], context=nobodys())

@@ -5,11 +5,12 @@ newest first. So a page of a list that began a moment ago costs the list and a f
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
 from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.storage.cache_index import Indexes
 from genericapiserver.storage.stored import ObjectForm, StoredObject, WatchEvent
 
 T = TypeVar("T")
@@ -30,6 +31,10 @@ class UnreadableObject(StoredObject[T]):
     def __init__(self, key: str, revision: int, value: bytes, form: ObjectForm[T], error: Exception) -> None:
         super().__init__(key, revision, value, form)
         self.error: Exception | None = error
+
+    @property
+    def readable(self) -> bool:
+        return self.error is None
 
     def heal(self, value: bytes) -> None:
         """*value* is what the bytes mean."""
@@ -92,15 +97,22 @@ class CacheEvent(Generic[T]):
 
 
 class CacheState(Generic[T]):
-    """Objects and changes up to the newest one. `start_rev` is the oldest revision whose successors are all known."""
+    """Objects and changes up to the newest one. `start_rev` is the oldest revision whose successors are all known.
 
-    def __init__(self, objects: Iterable[StoredObject[T]], revision: int, *, max_events: int, window: float) -> None:
-        self.items = list(objects)  # in key order, as the engine gave them
-        self.keys = [stored.key for stored in self.items]
-        self.by_key = {stored.key: stored for stored in self.items}
-        self.unreadable = {stored.key for stored in self.items if isinstance(stored, UnreadableObject)}
-        self.value_bytes = sum(len(stored.value) for stored in self.items)
+    It begins without objects, as of *revision*: `load` puts in those that there were.
+    """
+
+    def __init__(self, revision: int, *, max_events: int, window: float) -> None:
+        self.items: list[StoredObject[T]] = []  # in key order
+        self.keys: list[str] = []
+        self.by_key: dict[str, StoredObject[T]] = {}
+        self.unreadable: set[str] = set()
+        self.value_bytes = 0
         self.start_rev = revision
+        self.indexes: Indexes[T] = Indexes()
+        self.heals = 0
+        """How many objects could be read after all."""
+        self._shown: dict[str, list[StoredObject[T]]] = {}
         self._events: list[CacheEvent[T]] = []
         self._head = 0  # events before it are forgotten; the list is cut now and then
         self._max_events = max_events
@@ -108,12 +120,23 @@ class CacheState(Generic[T]):
 
     # ---- changing
 
+    def load(self, objects: Sequence[StoredObject[T]]) -> None:
+        """Put in *objects*, whose keys come after those that are in, in order."""
+        self.items += objects
+        self.keys += [stored.key for stored in objects]
+        self.by_key.update((stored.key, stored) for stored in objects)
+        self.unreadable.update(stored.key for stored in objects if isinstance(stored, UnreadableObject))
+        self.value_bytes += sum(len(stored.value) for stored in objects)
+
     def apply(self, key: str, revision: int, time: float, current: StoredObject[T] | None) -> CacheEvent[T] | None:
         """Take a change in; None when it deletes what was not there."""
         previous = self.by_key.get(key)
+        if previous is None and current is None:
+            return None
+        if self._shown:
+            self._shown.clear()
         if previous is None:
-            if current is None:
-                return None
+            assert current is not None
             index = bisect_left(self.keys, key)
             self.keys.insert(index, key)
             self.items.insert(index, current)
@@ -130,6 +153,8 @@ class CacheState(Generic[T]):
             self.value_bytes += len(current.value)
             if isinstance(current, UnreadableObject):
                 self.unreadable.add(key)
+        if self.indexes.any:
+            self.indexes.change(previous, current)
         event = CacheEvent(key, revision, time, current, previous)
         self._events.append(event)
         return event
@@ -141,6 +166,8 @@ class CacheState(Generic[T]):
         if self.by_key.get(stored.key) is stored:
             self.value_bytes += len(value) - before
             self.unreadable.discard(stored.key)
+            self.indexes.change(None, stored)
+        self.heals += 1
 
     def forget(self, now: float) -> bool:
         """Drop changes that are too many or older than the window; True when there were some."""
@@ -165,6 +192,17 @@ class CacheState(Generic[T]):
         low = bisect_left(self.keys, start or prefix)
         return low, bisect_left(self.keys, prefix[:-1] + "0", low)  # "0" follows "/"
 
+    def shown(self, prefix: str) -> Sequence[StoredObject[T]]:
+        """The objects under *prefix*, which ends in a slash: a list that stays as it is, the same one until the next write.
+
+        Clients that come back together, after a restart, all begin their watches with it.
+        """
+        found = self._shown.get(prefix)
+        if found is None:
+            low, high = self.bounds(prefix)
+            found = self._shown[prefix] = self.items[low:high]
+        return found
+
     @property
     def change_count(self) -> int:
         """How many changes are remembered."""
@@ -179,7 +217,7 @@ class CacheState(Generic[T]):
         """The first *limit* objects (0: all) under *prefix* from *start* on as they were at *revision*, and how many
         there were from *start* on. *revision* is not below `start_rev`."""
         low, high = self.bounds(prefix, start)
-        corrections = self._corrections(prefix, start or prefix, revision)
+        corrections = self.corrections(prefix, start or prefix, revision)
         total = high - low
         for key, old in corrections.items():
             total += (old is not None) - (key in self.by_key)
@@ -194,8 +232,16 @@ class CacheState(Generic[T]):
             _correct(keys, items, corrections)
         return items[:limit] if limit else items, total
 
-    def _corrections(self, prefix: str, first: str, revision: int) -> dict[str, StoredObject[T] | None]:
-        """What was at *revision* under the keys that have changed since."""
+    def last_key(self, prefix: str, changed: Mapping[str, StoredObject[T] | None]) -> str:
+        """The last key under *prefix* with *changed* undone, what `corrections` gives; empty when there is none."""
+        low, high = self.bounds(prefix)
+        while high > low and self.keys[high - 1] in changed:
+            high -= 1
+        unchanged = self.keys[high - 1] if high > low else ""
+        return max((key for key, old in changed.items() if old is not None and key > unchanged), default=unchanged)
+
+    def corrections(self, prefix: str, first: str, revision: int) -> dict[str, StoredObject[T] | None]:
+        """What was at *revision* under the keys from *first* on that have changed since; None: nothing."""
         corrections: dict[str, StoredObject[T] | None] = {}
         for event in self.events_after(revision):
             key = event.key

@@ -1,6 +1,6 @@
-"""Watches on the cache: cursors into the changes of a key, a namespace or a resource.
+"""Watches on the cache: cursors into the changes of a key, a namespace or a resource, or of some objects there.
 
-A `Bucket` holds the changes under one key or prefix since somebody watches it; changes elsewhere never wake its watches.
+A `Bucket` holds the changes that concern its watches since there are some (`cache_dispatch`); others never wake them.
 Every watch is a position in a bucket. Those that wait are woken once for whatever happened meanwhile, some in each turn
 of the loop (`wake_turns`), and take everything pending at once. One that does not come back costs nothing: when the cache
 has forgotten what it did not read, it ends without an event, and its client resumes or lists again.
@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage.api_errors import deleted_but_corrupt, error_event
+from genericapiserver.storage.cache_facets import Pin
 from genericapiserver.storage.cache_state import CacheEvent
 from genericapiserver.storage.interface import WatchStreamBase
 from genericapiserver.storage.selection import SelectionPredicate
@@ -31,12 +32,13 @@ TRIM_AT = 256
 
 
 class Bucket(Generic[T]):
-    """The changes under one key or prefix, for those who watch it."""
+    """The changes under one key or prefix, for those who watch it; with a *pin* those of objects that have or had it."""
 
-    __slots__ = ("_events", "_first", "place", "scheduled", "waiting", "watches")
+    __slots__ = ("_events", "_first", "pin", "place", "scheduled", "waiting", "watches")
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, pin: Pin | None = None) -> None:
         self.place = place
+        self.pin = pin
         self.watches: set[CacheWatch[T]] = set()
         self.waiting: list[CacheWatch[T]] = []
         self.scheduled = False

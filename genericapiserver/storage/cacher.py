@@ -23,25 +23,31 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
+from time import perf_counter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
-from genericapiserver import logs
 from genericapiserver.aio import is_being_cancelled
+from genericapiserver.aio.slices import SLICE, in_slices
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.watch import EventType
+from genericapiserver.logs import kv
+from genericapiserver.logs.served import nobodys
 from genericapiserver.storage import updates
 from genericapiserver.storage.access import ObjectState
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event, too_large
 from genericapiserver.storage.bookmarks import FREQUENCY, BookmarkTimer
+from genericapiserver.storage.cache_dispatch import Dispatch
+from genericapiserver.storage.cache_facets import Facet, Pin
 from genericapiserver.storage.cache_history import (
     MissedEvents,
     healed,
     stored_or_unreadable,
     stored_or_unreadable_later,
 )
+from genericapiserver.storage.cache_index import Index
 from genericapiserver.storage.cache_pages import PageMaker
-from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
-from genericapiserver.storage.cache_watch import Bucket, CacheWatch
+from genericapiserver.storage.cache_state import CacheState, UnreadableObject
+from genericapiserver.storage.cache_watch import CacheWatch
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, Subscription
 from genericapiserver.storage.errors import KeyNotFoundError, StorageError, StorageInternalError
 from genericapiserver.storage.interface import (
@@ -52,13 +58,12 @@ from genericapiserver.storage.interface import (
     ValidateDeletion,
     WatchStream,
 )
-from genericapiserver.storage.listing import MAX_PAGE, YIELD_EVERY, list_fields
+from genericapiserver.storage.listing import LOOK_EVERY, MAX_PAGE, list_fields
 from genericapiserver.storage.store import Store
 from genericapiserver.storage.store_watch import FailedWatchStream, bookmark
 from genericapiserver.storage.stored import StoredList, StoredObject, WatchEvent
 from genericapiserver.storage.transformer import TransformationPendingError
 from genericapiserver.storage.versioning import parse_resource_version, plan_list
-from genericapiserver.storage.wake_turns import WakeTurns
 from genericapiserver.tracing import Trace
 
 T = TypeVar("T")
@@ -114,11 +119,10 @@ class Cacher(Generic[T]):
         self._loading: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
         self._early: list[EngineEvent] = []
-        self._buckets: dict[str, Bucket[T]] = {}
-        self._dirty: list[Bucket[T]] = []
-        self._wake_turns = WakeTurns(lambda turn: asyncio.get_running_loop().call_soon(turn))
+        self._dispatch: Dispatch[T] = Dispatch(self._root, lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._bookmarks = BookmarkTimer(bookmark_frequency)
         self._last_bookmark: WatchEvent[T] | None = None
+        self._indexing: asyncio.Task[None] | None = None
         self._closed = False
 
     # ---- filling
@@ -157,7 +161,7 @@ class Cacher(Generic[T]):
                 subscription = self._subscription = self._engine.subscribe(
                     self._keys.engine_prefix, self._hear, closed=self._stop, lost=self._reset
                 )
-                objects, revision = await self._read_all()
+                state = await self._read_all()
             except BaseException as error:
                 if self._subscription is not None:
                     self._subscription.close()
@@ -169,9 +173,8 @@ class Cacher(Generic[T]):
                 raise StorageError("apiserver cacher is stopped")
             if self._subscription is subscription:
                 break
-        state = CacheState(objects, revision, max_events=self._max_events, window=self._history_window)
-        self._state = state
-        self._metrics.listed(fetched=len(objects), evaluated=len(objects), returned=len(objects))
+        self._state, revision, objects = state, state.start_rev, len(state.items)
+        self._metrics.listed(fetched=objects, evaluated=objects, returned=objects)
         self._metrics.cache_filled(revision, self._max_events)
         early, self._early = self._early, []
         self._hear([event for event in early if event.rev > revision])
@@ -190,28 +193,32 @@ class Cacher(Generic[T]):
         news, self._early = self._early, []
         self._hear(news)
 
-    async def _read_all(self) -> tuple[list[StoredObject[T]], int]:
+    async def _read_all(self) -> CacheState[T]:
         """Every object as of one revision."""
-        access = self.store.access
-        objects: list[StoredObject[T]] = []
-        start, revision = self._keys.engine_prefix, 0
+        access, end = self.store.access, self._keys.engine_end
+        state: CacheState[T] | None = None
+        start, since = self._keys.engine_prefix, perf_counter()
         while True:
             try:
-                page = await self._engine.range(start, self._keys.engine_end, limit=MAX_PAGE, rev=revision)
+                page = await self._engine.range(start, end, limit=MAX_PAGE, rev=0 if state is None else state.start_rev)
             except CompactedError:  # that took too long; the first page has no revision to lose
-                objects, start, revision = [], self._keys.engine_prefix, 0
+                start, state = self._keys.engine_prefix, None
                 continue
-            revision = revision or page.rev
-            for index, kv in enumerate(page.kvs):
+            if state is None:
+                state = CacheState(page.rev, max_events=self._max_events, window=self._history_window)
+            objects: list[StoredObject[T]] = []
+            for index, found in enumerate(page.kvs):
                 try:
-                    stored = stored_or_unreadable(access, kv.key, kv.mod_rev, kv.value)
+                    stored = stored_or_unreadable(access, found.key, found.mod_rev, found.value)
                 except TransformationPendingError:
-                    stored = await stored_or_unreadable_later(access, kv.key, kv.mod_rev, kv.value)
+                    stored = await stored_or_unreadable_later(access, found.key, found.mod_rev, found.value)
                 objects.append(stored)
-                if index % YIELD_EVERY == YIELD_EVERY - 1:
+                if index % LOOK_EVERY == 0 and perf_counter() - since > SLICE:
                     await asyncio.sleep(0)
+                    since = perf_counter()
+            state.load(objects)
             if len(page.kvs) >= page.total:
-                return objects, revision
+                return state
             start = page.kvs[-1].key + b"\x00"
 
     # ---- hearing of writes
@@ -226,7 +233,7 @@ class Cacher(Generic[T]):
             self._take(state, news)
         except Exception:  # noqa: BLE001 - the engine must not suffer from it
             # A cache that missed something would be wrong for ever. Watches end, and the next request fills it anew.
-            _log.exception(logs.kv("The watch cache has failed and starts again", prefix=self._root))
+            _log.exception(kv("The watch cache has failed and starts again", prefix=self._root))
             self._reset()
 
     def _take(self, state: CacheState[T], news: Sequence[EngineEvent]) -> None:
@@ -241,34 +248,11 @@ class Cacher(Generic[T]):
                 news = news[:done]
                 break
             event = state.apply(self._keys.from_engine(change.key), change.rev, now, current)
-            if event is not None and self._buckets:
-                self._file(event, state.start_rev)
+            if event is not None and not self._dispatch.idle:
+                self._dispatch.file(event, state.start_rev)
         state.forget(now)
         if news:
             self._metrics.cached(len(news), news[-1].rev)
-
-    def _file(self, event: CacheEvent[T], forgotten: int) -> None:
-        """Put *event* in the buckets of its key and of every prefix of it that is watched."""
-        key, buckets = event.key, self._buckets
-        places = [key]
-        end = len(self._root)
-        while end:
-            places.append(key[:end])
-            end = key.find("/", end) + 1
-        for place in places:
-            bucket = buckets.get(place)
-            if bucket is not None:
-                bucket.append(event, forgotten)
-                if bucket.waiting and not bucket.scheduled:
-                    bucket.scheduled = True
-                    if not self._dirty:
-                        asyncio.get_running_loop().call_soon(self._wake)
-                    self._dirty.append(bucket)
-
-    def _wake(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for bucket in dirty:
-            self._wake_turns.wake(bucket.take_waiting())
 
     # ---- reading
 
@@ -374,17 +358,44 @@ class Cacher(Generic[T]):
         if options.resource_version == "0" and not predicate.continue_token:
             limit = 0
         start = self._keys.from_full(plan.start) if plan.start else ""
-        wanted = limit if predicate.empty else 0
-        if revision and revision < current:
-            items, total = state.items_at(key, start, revision, wanted)
-        else:
-            revision = current
-            low, high = state.bounds(key, start)
-            items, total = state.items[low : min(high, low + wanted) if wanted else high], high - low
-        page: PageMaker[T] = PageMaker(self._keys, full, revision, predicate, limit)
-        made = page.cut(items, total) if predicate.empty else await page.select(items)
-        self._metrics.listed_from_cache(fetched=len(items), returned=len(made.items))
-        return made
+        maker = PageMaker(
+            state=state,
+            keys=self._keys,
+            prefix=key,
+            start=start,
+            revision=revision or current,
+            past=0 < revision < current,
+            predicate=predicate,
+            limit=limit,
+        )
+        page = await maker.page()
+        listed = page.listed
+        self._metrics.listed_from_cache(fetched=page.looked, returned=len(listed.items), index=page.index)
+        if page.pins:
+            self._looked_in_vain(state, page.pins, page.looked - len(listed.items))
+        return listed
+
+    def _looked_in_vain(self, state: CacheState[T], pinned: Sequence[Pin], number: int) -> None:
+        facet = state.indexes.looked_in_vain(pinned, number, len(state.items))
+        if facet is not None and self._indexing is None:
+            self._indexing = asyncio.create_task(self._index(state, facet), context=nobodys())
+            self._indexing.add_done_callback(self._indexed)
+
+    async def _index(self, state: CacheState[T], facet: Facet) -> None:
+        """Make an index of *facet*, which lists use once it is complete."""
+        if self._state is not state:
+            return
+        index, revision, healed_before = Index(facet), self._engine.current_rev(), state.heals
+        await in_slices(index.fill(state.items[:]))
+        if self._state is state and revision >= state.start_rev and healed_before == state.heals:
+            for event in state.events_after(revision):  # what was written meanwhile
+                index.change(event.previous, event.current)
+            state.indexes.add(index)
+
+    def _indexed(self, task: "asyncio.Task[None]") -> None:
+        self._indexing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error(kv("An index of the watch cache cannot be made", prefix=self._root), exc_info=error)
 
     # ---- watching
 
@@ -433,8 +444,7 @@ class Cacher(Generic[T]):
 
     def _objects(self, state: CacheState[T], key: str, options: ListOptions) -> Sequence[StoredObject[T]]:
         if options.recursive:
-            low, high = state.bounds(key)
-            return state.items[low:high]
+            return state.shown(key)
         stored = state.by_key.get(key)
         return () if stored is None else (stored,)
 
@@ -446,9 +456,7 @@ class Cacher(Generic[T]):
         initial: Sequence[StoredObject[T]],
         backlog: list[WatchEvent[T]],
     ) -> WatchStream[T]:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = Bucket(key)
+        bucket = self._dispatch.bucket(key, options.predicate)
         wants_bookmarks = options.predicate.allow_watch_bookmarks or options.progress_notify
         watch = CacheWatch(
             bucket,
@@ -457,7 +465,7 @@ class Cacher(Generic[T]):
             initial=initial,
             backlog=backlog,
             bookmark=self._bookmark if wants_bookmarks else None,
-            on_close=self._closed_watch,
+            on_close=self._dispatch.discard,
             on_left_behind=self._metrics.watch_left_behind,
         )
 
@@ -465,12 +473,6 @@ class Cacher(Generic[T]):
         if wants_bookmarks:
             self._bookmarks.add(watch, options.timeout)
         return watch
-
-    def _closed_watch(self, watch: CacheWatch[T]) -> None:
-        bucket = watch.bucket
-        bucket.watches.discard(watch)
-        if not bucket.watches and self._buckets.get(bucket.place) is bucket:
-            del self._buckets[bucket.place]
 
     def _bookmark(self) -> WatchEvent[T]:
         """A bookmark at the newest revision; watches that get it together share it."""
@@ -581,7 +583,7 @@ class Cacher(Generic[T]):
             objects=len(state.items),
             value_bytes=state.value_bytes,
             changes=state.change_count,
-            watches=sum(len(bucket.watches) for bucket in self._buckets.values()),
+            watches=len(self._dispatch.watches()),
         )
 
     async def aclose(self) -> None:
@@ -590,6 +592,9 @@ class Cacher(Generic[T]):
             self._loading.cancel()
             await asyncio.wait([self._loading])
             self._loading = None
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait([self._indexing])
         self._stop()
 
     def _stop(self) -> None:
@@ -602,9 +607,8 @@ class Cacher(Generic[T]):
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-        for bucket in tuple(self._buckets.values()):
-            for watch in tuple(bucket.watches):
-                watch.close()
+        for watch in self._dispatch.watches():
+            watch.close()
         self._state = self._halted = None
 
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from genericapiserver.aio.slices import SLICE
 from genericapiserver.storage.access import ObjectAccess
 from genericapiserver.storage.api_errors import continue_too_old, list_too_old, too_large
 from genericapiserver.storage.continue_token import encode_continue
@@ -30,8 +31,9 @@ T = TypeVar("T")
 
 MAX_PAGE = 10_000
 """Reads for a page double up to so many keys while a selector leaves it unfilled."""
-YIELD_EVERY = 2_000
-"""After so many objects other tasks get a turn."""
+LOOK_EVERY = 64
+"""Objects between two looks at the clock: others get a turn after a slice of time, as one object may take a hundred times as
+long as another."""
 
 
 @attrs.define(eq=False)
@@ -116,12 +118,13 @@ async def _take(
     items: list[StoredObject[T]],
 ) -> int:
     """Move what is selected into *items* until there are *limit*; how many keys were looked at."""
-    everything = predicate.empty
+    everything, since = predicate.empty, perf_counter()
     for index, kv in enumerate(result.kvs):
         if limit and len(items) >= limit:
             return index
-        if index and index % YIELD_EVERY == 0:
+        if index % LOOK_EVERY == 0 and perf_counter() - since > SLICE:
             await asyncio.sleep(0)
+            since = perf_counter()
         try:
             try:
                 stored = access.stored(kv.key, kv.mod_rev, kv.value)

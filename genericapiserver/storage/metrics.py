@@ -100,7 +100,7 @@ class ResourceMetrics:
     def __init__(self, metrics: StorageMetrics, group: str, resource: str) -> None:
         self._metrics = metrics
         self._labels = (group, resource)
-        self._children: dict[str, PlainCounter] = {}
+        self._children: dict[tuple[str, str], PlainCounter] = {}
         self._calls: dict[str, tuple[PlainCounter, PlainHistogram]] = {}
         self._waits: PlainHistogram | None = None
         self._consistent: PlainCounter | None = None
@@ -161,9 +161,14 @@ class ResourceMetrics:
         if self._revision is not None:
             self._revision(revision)
 
-    def listed_from_cache(self, *, fetched: int, returned: int) -> None:
-        self._add("apiserver_cache_list_total", 1)
-        self._add("apiserver_cache_list_fetched_objects_total", fetched)
+    def listed_from_cache(self, *, fetched: int, returned: int, index: str = "") -> None:
+        """A list was answered from the cache, by way of *index* (`l:app`, `f:spec.nodeName`) if that is not empty.
+
+        Clients may ask for any label, so the series of labels has the name of none.
+        """
+        index = "l:*" if index.startswith("l:") else index
+        self._add("apiserver_cache_list_total", 1, index)
+        self._add("apiserver_cache_list_fetched_objects_total", fetched, index)
         self._add("apiserver_cache_list_returned_objects_total", returned)
 
     def waited(self, seconds: float) -> None:
@@ -187,12 +192,11 @@ class ResourceMetrics:
         """A watch was ended because it did not come back for its events in time."""
         self._add("apiserver_terminated_watchers_total", 1)
 
-    def _add(self, name: str, amount: int) -> None:
-        child = self._children.get(name)
+    def _add(self, name: str, amount: int, index: str = "") -> None:
+        child = self._children.get((name, index))
         if child is None:
-            # There is no index but the keys themselves, which has no name.
-            labels = (*self._labels, "") if name in _INDEXED_COUNTERS else self._labels
-            child = self._children[name] = self._metrics.counters[name].labels(*labels)
+            labels = (*self._labels, index) if name in _INDEXED_COUNTERS else self._labels
+            child = self._children[name, index] = self._metrics.counters[name].labels(*labels)
         child.inc(amount)
 
 

@@ -4,16 +4,22 @@ A StoredObject is immutable and shared by everybody that reads it: the watch cac
 that delivers it. So whatever is made from it (the decoded object, its labels and fields, its encodings) is made once,
 on first use, and kept on it. Nothing is decoded before somebody asks: what only needs bytes never builds an object.
 
+Of these, decoded objects are many times as large as their bytes, and wanted least often: encodings and attributes answer
+lists, watches and selectors. So only the newest ones are kept (`DecodedObjects`); others are decoded again when somebody
+changes them.
+
 All of this happens on the event loop; a StoredObject is not for other threads.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 
 import attrs
 
 from genericapiserver.logs.served import spent
+from genericapiserver.storage.attribute_sharing import AttributeSharing
 from genericapiserver.storage.errors import CorruptObjectError
 
 if TYPE_CHECKING:
@@ -24,6 +30,9 @@ T = TypeVar("T")
 
 INITIAL_EVENTS_END_ANNOTATION = "k8s.io/initial-events-end"
 """Annotation of the bookmark that ends the initial events of a watch (meta/v1 InitialEventsAnnotationKey)."""
+
+DECODED_BYTES: Final = 4 * 1024 * 1024
+"""Stored bytes of the objects of a resource that stay decoded; in memory that is six to eight times as much."""
 
 
 class StorageCodec(Protocol[T]):
@@ -44,6 +53,27 @@ class ObjectAttributes:
     fields: Mapping[str, str]
 
 
+class DecodedObjects:
+    """The objects of one store that were decoded last, up to *limit* stored bytes; older ones forget what they decoded."""
+
+    __slots__ = ("_bytes", "_limit", "_objects")
+
+    def __init__(self, limit: int = DECODED_BYTES) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._objects: deque[tuple[StoredObject[Any], int]] = deque()
+
+    def add(self, stored: "StoredObject[Any]") -> None:
+        """*stored* was decoded. What is too much for the limit goes, but never this one."""
+        objects, size = self._objects, len(stored.value)
+        objects.append((stored, size))
+        self._bytes += size
+        while self._bytes > self._limit and len(objects) > 1:
+            oldest, size = objects.popleft()
+            self._bytes -= size
+            oldest.forget_decoded()
+
+
 @attrs.frozen(kw_only=True)
 class ObjectForm(Generic[T]):
     """What a store knows about its objects: how they are written, copied and selected. One per store."""
@@ -55,6 +85,10 @@ class ObjectForm(Generic[T]):
     copy: Callable[[T], T]
     decode_failed: Callable[[], None] | None = None
     """Told of each try to read bytes that cannot be read."""
+    decoded: DecodedObjects = attrs.field(factory=DecodedObjects, eq=False, repr=False)
+    """Which of the objects stay decoded."""
+    sharing: AttributeSharing = attrs.field(factory=AttributeSharing, eq=False, repr=False)
+    """What their attributes have in common."""
 
 
 def metadata_attributes(obj: Any) -> ObjectAttributes:
@@ -78,7 +112,17 @@ class StoredObject(Generic[T]):
     deletion.
     """
 
-    __slots__ = ("_attributes", "_form", "_representations", "_shared", "key", "revision", "value")
+    __slots__ = (
+        "_attributes",
+        "_encoded",
+        "_encoded_as",
+        "_form",
+        "_representations",
+        "_shared",
+        "key",
+        "revision",
+        "value",
+    )
 
     key: str
     revision: int
@@ -91,6 +135,9 @@ class StoredObject(Generic[T]):
         self._form = form
         self._shared: T | None = None
         self._attributes: ObjectAttributes | None = None
+        # Most objects are asked for in one representation, which needs no dictionary of its own.
+        self._encoded_as: Hashable = None
+        self._encoded = b""
         self._representations: dict[Hashable, bytes] | None = None
 
     @classmethod
@@ -105,8 +152,14 @@ class StoredObject(Generic[T]):
         return f"<StoredObject {self.key} at {self.revision}>"
 
     @property
+    def readable(self) -> bool:
+        """Whether `value` is what was written; False while a transformer refuses the bytes."""
+        return True
+
+    @property
     def shared(self) -> T:
-        """The object, decoded once. It must not be changed. Raises CorruptObjectError for unreadable bytes."""
+        """The object, decoded unless it was lately. It must not be changed. Raises CorruptObjectError for unreadable
+        bytes."""
         shared = self._shared
         if shared is None:
             begun = perf_counter()
@@ -120,8 +173,13 @@ class StoredObject(Generic[T]):
                     self.key, self.revision, f"object not decodable revision={self.revision}: {error}"
                 ) from error
             self._shared = shared
+            self._form.decoded.add(self)
             spent("decode-response-object", begun)
         return shared
+
+    def forget_decoded(self) -> None:
+        """Give the decoded object up; whoever has it keeps it, and the next one decodes again."""
+        self._shared = None
 
     def object(self) -> T:
         """A fresh copy that the caller may change, with metadata.resource_version set."""
@@ -132,7 +190,9 @@ class StoredObject(Generic[T]):
         """Labels and fields for selectors, computed once."""
         attributes = self._attributes
         if attributes is None:
-            attributes = self._attributes = self._form.attributes(self.shared)
+            form = self._form
+            found, sharing = form.attributes(self.shared), form.sharing
+            attributes = self._attributes = ObjectAttributes(sharing.labels(found.labels), sharing.fields(found.fields))
         return attributes
 
     def representation(self, name: Hashable, make: Callable[[T], bytes]) -> bytes:
@@ -140,13 +200,33 @@ class StoredObject(Generic[T]):
 
         *name* must identify everything the bytes depend on (media type, version, shape).
         """
-        representations = self._representations
-        if representations is None:
-            representations = self._representations = {}
-        encoded = representations.get(name)
+        if self._encoded_as == name:
+            return self._encoded
+        encoded = None if self._representations is None else self._representations.get(name)
         if encoded is None:
-            encoded = representations[name] = make(self.shared)
+            encoded = make(self.shared)
+            self._keep(name, encoded)
         return encoded
+
+    def representation_of(
+        self, event: "WatchEvent[T]", name: Hashable, make: "Callable[[WatchEvent[T]], bytes]"
+    ) -> bytes:
+        """The encoding called *name* of an *event* of this object, kept in the same way for each type of event."""
+        full = (event.type, name)
+        encoded = None if self._representations is None else self._representations.get(full)
+        if encoded is None:
+            if self._representations is None:
+                self._representations = {}
+            encoded = self._representations[full] = make(event)
+        return encoded
+
+    def _keep(self, name: Hashable, encoded: bytes) -> None:
+        if self._encoded_as is None:
+            self._encoded_as, self._encoded = name, encoded
+            return
+        if self._representations is None:
+            self._representations = {}
+        self._representations[name] = encoded
 
     def at_revision(self, revision: int) -> "StoredObject[T]":
         """The same content at another revision: what a deletion shows."""
@@ -195,14 +275,7 @@ class WatchEvent(Generic[T]):
         stored = self.object
         if not isinstance(stored, StoredObject):
             return make(self)
-        representations = stored._representations
-        if representations is None:
-            representations = stored._representations = {}
-        key = (self.type, name)
-        encoded = representations.get(key)
-        if encoded is None:
-            encoded = representations[key] = make(self)
-        return encoded
+        return stored.representation_of(self, name, make)
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
 import attrs
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from genericapiserver.apimachinery.errors import TooLargeResourceVersionError
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.watch import EventType
-from genericapiserver.storage.cache_watch import AT_ONCE, TRIM_AT, CacheWatch
+from genericapiserver.storage.bookmarks import AT_ONCE, BookmarkTimer
+from genericapiserver.storage.cache_watch import AT_ONCE as EVENTS_AT_ONCE
+from genericapiserver.storage.cache_watch import TRIM_AT, CacheWatch
 from genericapiserver.storage.cacher import Cacher
 from genericapiserver.storage.errors import (
     InvalidResourceVersionError,
@@ -365,24 +368,46 @@ async def test_a_slow_watch_keeps_its_events_until_history_has_passed_it(harness
 
 
 async def test_initial_events_come_in_pieces_and_hold_nobody_up(harness: Harness) -> None:
-    number = 3 * AT_ONCE + 1
+    number = 3 * EVENTS_AT_ONCE + 1
     for index in range(number):
         await harness.create(f"ns/{index:05}")
     stream = await harness.backend.watch("/pods/", everything())
     sizes = [len(await next_batch(stream)) for _ in range(4)]
-    assert sizes == [AT_ONCE, AT_ONCE, AT_ONCE, 1]
+    assert sizes == [EVENTS_AT_ONCE, EVENTS_AT_ONCE, EVENTS_AT_ONCE, 1]
     stream.close()
     rare = await harness.backend.watch("/pods/", everything(field_selector=f"metadata.name={number - 1:05}"))
     assert len(await next_batch(rare)) == 1
     rare.close()
 
 
+async def test_watches_that_begin_with_the_same_state_share_it_until_a_write(harness: Harness) -> None:
+    for name in "abc":
+        await harness.create(f"ns/{name}")
+    cache = cache_of(harness)
+    early = [await cache.watch(key, everything("0")) for key in ("/pods/", "/pods/", "/pods/ns/")]
+    await harness.backend.delete(key_of("ns/b"))
+    late = await cache.watch("/pods/", everything("0"))
+    states = [stream._initial for stream in (*early, late) if isinstance(stream, CacheWatch)]
+    assert states[0] is states[1]
+    assert [path_of(stored) for stored in states[3]] == ["ns/a", "ns/c"]
+    for stream in early:
+        events = [*await next_batch(stream), *await next_batch(stream)]
+        assert [(str(event.type), path_of(event.stored)) for event in events] == [
+            ("ADDED", "ns/a"),
+            ("ADDED", "ns/b"),
+            ("ADDED", "ns/c"),
+            ("DELETED", "ns/b"),
+        ]
+        stream.close()
+    late.close()
+
+
 async def test_the_end_of_a_watch_leaves_nothing_behind(harness: Harness) -> None:
     cache = cache_of(harness)
     async with await cache.watch("/pods/ns", everything()) as stream:
         assert isinstance(stream, CacheWatch)
-        assert list(cache._buckets) == ["/pods/ns/"]
-    assert not cache._buckets
+        assert cache._dispatch.watches() == [stream]
+    assert cache._dispatch.idle
     assert await stream.next_events() == []
 
 
@@ -413,6 +438,33 @@ async def test_bookmarks_are_shared(harness: Harness) -> None:
     assert len({id(batch[0].object) for batch in batches}) == 1
     for stream in streams:
         stream.close()
+
+
+class Offered:
+    """Stands for a watch, and counts in *told* who was offered a bookmark."""
+
+    def __init__(self, told: list["Offered"]) -> None:
+        self.told = told
+        self.closed = False
+
+    def offer_bookmark(self) -> None:
+        self.told.append(self)
+
+
+async def test_bookmarks_of_many_watches_take_several_turns_of_the_loop() -> None:
+    told: list[Offered] = []
+    timer = BookmarkTimer()
+    watches = [Offered(told) for _ in range(3 * AT_ONCE + 1)]
+    for watch in watches:
+        timer.add(cast("CacheWatch[Pod]", watch), None)
+    timer.offer_all()
+    seen = []
+    for _ in range(5):
+        seen.append(len(told))
+        await asyncio.sleep(0)
+    assert seen == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE, 3 * AT_ONCE + 1, 3 * AT_ONCE + 1]
+    assert set(told) == set(watches)
+    timer.stop()
 
 
 # ---- watches from the past
