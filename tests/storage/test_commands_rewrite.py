@@ -16,7 +16,7 @@ from genericapiserver.storage.encryption.metrics import TransformationMetrics
 from genericapiserver.storage.encryption.resources import EncryptedResources
 from genericapiserver.storage.engine import KeyValue, StorageEngine, WriteResult
 from genericapiserver.storage.etcd import messages
-from genericapiserver.storage.etcd.client import EtcdClient, TLSFiles
+from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.etcd.engine import EtcdEngine
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.sqlite import SQLiteEngine
@@ -329,7 +329,7 @@ def test_leases_of_etcd_are_kept(file: Path) -> None:
             await engine.aclose()
 
         async def leases() -> tuple[dict[bytes, int], set[bytes]]:
-            client = EtcdClient([member.url], tls=TLSFiles())
+            client = EtcdClient([member.url])
             try:
                 request = messages.RangeRequest(key=b"/registry/w", range_end=b"/registry/x")
                 found = (await client.read("Range", request)).kvs
