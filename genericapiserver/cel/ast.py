@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import attrs
 
+from genericapiserver.apimachinery.wire import Fields, read_fields, read_varint
 from genericapiserver.cel.types import Type
 
 T = TypeVar("T")
-Fields = dict[int, list[int | bytes]]
 
 PRIMITIVES = {1: Type.BOOL, 2: Type.INT, 3: Type.UINT, 4: Type.DOUBLE, 5: Type.STRING, 6: Type.BYTES}
 WELL_KNOWN = {1: Type.DYN, 2: Type.TIMESTAMP, 3: Type.DURATION}
@@ -126,36 +126,36 @@ def children(node: Node) -> tuple[Node, ...]:
 
 def decode_parsed(serialized: bytes) -> Tree:
     """The tree of an expression that was parsed only: without types and references."""
-    message = read(blob(read(serialized), 2))
+    message = read_fields(blob(read_fields(serialized), 2))
     return Tree(_expression(blob(message, 2)), {}, {}, _positions(blob(message, 3)))
 
 
 def decode(serialized: bytes) -> Tree:
     """The tree of `Expression.serialize()` of a checked expression."""
-    message = read(blob(read(serialized), 2))
+    message = read_fields(blob(read_fields(serialized), 2))
     types = dict(_entries(message, 3, _type))
-    references = dict(_entries(message, 2, lambda value: text(read(value), 1)))
+    references = dict(_entries(message, 2, lambda value: text(read_fields(value), 1)))
     named = {key: name for key, name in references.items() if name}
     return Tree(_expression(blob(message, 4)), types, named, _positions(blob(message, 5)))
 
 
 def _positions(source: bytes) -> dict[int, int]:
-    pairs = map(read, blobs(read(source), 4))
+    pairs = map(read_fields, blobs(read_fields(source), 4))
     return {number(pair, 1): number(pair, 2) for pair in pairs}
 
 
 def _entries(message: Fields, field: int, convert: Callable[[bytes], T]) -> Iterator[tuple[int, T]]:
     for entry in blobs(message, field):
-        pair = read(entry)
+        pair = read_fields(entry)
         yield number(pair, 1), convert(blob(pair, 2))
 
 
 def _expression(data: bytes) -> Node:
-    message = read(data)
+    message = read_fields(data)
     id_ = number(message, 2)
     for field, convert in _KINDS.items():
         if field in message:
-            return convert(id_, read(blob(message, field)))
+            return convert(id_, read_fields(blob(message, field)))
     raise ValueError(f"an expression node of an unknown kind: fields {sorted(message)}")
 
 
@@ -184,7 +184,7 @@ def _struct(id_: int, message: Fields) -> Node:
 
 
 def _entry(data: bytes) -> Entry:
-    message = read(data)
+    message = read_fields(data)
     key = _expression(blob(message, 3)) if 3 in message else text(message, 2)
     return Entry(key, _expression(blob(message, 4)), bool(number(message, 5)))
 
@@ -234,55 +234,24 @@ _CONSTANTS: dict[int, Callable[[int | bytes], bool | int | float | str | bytes |
 
 
 def _type(data: bytes) -> Type:
-    message = read(data)
+    message = read_fields(data)
     if 3 in message:
         return PRIMITIVES.get(number(message, 3), Type.DYN)
     if 5 in message:
         return WELL_KNOWN.get(number(message, 5), Type.DYN)
     if 6 in message:
-        return Type.list_of(_type(blob(read(blob(message, 6)), 1)))
+        return Type.list_of(_type(blob(read_fields(blob(message, 6)), 1)))
     if 7 in message:
-        pair = read(blob(message, 7))
+        pair = read_fields(blob(message, 7))
         return Type.map_of(_type(blob(pair, 1)), _type(blob(pair, 2)))
     if 9 in message:
         return Type(text(message, 9))
     if 11 in message:
         return Type("type", (_type(blob(message, 11)),))
     if 14 in message:
-        abstract = read(blob(message, 14))
+        abstract = read_fields(blob(message, 14))
         return Type(text(abstract, 1), tuple(map(_type, blobs(abstract, 2))))
     return Type.NULL if 2 in message else Type.DYN
-
-
-def read(data: bytes) -> Fields:
-    """The fields of a message by number: integers of varint fields, bytes of all others."""
-    fields: Fields = {}
-    at, end = 0, len(data)
-    while at < end:
-        key, at = _varint(data, at)
-        field, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            fields.setdefault(field, []).append(value)
-            continue
-        if wire == 2:
-            size, at = _varint(data, at)
-        else:
-            size = {1: 8, 5: 4}[wire]
-        fields.setdefault(field, []).append(data[at : at + size])
-        at += size
-    return fields
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
 
 
 def _packed(message: Fields, field: int) -> Iterator[int]:
@@ -292,7 +261,7 @@ def _packed(message: Fields, field: int) -> Iterator[int]:
             continue
         at = 0
         while at < len(value):
-            item, at = _varint(value, at)
+            item, at = read_varint(value, at)
             yield item
 
 

@@ -8,6 +8,7 @@ import gzip
 from collections.abc import Iterable
 from typing import Final
 
+from genericapiserver.apimachinery.wire import BYTES, VARINT, sized, tag, varint
 from genericapiserver.debugging.profile import Frame, Profile, ValueType
 
 MEDIA_TYPE: Final = b"application/octet-stream"
@@ -76,23 +77,13 @@ class _Writer:
         return number
 
 
-def _varint(value: int) -> bytes:
-    value &= 0xFFFF_FFFF_FFFF_FFFF  # a negative int64 is its two's complement
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value) if value else b""
+    return tag(field, VARINT) + varint(value) if value else b""
 
 
 def _field(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+    return tag(field, BYTES) + sized(data)
 
 
 def _packed(values: Iterable[int]) -> bytes:
-    return b"".join(map(_varint, values))
+    return b"".join(map(varint, values))

@@ -11,7 +11,7 @@ Source: k8s.io/apimachinery pkg/runtime/serializer/protobuf, and the generated.p
 import base64
 import datetime as dt
 import struct
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
@@ -19,13 +19,10 @@ from genericapiserver.apimachinery.describe import Kind, TypeRef, describe
 from genericapiserver.apimachinery.schema import GroupVersionKind
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.time import format_micro_time, format_time
+from genericapiserver.apimachinery.wire import Fields, WireError, read_fields
 
 PREFIX: Final = b"k8s\x00"
 _MAX_DEPTH: Final = 100
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-Message: TypeAlias = dict[int, list[int | bytes]]
-"""The values of each field, in their order; what they mean is up to the declaration."""
 
 
 def unwrap(data: bytes) -> tuple[GroupVersionKind, bytes]:
@@ -48,7 +45,7 @@ def to_json(cls: type[Any], data: bytes, depth: int = 0) -> dict[str, Any]:
         raise DecodeError(f"exceeded max depth of {_MAX_DEPTH}")
     message = _message(data)
     value: dict[str, Any] = {}
-    embedded: dict[tuple[int, ...], Message] = {}
+    embedded: dict[tuple[int, ...], Fields] = {}
     for field in describe(cls).fields:
         holder = message
         if inlined := field.inlined:
@@ -134,7 +131,7 @@ def _raw(data: bytes) -> Any:
         raise DecodeError(f"proto: raw JSON cannot be read: {error}") from error
 
 
-def _int_or_string(message: Message) -> int | str:
+def _int_or_string(message: Fields) -> int | str:
     if message.get(1, [0])[-1] == 1:
         return _text(_last_bytes(message, 3))
     number = message.get(2, [0])[-1]
@@ -143,7 +140,7 @@ def _int_or_string(message: Message) -> int | str:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _last_bytes(message: Message, number: int) -> bytes:
+def _last_bytes(message: Fields, number: int) -> bytes:
     found = message.get(number)
     if not found:
         return b""
@@ -159,41 +156,9 @@ def _text(data: bytes) -> str:
         raise DecodeError(f"proto: a text is no UTF-8: {error.reason}") from error
 
 
-def _message(data: bytes) -> Message:
-    """Split a message into its fields. Raises DecodeError for one that ends too early or has groups."""
-    message: Message = {}
-    position, end = 0, len(data)
-    while position < end:
-        key, position = _varint(data, position)
-        number, wire_type = key >> 3, key & 7
-        found: int | bytes
-        if wire_type == _VARINT:
-            found, position = _varint(data, position)
-        else:
-            if wire_type == _BYTES:
-                size, position = _varint(data, position)
-            elif wire_type in (_FIXED64, _FIXED32):
-                size = 8 if wire_type == _FIXED64 else 4
-            else:
-                raise DecodeError(f"proto: illegal wireType {wire_type}")
-            if size > end - position:
-                raise DecodeError("unexpected EOF")
-            found, position = data[position : position + size], position + size
-        if number == 0:
-            raise DecodeError("proto: illegal tag 0")
-        message.setdefault(number, []).append(found)
-    return message
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(data):
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, position
-        shift += 7
-        if shift >= 70:
-            raise DecodeError("proto: integer overflow")
-    raise DecodeError("unexpected EOF")
+def _message(data: bytes) -> Fields:
+    """Split a message into its fields, whose meaning is up to the declaration. Raises DecodeError."""
+    try:
+        return read_fields(data)
+    except WireError as error:
+        raise DecodeError(str(error)) from error

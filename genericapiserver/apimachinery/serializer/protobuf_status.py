@@ -5,16 +5,15 @@ same kind only. Source: k8s.io/apimachinery pkg/apis/meta/v1/generated.proto and
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from genericapiserver.apimachinery.describe import Kind, TypeRef, describe
 from genericapiserver.apimachinery.meta import Status
 from genericapiserver.apimachinery.serializer.protobuf import PREFIX
+from genericapiserver.apimachinery.wire import BYTES, VARINT, sized, tag, varint
 
 _API_VERSION, _KIND = 1, 2
 _TYPE_META, _RAW = 1, 2
-_VARINT, _BYTES = 0, 2
-_UNSIGNED: Final = 0xFFFFFFFFFFFFFFFF
 
 
 def encode_status(status: Status) -> bytes:
@@ -52,13 +51,5 @@ def _content(value: Any, ref: TypeRef) -> bytes | int:
 
 def _field(number: int, content: bytes | int) -> bytes:
     if isinstance(content, int):
-        return _varint(number << 3 | _VARINT) + _varint(content & _UNSIGNED)
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
+        return tag(number, VARINT) + varint(content)
+    return tag(number, BYTES) + sized(content)
