@@ -19,7 +19,12 @@ from genericapiserver.authentication.user import API_SERVER_USER
 from genericapiserver.endpoints.api_request import APIRequest
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.request import RequestContext, request_context
-from genericapiserver.request.reporting import dry_run_label, field_validation_label
+from genericapiserver.request.reporting import (
+    CONNECT_SUBRESOURCES,
+    KNOWN_VERBS,
+    dry_run_label,
+    field_validation_label,
+)
 
 COMPONENT: Final = "apiserver"
 
@@ -34,25 +39,6 @@ WATCH_LIST_BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 1
 
 ROUTE_LABELS: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 
-CONNECT_SUBRESOURCES: Final = frozenset({"log", "exec", "portforward", "attach", "proxy"})
-KNOWN_VERBS: Final = frozenset(
-    [
-        "APPLY",
-        "CONNECT",
-        "CREATE",
-        "DELETE",
-        "DELETECOLLECTION",
-        "GET",
-        "LIST",
-        "PATCH",
-        "POST",
-        "PROXY",
-        "PUT",
-        "UPDATE",
-        "WATCH",
-        "WATCHLIST",
-    ]
-)
 ROOT_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _NOT_OURS: Final = ("mutating-webhook", "validating-webhook", "apf-queue-wait")
 _MAX_REMEMBERED: Final = 64

@@ -10,7 +10,7 @@ from genericapiserver.request.request_info import RequestInfo
 
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
-_VERBS: Final = frozenset(
+KNOWN_VERBS: Final = frozenset(
     {
         "APPLY",
         "CONNECT",
@@ -29,7 +29,7 @@ _VERBS: Final = frozenset(
     }
 )
 _FIELD_VALIDATIONS: Final = frozenset({"", "Ignore", "Warn", "Strict"})
-_CONNECT_SUBRESOURCES: Final = frozenset({"log", "exec", "portforward", "attach", "proxy"})
+CONNECT_SUBRESOURCES: Final = frozenset({"log", "exec", "portforward", "attach", "proxy"})
 
 
 def request_scope(info: RequestInfo) -> str:
@@ -67,7 +67,7 @@ def normalized_verb(
         verb = "WATCH"
     if verb == "PATCH" and content_type == APPLY_PATCH:
         verb = "APPLY"
-    if info.is_resource_request and info.subresource in _CONNECT_SUBRESOURCES:
+    if info.is_resource_request and info.subresource in CONNECT_SUBRESOURCES:
         verb = "CONNECT"
     return verb
 
@@ -83,7 +83,7 @@ def reported_verb(
 ) -> str:
     """The metric label: `normalized_verb`, or `other` when that is not one of the known ones."""
     verb = normalized_verb(method, info, query, scope=scope, route_verb=route_verb, content_type=content_type)
-    return verb if verb in _VERBS else "other"
+    return verb if verb in KNOWN_VERBS else "other"
 
 
 def dry_run_label(query: bytes) -> str:
