@@ -90,34 +90,28 @@ def _length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def _problems(value: str, most: int, unit: str, wrong: str) -> list[str]:
+    """That *value* is too long, and what is *wrong* with it apart from that."""
+    messages = [f"must be no more than {most} {unit}"] if _length(value) > most else []
+    return [*messages, wrong] if wrong else messages
+
+
 def dns_1123_subdomain(value: str) -> list[str]:
     """What keeps *value* from being a lower-case DNS subdomain of at most 253 characters."""
-    messages = []
-    if _length(value) > SUBDOMAIN_MAX_LENGTH:
-        messages.append(f"must be no more than {SUBDOMAIN_MAX_LENGTH} characters")
-    if not _is_subdomain(value):
-        messages.append(_SUBDOMAIN_TEXT)
-    return messages
+    return _problems(value, SUBDOMAIN_MAX_LENGTH, "characters", "" if _is_subdomain(value) else _SUBDOMAIN_TEXT)
 
 
 def dns_1123_label(value: str) -> list[str]:
     """What keeps *value* from being a lower-case DNS label of at most 63 characters, such as a namespace's name."""
-    messages = []
-    if _length(value) > LABEL_MAX_LENGTH:
-        messages.append(f"must be no more than {LABEL_MAX_LENGTH} characters")
+    wrong = ""
     if not _is_label(value):
-        messages.append("must not contain dots" if _is_subdomain(value) else _LABEL_TEXT)
-    return messages
+        wrong = "must not contain dots" if _is_subdomain(value) else _LABEL_TEXT
+    return _problems(value, LABEL_MAX_LENGTH, "characters", wrong)
 
 
 def dns_1035_label(value: str) -> list[str]:
     """What keeps *value* from being a DNS label that starts with a letter, such as a service's name."""
-    messages = []
-    if _length(value) > LABEL_MAX_LENGTH:
-        messages.append(f"must be no more than {LABEL_MAX_LENGTH} characters")
-    if not _is_dns_1035_label(value):
-        messages.append(_DNS_1035_TEXT)
-    return messages
+    return _problems(value, LABEL_MAX_LENGTH, "characters", "" if _is_dns_1035_label(value) else _DNS_1035_TEXT)
 
 
 def qualified_name(value: str) -> list[str]:
@@ -151,12 +145,7 @@ def qualified_name(value: str) -> list[str]:
 
 def label_value(value: str) -> list[str]:
     """What keeps *value* from being the value of a label."""
-    messages = []
-    if _length(value) > LABEL_MAX_LENGTH:
-        messages.append(f"must be no more than {LABEL_MAX_LENGTH} bytes")
-    if not _is_label_value(value):
-        messages.append(_LABEL_VALUE_TEXT)
-    return messages
+    return _problems(value, LABEL_MAX_LENGTH, "bytes", "" if _is_label_value(value) else _LABEL_VALUE_TEXT)
 
 
 def condition_reason(value: str) -> list[str]:

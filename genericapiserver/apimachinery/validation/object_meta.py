@@ -55,17 +55,7 @@ def validate_object_meta(
         errors += [field.invalid(path.child("name"), metadata.name, message) for message in messages]
     errors += _validate_namespace(metadata.namespace, requires_namespace, path.child("namespace"))
     errors += validate_non_negative(metadata.generation, path.child("generation"))
-    if metadata.labels:
-        errors += validate_labels(metadata.labels, path.child("labels"))
-    if metadata.annotations:
-        errors += validate_annotations(metadata.annotations, path.child("annotations"))
-    if metadata.owner_references:
-        errors += validate_owner_references(metadata.owner_references, path.child("ownerReferences"))
-    if metadata.finalizers:
-        errors += validate_finalizers(metadata.finalizers, path.child("finalizers"))
-    if metadata.managed_fields:
-        errors += validate_managed_fields(metadata.managed_fields, path.child("managedFields"))
-    return errors
+    return errors + _validate_collections(metadata, metadata.finalizers, path)
 
 
 def validate_dns_name(metadata: ObjectMeta, path: Path = METADATA) -> list[FieldError]:
@@ -92,12 +82,19 @@ def validate_object_meta_update(metadata: ObjectMeta, old: ObjectMeta, *, path: 
     ):
         if new_value != old_value:
             errors += validate_immutable(new_value, old_value, path.child(name))
+    return errors + _validate_collections(metadata, [], path)
+
+
+def _validate_collections(metadata: ObjectMeta, finalizers: list[str], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
     if metadata.labels:
         errors += validate_labels(metadata.labels, path.child("labels"))
     if metadata.annotations:
         errors += validate_annotations(metadata.annotations, path.child("annotations"))
     if metadata.owner_references:
         errors += validate_owner_references(metadata.owner_references, path.child("ownerReferences"))
+    if finalizers:
+        errors += validate_finalizers(finalizers, path.child("finalizers"))
     if metadata.managed_fields:
         errors += validate_managed_fields(metadata.managed_fields, path.child("managedFields"))
     return errors

@@ -3,7 +3,6 @@
 from typing import Any
 
 from genericapiserver.admission import Operation
-from genericapiserver.apimachinery.managedfields.field_manager import manager_from
 from genericapiserver.apimachinery.meta import ObjectMeta, Status
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
 from genericapiserver.endpoints.handlers.body import body_media_type, check_version, decode_object, read_limited_body
@@ -40,14 +39,7 @@ def create_handler(scope: RequestScope, *, named: bool = False) -> VerbHandler:
             if not scope.preserves_object_meta:
                 wipe_object_meta_system_fields(metadata)
             ensure_namespace(scope, namespace, obj)
-        write = Write(
-            request=request,
-            scope=scope,
-            namespace=namespace,
-            name=name,
-            manager=manager_from(options.field_manager, request.user_agent.decode("utf-8", "surrogateescape")),
-            options=options,
-        )
+        write = Write.of(request, scope, namespace, name, options)
         write.dedup_owners(obj, after_admission=False)
 
         async def store() -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 
 from genericapiserver.admission import Operation
 from genericapiserver.apimachinery.errors import ConflictError
-from genericapiserver.apimachinery.managedfields.field_manager import manager_from
 from genericapiserver.apimachinery.meta import PatchOptions, UpdateOptions
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
 from genericapiserver.endpoints.handlers.body import read_limited_body
@@ -45,14 +44,7 @@ def patch_handler(scope: RequestScope) -> VerbHandler:
         options = patch_options(request, apply=apply)
         if request.context.audit is not None:
             request.context.audit.record_request_patch(body)
-        write = Write(
-            request=request,
-            scope=scope,
-            namespace=namespace,
-            name=name,
-            manager=manager_from(options.field_manager, request.user_agent.decode("utf-8", "surrogateescape")),
-            options=update_options_of(options),
-        )
+        write = Write.of(request, scope, namespace, name, update_options_of(options))
         patcher = _Patcher(
             write,
             make_mechanism(

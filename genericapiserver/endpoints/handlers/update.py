@@ -3,7 +3,6 @@
 from typing import Any
 
 from genericapiserver.admission import Operation
-from genericapiserver.apimachinery.managedfields.field_manager import manager_from
 from genericapiserver.endpoints.api_request import APIRequest, APIResponse, VerbHandler
 from genericapiserver.endpoints.handlers.body import body_media_type, check_version, decode_object, read_limited_body
 from genericapiserver.endpoints.handlers.finish import finish
@@ -35,14 +34,7 @@ def update_handler(scope: RequestScope) -> VerbHandler:
             request.context.audit.record_request_object(RecordedObject(scope.codec, obj, decoded.kind))
         ensure_namespace(scope, namespace, obj)
         check_name(obj, name, namespace)
-        write = Write(
-            request=request,
-            scope=scope,
-            namespace=namespace,
-            name=name,
-            manager=manager_from(options.field_manager, request.user_agent.decode("utf-8", "surrogateescape")),
-            options=options,
-        )
+        write = Write.of(request, scope, namespace, name, options)
         write.dedup_owners(obj, after_admission=False)
 
         async def prepare(context: RequestContext, new: Any, old: Any) -> Any:

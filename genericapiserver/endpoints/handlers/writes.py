@@ -8,6 +8,7 @@ import attrs
 from genericapiserver.admission import Attributes, Operation
 from genericapiserver.admission.closures import create_validation, update_validation
 from genericapiserver.apimachinery.errors import InternalError, RequestEntityTooLargeError
+from genericapiserver.apimachinery.managedfields.field_manager import manager_from
 from genericapiserver.apimachinery.managedfields.managers import validate_managed_fields
 from genericapiserver.apimachinery.meta import CreateOptions, ObjectMeta, UpdateOptions
 from genericapiserver.authorization import AuthorizationAttributes, Decision
@@ -38,6 +39,12 @@ class Write:
     """CreateOptions or UpdateOptions; those of a patch are turned into one of them."""
     tracks_fields: bool = True
     """Cleared when an object turned out to be too large with its managed fields."""
+
+    @classmethod
+    def of(cls, request: APIRequest, scope: RequestScope, namespace: str, name: str, options: Any) -> "Write":
+        """The write that *request* asks for. Who manages the fields is what *options* say, or the client's own name."""
+        manager = manager_from(options.field_manager, request.user_agent.decode("utf-8", "surrogateescape"))
+        return cls(request=request, scope=scope, namespace=namespace, name=name, manager=manager, options=options)
 
     @property
     def context(self) -> RequestContext:
