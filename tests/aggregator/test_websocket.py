@@ -310,7 +310,8 @@ async def test_other_upgrades_are_refused_before_the_server_behind_is_asked() ->
         response = await client.request("POST", PATH, headers=headers)
         assert (response.status, response.text) == (
             400,
-            "unable to upgrade: requests to other API servers are upgraded to websocket, not to SPDY/3.1\n",
+            "unable to upgrade: requests to other API servers are upgraded to websocket, not to SPDY/3.1; kubectl 1.31 and "
+            "later ask for that by themselves, 1.29 and 1.30 with KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true\n",
         )
         assert (await client.request("GET", PATH, headers={"connection": "upgrade", "upgrade": "h2c"})).status == 200
 

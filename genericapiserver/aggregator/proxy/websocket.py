@@ -42,6 +42,10 @@ _OWN: Final = frozenset(
     {b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol"}
 )
 _ACCEPTED: Final = _OWN | {b"sec-websocket-accept", b"upgrade", b"connection"}
+_INSTEAD_OF_SPDY: Final = (
+    "; kubectl 1.31 and later ask for that by themselves, 1.29 and 1.30 with KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true"
+)
+"""What the user of a client that shows the answer, as kubectl does, can do about it."""
 _GOING_AWAY, _ABNORMAL, _NO_STATUS, _TOO_BIG = 1001, 1006, 1005, 1009
 
 
@@ -56,6 +60,8 @@ def wants_other_upgrade(scope: Scope) -> str:
 async def refuse_upgrade(send: Send, protocol: str) -> None:
     """Answer who asks for *protocol*."""
     text = f"unable to upgrade: requests to other API servers are upgraded to websocket, not to {protocol}"
+    if protocol.upper().startswith("SPDY"):
+        text += _INSTEAD_OF_SPDY
     await send_plain_error(send, 400, text)
 
 
