@@ -14,11 +14,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping
-from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import attrs
 
+from genericapiserver.aggregator.api_service_routes import APIServiceObserver, APIServiceRoutes
 from genericapiserver.aggregator.autoregister import HOOK as AUTOREGISTRATION_HOOK
 from genericapiserver.aggregator.autoregister import AutoRegistration, local_api_services
 from genericapiserver.aggregator.availability import LOCAL_HOOK, REMOTE_HOOK, LocalAvailability, RemoteAvailability
@@ -34,9 +34,8 @@ from genericapiserver.aggregator.proxy.handler import REQUESTS_PER_BACKEND, Prox
 from genericapiserver.aggregator.registration import SIGNAL, RegistrationController
 from genericapiserver.aggregator.registry import PATH, RESOURCE, api_group
 from genericapiserver.aggregator.resolvers import ServiceResolver
-from genericapiserver.apimachinery.schema import GroupVersion
 from genericapiserver.apimachinery.serializer.codec import CodecFactory
-from genericapiserver.apis.apiregistration_v1 import GROUP_VERSION, LEGACY_NAME, APIService, group_version_of
+from genericapiserver.apis.apiregistration_v1 import GROUP_VERSION, APIService
 from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.authentication.user import UserInfo
 from genericapiserver.certificates import CertKeyContentProvider, FileContent, keep_current
@@ -63,19 +62,6 @@ LONG_RUNNING: Final = long_running_check(
     verbs=("watch", "proxy"), subresources=("attach", "exec", "proxy", "log", "portforward")
 )
 """What kube-apiserver counts as long-running: servers behind have those subresources, too."""
-
-
-class APIServiceObserver(Protocol):
-    """Follows the APIServices that are served. Called on the server's loop; must be quick and not raise."""
-
-    def add_api_service(self, service: APIService, handler: ProxyHandler) -> None:
-        """There is a new one; *handler* answers for it, and goes on to when it changes. Local ones are told of, too."""
-
-    def update_api_service(self, service: APIService, handler: ProxyHandler) -> None:
-        """It is another now, perhaps in its status only."""
-
-    def remove_api_service(self, name: str) -> None:
-        """It is there no more."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -172,16 +158,16 @@ class APIAggregator:
             metrics=config.metrics,
             requests_per_backend=extra.requests_per_backend,
         )
-        self._handlers: dict[str, ProxyHandler] = {}
-        self._group_versions: dict[str, set[str]] = {}
-        self._observers: list[APIServiceObserver] = []
         writer = ResponseWriter(config.serializer)
         self.documents = GroupDocuments(self.api_services, completed.generic.discovery_addresses, writer)
         self.group_list_handler = self.documents.list_handler()
         """Serves the plain list of groups."""
         self.apis_handler: Handler = self.group_list_handler
         """Serves /apis; whoever aggregates discovery puts another one here, which falls back on the plain list."""
-        self.registration = RegistrationController(self, self.api_services)
+        self.routes = APIServiceRoutes(
+            self.server.handler.non_api_mux, self.documents, settings=self.settings, services=self.api_services
+        )
+        self.registration = RegistrationController(self.routes, self.api_services)
         client = APIServiceClient(self.informers.transport, completed.serializer)
         metrics, now = AvailabilityMetrics(config.metrics), config.clock.now
         self.auto_registration = AutoRegistration(self.api_services, client)
@@ -205,14 +191,11 @@ class APIAggregator:
     @property
     def handlers(self) -> Mapping[str, ProxyHandler]:
         """What answers for each APIService that is served, by its name."""
-        return MappingProxyType(self._handlers)
+        return self.routes.handlers
 
     def add_observer(self, observer: APIServiceObserver) -> None:
         """Tell *observer* of every APIService that is served, those there are already first."""
-        self._observers.append(observer)
-        for name, handler in self._handlers.items():
-            if (service := self.api_services.get(name)) is not None:
-                observer.add_api_service(service, handler)
+        self.routes.add_observer(observer)
 
     def transport(self, handler: Handler, user: UserInfo) -> Transport:
         """A client that asks *handler* as *user*, without a socket: one of `handlers`, or `delegate_handler`.
@@ -220,60 +203,6 @@ class APIAggregator:
         It has no time-out of its own: cancel it.
         """
         return transport_as(handler, user, self.completed.generic.request_info_factory)
-
-    # ---- routes
-
-    @property
-    def registered(self) -> list[str]:
-        """The names of the APIServices that are served."""
-        return list(self._handlers)
-
-    def add_api_service(self, service: APIService) -> None:
-        """Serve *service*, or go on serving it as it is now."""
-        name = service.metadata.name
-        handler = self._handlers.get(name)
-        if handler is not None:
-            handler.update(service)
-            for observer in self._observers:
-                observer.update_api_service(service, handler)
-            return
-        handler = self._handlers[name] = ProxyHandler(self.settings)
-        handler.update(service)
-        for observer in self._observers:
-            observer.add_api_service(service, handler)
-        version = group_version_of(name)
-        mux, path = self.server.handler.non_api_mux, _path_of(version)
-        mux.handle(path, handler)
-        mux.handle_prefix(f"{path}/", handler, listed=False)
-        if name == LEGACY_NAME:
-            return
-        versions = self._group_versions.setdefault(version.group, set())
-        if not versions:
-            group_path = f"/apis/{version.group}"
-            group_handler = self.documents.group_handler(version.group, self.delegate_handler)
-            mux.handle(group_path, group_handler)
-            mux.handle(f"{group_path}/", group_handler, listed=False)
-        versions.add(version.version)
-
-    async def remove_api_service(self, name: str) -> None:
-        """Serve it no more, and close the connections to the server behind."""
-        handler = self._handlers.pop(name, None)
-        if handler is None:
-            return
-        for observer in self._observers:
-            observer.remove_api_service(name)
-        version = group_version_of(name)
-        mux, path = self.server.handler.non_api_mux, _path_of(version)
-        mux.unregister(path)
-        mux.unregister(f"{path}/")
-        versions = self._group_versions.get(version.group)
-        if versions is not None:
-            versions.discard(version.version)
-            if not versions:
-                del self._group_versions[version.group]
-                mux.unregister(f"/apis/{version.group}")
-                mux.unregister(f"/apis/{version.group}/")
-        await handler.aclose()
 
     # ---- how it is made
 
@@ -328,8 +257,7 @@ class APIAggregator:
 
     async def _close_connections(self) -> None:
         await self.prober.aclose()
-        for handler in list(self._handlers.values()):
-            await handler.aclose()
+        await self.routes.aclose()
 
 
 def _running(work: Callable[[], Coroutine[Any, Any, None]]) -> PostStartHook:
@@ -339,7 +267,3 @@ def _running(work: Callable[[], Coroutine[Any, Any, None]]) -> PostStartHook:
         context.spawn(work())
 
     return start
-
-
-def _path_of(version: GroupVersion) -> str:
-    return f"/apis/{version.group}/{version.version}" if version.group else "/api"
