@@ -190,7 +190,7 @@ async def test_storages_are_closed_with_their_server(config: Config) -> None:
     store = flunders(config)
     server.install_api_group(group(v1alpha1={"flunders": store}, v1beta1={"flunders": store}))
     await server.aclose()
-    with pytest.raises(Exception, match="closed"):
+    with pytest.raises(Exception, match="server is shutting down"):
         await config.healthz_checks[-1].check({"type": "http"})
 
 
