@@ -131,11 +131,11 @@ def storage(engine: StorageEngine | None, backends: Mapping[GroupResource, Stora
         "oldestRevision": 0 if engine is None else engine.floor_rev(),
         "compactedRevision": 0 if engine is None else engine.compact_rev(),
         "bytes": None if engine is None else engine.size_bytes(),
-        "resources": [_resource(resource, backends[resource], current) for resource in sorted(backends, key=str)],
+        "resources": [_resource(resource, backends[resource]) for resource in sorted(backends, key=str)],
     }
 
 
-def _resource(resource: GroupResource, backend: StorageBackend[Any], current: int) -> dict[str, Any]:
+def _resource(resource: GroupResource, backend: StorageBackend[Any]) -> dict[str, Any]:
     if not isinstance(backend, Cacher):
         return {"resource": str(resource), "cached": False, "filled": False}
     status = backend.status()
@@ -144,7 +144,8 @@ def _resource(resource: GroupResource, backend: StorageBackend[Any], current: in
         "cached": True,
         "filled": status.filled,
         "revision": status.revision,
-        "lag": current - status.revision if status.filled else None,
+        # Against its own engine: not all resources need be in the same one, and revisions of several say nothing together.
+        "lag": backend.store.engine.current_rev() - status.revision if status.filled else None,
         "oldestRevision": status.oldest_revision,
         "objects": status.objects,
         "bytes": status.value_bytes,

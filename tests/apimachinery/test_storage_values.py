@@ -80,6 +80,20 @@ def test_an_object_that_says_nothing_is_written_as_go_does() -> None:
     )
 
 
+def test_what_older_releases_wrote_is_read_and_written_as_today() -> None:
+    """Times that were never set were null, lists could be, and there were fields that are gone."""
+    codec = flunders()
+    flunder = codec.decode(
+        b'{"kind":"Flunder","apiVersion":"wardle.example.com/v1alpha1","metadata":{"name":"a","namespace":"default",'
+        b'"selfLink":"/apis/x","resourceVersion":"7","creationTimestamp":null,"clusterName":"c","labels":null,'
+        b'"finalizers":null,"ownerReferences":[],"managedFields":null},"spec":{},"status":{}}'
+    )
+    assert codec.encode(flunder) == (
+        b'{"kind":"Flunder","apiVersion":"wardle.example.com/v1alpha1","metadata":{"name":"a","namespace":"default"},'
+        b'"spec":{},"status":{}}\n'
+    )
+
+
 def test_yaml_of_the_reference_is_read() -> None:
     data = b"""apiVersion: wardle.example.com/v1alpha1
 kind: Flunder

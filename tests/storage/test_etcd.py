@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -86,6 +87,13 @@ async def until(watch: EngineWatch, rev: int) -> list[EngineEvent]:
         while not found or found[-1].rev < rev:
             found += (await watch.next()).events
     return found
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
 
 
 # ---- what stands in etcd
@@ -466,6 +474,19 @@ async def test_no_server_at_the_start_is_a_clear_error() -> None:
 async def test_what_is_no_url_of_a_server_is_refused(url: str) -> None:
     with pytest.raises(EngineOpenError, match="this is no URL of an etcd server"):
         await EtcdEngine.open([url])
+
+
+async def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(EngineOpenError, match=r"^a:1: there is a user in the URL") as caught:
+        await EtcdEngine.open(["https://root:s3cret@a:1"])
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
+async def test_an_address_of_ipv6_is_one() -> None:
+    with one_etcd(host="[::1]") as member:
+        async with opened(member) as engine:
+            assert (await engine.put(A, b"x", expect_rev=0)).ok
 
 
 async def test_an_endpoint_that_is_down_is_passed_over(member: EtcdProcess) -> None:

@@ -150,6 +150,23 @@ async def test_files_that_do_not_work_take_nothing_down(
         assert (await engine.put(KEY % 1, b"x", expect_rev=0)).ok
 
 
+async def test_a_look_that_fails_is_not_the_last_one(
+    member: EtcdProcess, pki: PKI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(member, pki) as engine:
+        old = engine._client.endpoint
+        read = TLSFiles.read
+
+        def fail_once(files: TLSFiles) -> Any:
+            monkeypatch.setattr(TLSFiles, "read", read)
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(TLSFiles, "read", fail_once)
+        pki.renew("client")
+        await said(caplog, "following the TLS files of etcd has failed and is tried again")
+        await replaced(engine, old)
+
+
 async def test_files_that_do_not_fit_are_named_at_the_start(pki: PKI, tmp_path: Path) -> None:
     (tmp_path / "client.key").write_bytes(issue("another").key_pem)
     with pytest.raises(EngineError, match=r"client\.crt: it cannot be used with .*client\.key: .*MISMATCH"):

@@ -39,11 +39,12 @@ class EtcdProcess:
         peers: dict[str, str] | None = None,
         options: Sequence[str] = (),
         scheme: str = "http",
+        host: str = "127.0.0.1",
     ) -> None:
         self.folder = folder
         self.name = name
         self.port = client_port or free_port()
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://{host}:{self.port}"
         self._peers = peers or {name: f"http://127.0.0.1:{free_port()}"}
         # A cluster elects slowly enough for a machine that has other things to do.
         self._pace = ("10", "100") if len(self._peers) == 1 else ("50", "500")
@@ -114,10 +115,10 @@ def _folder() -> Path:
 
 
 @contextlib.contextmanager
-def one_etcd(*options: str, scheme: str = "http") -> Iterator[EtcdProcess]:
+def one_etcd(*options: str, scheme: str = "http", host: str = "127.0.0.1") -> Iterator[EtcdProcess]:
     """An empty etcd at revision 1."""
     folder = _folder()
-    member = EtcdProcess(folder, options=options, scheme=scheme)
+    member = EtcdProcess(folder, options=options, scheme=scheme, host=host)
     try:
         member.wait()
         yield member

@@ -36,6 +36,8 @@ LIST_TIMEOUT: Final = 60.0
 """The same for a page of a list, which may be hundreds of megabytes: as long as a request of a client may take."""
 TRY_TIMEOUT: Final = 3.0
 """Seconds after which a read is asked elsewhere, twice as many each time: a slow answer is not a lost one for ever."""
+PAGE_TRY_TIMEOUT: Final = 15.0
+"""The same for a page: 300 MiB take six seconds on a machine with other work. Smaller reads find out who is down before."""
 LARGEST: Final = 3 * 1024 * 1024 // 2
 """What etcd takes in one request by default."""
 _NOT_TAKEN: Final = ("failed to connect", "dns resolution failed", "errors resolving", "etcdserver: no leader")
@@ -109,25 +111,27 @@ class EtcdClient:
             self._retired.remove(endpoint)
             await endpoint.channel.close()
 
-    async def read(self, method: str, request: Any, *, timeout: float = 0.0) -> Any:
-        """A call that may be made twice. Raises EngineError."""
-        return await self._call(method, request, timeout or self._timeout, again=True)
+    async def read(self, method: str, request: Any, *, timeout: float = 0.0, patience: float = TRY_TIMEOUT) -> Any:
+        """A call that may be made twice, in *timeout* seconds, of which the first may take *patience*. Raises
+        EngineError."""
+        return await self._call(method, request, timeout or self._timeout, patience)
 
     async def write(self, method: str, request: Any) -> Any:
         """A call that must not be made twice. Raises EngineError."""
-        return await self._call(method, request, self._timeout, again=False)
+        return await self._call(method, request, self._timeout, 0.0)
 
-    async def _call(self, method: str, request: Any, timeout: float, *, again: bool) -> Any:
+    async def _call(self, method: str, request: Any, timeout: float, patience: float) -> Any:
+        """Without *patience* there is one try, but for those that certainly did not reach the cluster."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        pause, patience = 0.01, TRY_TIMEOUT
+        pause = 0.01
         while True:
             if self._closed:
                 raise EngineClosedError("the storage engine is closed")
             endpoint = self.endpoint
             left = deadline - loop.time()
             try:
-                response = await endpoint.call(method, request, min(left, patience) if again else left)
+                response = await endpoint.call(method, request, min(left, patience) if patience else left)
             except asyncio.CancelledError:
                 if is_being_cancelled():
                     raise
@@ -140,7 +144,7 @@ class EtcdClient:
                 if elsewhere:
                     self.problem = str(failure)
                     self.failed(endpoint)
-                if not (elsewhere and (again or _not_taken(error))) or loop.time() + pause >= deadline:
+                if not (elsewhere and (patience or _not_taken(error))) or loop.time() + pause >= deadline:
                     raise failure from error
             else:
                 self.problem = ""

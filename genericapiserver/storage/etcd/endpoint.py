@@ -138,6 +138,12 @@ class WatchStream:
 def _target(url: str) -> tuple[str, str]:
     """Scheme and what gRPC connects to."""
     parts = urlsplit(url if "://" in url else f"//{url}")
+    if "@" in parts.netloc:
+        raise EngineOpenError(
+            url.rpartition("@")[2],
+            "there is a user in the URL of an etcd server",
+            "Servers prove themselves by a certificate (--etcd-certfile, --etcd-keyfile); leave user and password out",
+        )
     try:
         known = parts.scheme in _SCHEMES and (parts.port is not None or parts.scheme.startswith("unix"))
     except ValueError:

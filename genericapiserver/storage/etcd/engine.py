@@ -43,6 +43,7 @@ from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import (
     LARGEST,
     LIST_TIMEOUT,
+    PAGE_TRY_TIMEOUT,
     REQUEST_TIMEOUT,
     CompactedRangeError,
     EtcdClient,
@@ -272,7 +273,9 @@ class EtcdEngine:
 
     async def _range(self, request: Any, rev: int) -> Any:
         try:
-            return await self._client.read("Range", request, timeout=LIST_TIMEOUT if request.range_end else 0.0)
+            if request.range_end:
+                return await self._client.read("Range", request, timeout=LIST_TIMEOUT, patience=PAGE_TRY_TIMEOUT)
+            return await self._client.read("Range", request)
         except CompactedRangeError:
             floor = await self._find_floor(rev)
             self._compacted(floor)

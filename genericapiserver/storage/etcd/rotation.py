@@ -55,9 +55,13 @@ class CertificateFollower:
                     if done:
                         waiting.result()
                         waiting = asyncio.ensure_future(anext(changes))
-                    if done or self._unread:
-                        self.look()
-                    await self.turn()
+                    try:
+                        if done or self._unread:
+                            self.look()
+                        await self.turn()
+                    except Exception:  # noqa: BLE001 - without this task the next certificate would not be noticed
+                        self._unread = True
+                        _log.exception("following the TLS files of etcd has failed and is tried again")
             finally:
                 waiting.cancel()
                 await asyncio.wait([waiting])
