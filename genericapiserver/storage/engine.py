@@ -76,13 +76,23 @@ class EngineTimeoutError(EngineError):
 class EngineFaultError(EngineError):
     """A read or a write failed below the engine. *problem* says what without naming the place, *path* names it.
 
-    A write that fails so has left nothing behind.
+    A write that fails so has left nothing behind, unless it is an UnfinishedWriteError.
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(f"{path}: {problem}" if path else problem)
         self.problem = problem
         self.path = path
+
+
+class UnfinishedWriteError(EngineFaultError):
+    """A write has failed and could not be taken back. Nobody sees it, and nothing is written before it is taken back; if
+    the process ends before that, it may be there when the store is opened again."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(
+            f"{problem}, and what was written could not be taken back: it may be there after a restart", path
+        )
 
 
 class DiskFullError(EngineFaultError):

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from genericapiserver.aio.durable import make_durable
+from genericapiserver.aio.durable import make_durable, sync_folder, write_all
 from genericapiserver.logs import kv
 from genericapiserver.storage.engine import EPOCH_JUMP, EngineOpenError
 from genericapiserver.storage.files_journal import (
@@ -95,11 +95,15 @@ class _Replay:
         self._state = JournalState(0, 0)
         self._store = ""
         self._inode = 0
+        self._last_batch = 0
+        """Where in the last file the newest lines begin that became durable together, if they did."""
 
     def journal(self) -> Journal:
         """The journal behind what was read. Raises EngineOpenError and OSError."""
         self.state()
         path = self._segments[-1].path
+        if not self._state.closed:
+            _make_durable_again(path, self._last_batch)
         if self._segments[-1].snapshot:
             raise _missing(self._segments[-1], "no file follows this one, and what was written since is lost")
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -118,7 +122,9 @@ class _Replay:
     def _read(self, segment: Segment) -> None:
         number = count = 0
         try:
-            for number, _, line in lines_of(segment):
+            for number, offset, line in lines_of(segment):
+                if not line.batch:
+                    self._last_batch = offset
                 if number == 1:
                     self._begin(segment, line)
                     count = line.count
@@ -217,6 +223,26 @@ class _Replay:
             make_durable(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _make_durable_again(path: Path, offset: int) -> None:
+    """Write what begins at *offset* once more. Raises OSError.
+
+    The process before may have ended between writing it and making it durable, or because that failed; then it is read back
+    here from the memory of the system, which takes it for written, and a failure of power would take it away again after
+    clients have seen it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        with open(descriptor, "rb", closefd=False) as file:
+            tail = file.read()
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        write_all(descriptor, tail)
+        make_durable(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def jump(journal: Journal, reason: str, beyond: int = 0) -> None:

@@ -152,6 +152,9 @@ class FilesWriter(WriterThread):
         changes[key] = None if value is None else KeyValue(key, value, create_rev, new, write.expires_at)
         return new
 
+    def _left_behind(self) -> bool:
+        return not self._journal.whole
+
     def _translated(self, error: Exception) -> EngineError:
         return translated(error, self._path)
 

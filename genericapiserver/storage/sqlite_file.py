@@ -271,6 +271,11 @@ def _continue(
     connection: sqlite3.Connection, path: Path, synchronous: Synchronous, meta: dict[str, object]
 ) -> FileState:
     """Go on where the file ends, far above it when writes after its end may have been given out."""
+    if not meta["clean"]:
+        # The process before may have ended because its log could not be made durable. What is found in the log is then in
+        # the memory of the system, which takes it for written: the next failure of power would end the log there, and
+        # take away what is acknowledged from now on. In the database it is written anew.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     (current,) = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
     floor = _number(meta["floor_rev"])
     inode = path.stat().st_ino

@@ -6,11 +6,11 @@ Where processes share the file, each transaction waits for its turn and begins w
 moved; one process at a time does the maintenance.
 """
 
+import contextlib
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from genericapiserver.aio import Clock
@@ -91,6 +91,7 @@ class SQLiteWriter(WriterThread):
         self._next_mark = float("-inf")
         self._next_expiry = 0.0
         self._vacuum = False
+        self._unsure = False
         self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
 
     def _patience(self) -> float | None:
@@ -127,13 +128,21 @@ class SQLiteWriter(WriterThread):
             self._next_expiry = 0.0
         return base
 
+    def _left_behind(self) -> bool:
+        """After a COMMIT that failed, the log of the database may hold all of it, though nobody is shown it. The next
+        transaction writes over it."""
+        if self._unsure:
+            with contextlib.suppress(sqlite3.Error), self._transaction():
+                set_meta(self._connection, probed=self._clock.now().timestamp())
+        return self._unsure
+
     def _translated(self, error: Exception) -> EngineError:
         return translated(error, self._path)
 
     def _abandon(self) -> None:
         self._rollback()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[int]:
         """A write transaction, rolled back when the block raises. Gives the newest revision."""
         sharing = self._sharing
@@ -153,7 +162,9 @@ class SQLiteWriter(WriterThread):
             if self._sharing is not None:
                 self._look()
             yield self._rev
+            self._unsure = True
             self._connection.execute("COMMIT")
+            self._unsure = False
         except BaseException:
             self._rollback()
             raise
