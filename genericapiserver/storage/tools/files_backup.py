@@ -4,12 +4,10 @@ The objects' own files are not in it: they are written anew from the journal whe
 """
 
 import contextlib
-import os
 import time
 import uuid
 from pathlib import Path
 
-from genericapiserver.aio.durable import sync_folder
 from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage.engine import EPOCH_JUMP, EngineEvent, EngineOpenError
 from genericapiserver.storage.files import LOCK, History
@@ -31,7 +29,7 @@ from genericapiserver.storage.files_lines import (
 )
 from genericapiserver.storage.files_paths import JOURNAL
 from genericapiserver.storage.files_replay import read_journal
-from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, new_folder
+from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, new_folder, replace
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader
 from genericapiserver.storage.tools.sqlite_backup import Progress, Saved
 
@@ -78,12 +76,8 @@ def restore(path: Path, backup: Path, *, force: bool, progress: Progress) -> Sav
         beyond = _newest(path) if taken else 0
         with new_folder(path) as temporary:
             first = _fill(temporary / JOURNAL, backup, head, beyond)
-            aside = None
-            if lock is not None:
-                aside = aside_name(path)
-                os.rename(path, aside)
-            os.rename(temporary, path)
-            sync_folder(path.parent)
+            aside = aside_name(path) if lock is not None else None
+            replace(path, temporary, aside or path)
         if aside is not None and not taken:
             (aside / LOCK).unlink(missing_ok=True)
             aside.rmdir()
