@@ -7,14 +7,17 @@ with file, line and what to do, and nothing is changed then.
 import contextlib
 import logging
 import os
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from genericapiserver.aio.durable import make_durable, sync_folder, write_all
 from genericapiserver.logs import kv
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.files_journal import (
     TEMPORARY,
     Journal,
@@ -74,7 +77,7 @@ def read_journal(folder: Path, *, apply: Callable[[Line], None]) -> JournalState
 
 
 def _begun(folder: Path, initial_rev: int | None) -> Journal:
-    first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+    first = first_revision() if initial_rev is None else initial_rev
     if first < 1:
         raise ValueError("revisions start at 1")
     journal = Journal(folder, -1, folder, 0, JournalState(first, first), str(uuid.uuid4()))
@@ -251,7 +254,7 @@ def jump(journal: Journal, reason: str, beyond: int = 0) -> None:
     before = max(state.rev, beyond)
     state.closed = False
     state.marks = []
-    state.rev = state.floor = max(before + EPOCH_JUMP, time.time_ns() // 1000)
+    state.rev = state.floor = max(before + EPOCH_JUMP, first_revision())
     journal.rotate(jumped=True)
     _log.warning(
         kv(

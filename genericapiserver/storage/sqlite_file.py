@@ -35,6 +35,7 @@ from genericapiserver.storage.engine import (
     EngineOpenError,
     EngineTimeoutError,
     TooLargeError,
+    first_revision,
 )
 from genericapiserver.storage.history_times import Mark
 from genericapiserver.storage.sqlite_sharing import shared_folder
@@ -239,7 +240,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> dict[str, object
 
 
 def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
-    first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+    first = first_revision() if initial_rev is None else initial_rev
     if first < 1:
         raise ValueError("revisions start at 1")
     connection.execute("BEGIN IMMEDIATE")
@@ -282,7 +283,7 @@ def _continue(
     complete = bool(meta["clean"]) or meta["synchronous"] != "NORMAL"
     jumps = not complete or meta["inode"] != inode  # another inode: a copy, whose original may have gone on
     if jumps:
-        current = floor = max(current + EPOCH_JUMP, time.time_ns() // 1000)
+        current = floor = max(current + EPOCH_JUMP, first_revision())
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(MARKS)
     if jumps:

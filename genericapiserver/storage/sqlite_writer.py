@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from genericapiserver.aio import Clock
+from genericapiserver.aio import Clock, SteadyClock
 from genericapiserver.logs import kv
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -75,6 +75,8 @@ class SQLiteWriter(WriterThread):
         super().__init__("sqlite-writer", path=path, failures=(sqlite3.Error,), deliver=deliver, settled=settled)
         self._connection = connection
         self._clock = clock
+        self._steady = SteadyClock(clock)
+        # What keys expire by: an object must not go, or stay, because somebody sets the clock.
         self._sharing = sharing
         self._leave = leave
         self._floor_raised = floor_raised
@@ -104,7 +106,7 @@ class SQLiteWriter(WriterThread):
         if self._schedule.next_time != float("inf"):
             waits.append(self._schedule.next_time - time.monotonic())
         if self._next_expiry != float("inf"):
-            waits.append(self._next_expiry - self._clock.now().timestamp() + 0.001)
+            waits.append(self._next_expiry - self._steady.now().timestamp() + 0.001)
         if self._sharing is not None:
             waits.append(TAKEOVER)
         # Long waits are cut, since the wall clock may be set.
@@ -177,7 +179,7 @@ class SQLiteWriter(WriterThread):
     def _apply(self, write: Write, rev: int) -> int:
         """Decide *write* inside the open transaction; the revision after it."""
         execute, key = self._connection.execute, write.key
-        expires_at = self._clock.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
+        expires_at = self._steady.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
         if not write.expect_rev and write.value is not None:
             new = rev + 1
             if execute(_CREATE, (key, new, new, expires_at)).rowcount == 1:
@@ -242,7 +244,7 @@ class SQLiteWriter(WriterThread):
             _log.error(kv("Maintenance of the database has failed", err=translated(error, self._path)))
 
     def _expire(self) -> None:
-        now = self._clock.now().timestamp()
+        now = self._steady.now().timestamp()
         if now < self._next_expiry:
             return
         execute = self._connection.execute

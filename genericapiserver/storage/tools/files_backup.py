@@ -4,12 +4,16 @@ The objects' own files are not in it: they are written anew from the journal whe
 """
 
 import contextlib
-import time
 import uuid
 from pathlib import Path
 
 from genericapiserver.aio.file_lock import FileLock
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineEvent, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineEvent,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.files import LOCK, History
 from genericapiserver.storage.files_journal import (
     SNAPSHOT_SUFFIX,
@@ -114,7 +118,7 @@ def _fill(journal: Path, backup: Path, head: Line, beyond: int) -> int:
     (journal / TEMPORARY).mkdir(parents=True, mode=0o700)
     with new_file(journal / f"{head.rev:016}{SNAPSHOT_SUFFIX}", force=False) as temporary:
         temporary.write_bytes(backup.read_bytes())
-    first = max(head.rev + EPOCH_JUMP, beyond + EPOCH_JUMP, time.time_ns() // 1000)
+    first = max(head.rev + EPOCH_JUMP, beyond + EPOCH_JUMP, first_revision())
     opened = Journal(journal, -1, journal, 0, JournalState(first, first), head.store)
     try:
         opened.rotate(jumped=True)

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,11 @@ import attrs
 
 from genericapiserver.aio.durable import make_durable, sync_folder
 from genericapiserver.storage import sqlite_file
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.sqlite_file import DatabaseLock
 from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, replace, uninterrupted
 from genericapiserver.storage.tools.reading import sqlite_for_reading
@@ -110,7 +113,7 @@ def _prepare(backup: Path, temporary: Path, beyond: int, progress: Progress) -> 
             if found != "ok":
                 raise ToolError(f"{backup}: the backup is damaged: {' '.join(found.split())}. Take another one")
             revision = sqlite_file.where(connection).current_rev
-            first = max(revision + EPOCH_JUMP, beyond + EPOCH_JUMP, time.time_ns() // 1000)
+            first = max(revision + EPOCH_JUMP, beyond + EPOCH_JUMP, first_revision())
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'log'", (first,))
             sqlite_file.set_meta(connection, floor_rev=first, clean=1, inode=0)
