@@ -11,7 +11,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 
-.PHONY: help compiled serve test clients check format bench clean
+.PHONY: help compiled serve test acceptance clients check format bench clean
 
 help: ## print what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ serve: compiled ## serve the wardle sample on 127.0.0.1:$(PORT), objects under $
 # A file's tests stay in one process, and share what they have started; most of them wait for somebody most of the time.
 test: compiled ## run every test
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+acceptance: compiled ## run the acceptance suite of storage, write docs/storage-acceptance.md
+	$(BIN)/python -m pytest tests/storage/test_acceptance.py -n auto --write-acceptance $(ARGS)
 
 $(CLIENTS_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(CLIENTS_VENV)

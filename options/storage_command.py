@@ -1,7 +1,8 @@
 """`genericapiserver storage COMMAND`: the flags, and what is printed. What is done is in `storage.tools`.
 
-Exit status: 0 when it was done; 1 when it could not be, or when `check` has found something; 130 after Ctrl-C. Results go to
-stdout; progress, when stderr is a terminal, and errors go to stderr. Nothing is half written when a command fails.
+Exit status: 0 when it was done; 1 when it could not be, or when `check` has found something; 130 after Ctrl-C, 143 after
+SIGTERM. Results go to stdout; progress, when stderr is a terminal, and errors go to stderr. Nothing is half written when a
+command fails.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ from genericapiserver.storage.tools import files_backup, sqlite_backup
 from genericapiserver.storage.tools.sqlite_backup import Saved
 
 COMMAND: Final = "genericapiserver storage"
-INTERRUPTED: Final = 130
+SIGNALLED: Final = 128
+"""The exit status after a signal is this and its number, as in a shell."""
 
 
 @attrs.define
@@ -141,14 +143,28 @@ def run_storage(arguments: Sequence[str]) -> int:
 
 
 def _ended(flags: FlagSet, work: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # so that what was begun is taken away
+    # Both interrupt the work itself, so that what was begun is taken away. asyncio's own handler waits for the next await.
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return asyncio.run(work())
-    except KeyboardInterrupt:
+    except _Interrupted as interrupted:
         sys.stderr.write("\nError: interrupted; nothing was left half written\n")
-        return INTERRUPTED
+        return SIGNALLED + interrupted.number
     except (StorageError, ConfigError, OSError) as error:
         report(flags, reason(error))
         return 1
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Interrupted(KeyboardInterrupt):
+    """A signal has come."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise _Interrupted(number)

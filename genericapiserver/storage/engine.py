@@ -19,6 +19,7 @@ cache asks `is_current` before it answers with what is newest, and otherwise wai
 Source of the shape: k8s.io/apiserver pkg/storage/etcd3/{store,watcher,compact}.go and etcd's API.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -26,6 +27,8 @@ from genericapiserver.storage.errors import StorageError
 
 MAX_REVISION = 2**53
 """Revisions stay below it, so that they are exact in every JSON reader."""
+LATEST_BEGINNING = MAX_REVISION // 2
+"""Where a store begins at the latest, whatever the clock says: there is room for revisions above it."""
 EPOCH_JUMP = 10**6
 """How far a revision jumps at least when continuity cannot be proven."""
 
@@ -76,13 +79,23 @@ class EngineTimeoutError(EngineError):
 class EngineFaultError(EngineError):
     """A read or a write failed below the engine. *problem* says what without naming the place, *path* names it.
 
-    A write that fails so has left nothing behind.
+    A write that fails so has left nothing behind, unless it is an UnfinishedWriteError.
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(f"{path}: {problem}" if path else problem)
         self.problem = problem
         self.path = path
+
+
+class UnfinishedWriteError(EngineFaultError):
+    """A write has failed and could not be taken back. Nobody sees it, and nothing is written before it is taken back; if
+    the process ends before that, it may be there when the store is opened again."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(
+            f"{problem}, and what was written could not be taken back: it may be there after a restart", path
+        )
 
 
 class DiskFullError(EngineFaultError):
@@ -257,6 +270,14 @@ class StorageEngine(Protocol):
 
     async def aclose(self) -> None:
         """Finish what was accepted, end watches, give everything back. Idempotent."""
+
+
+def first_revision() -> int:
+    """Where a new store begins: at the time in microseconds, above whatever a store before it can have given out.
+
+    A clock that is before 1970, or centuries ahead, does not keep a store from beginning.
+    """
+    return min(max(time.time_ns() // 1000, 1), LATEST_BEGINNING)
 
 
 def prefix_end(prefix: bytes) -> bytes:

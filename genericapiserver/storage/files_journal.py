@@ -87,7 +87,7 @@ class Journal:
 
     def append(self, lines: bytes) -> None:
         """Make *lines* durable. Raises OSError; nothing of them is there then, nor is anything added before that is sure."""
-        self._mend()
+        self.mend()
         if os.fstat(self._descriptor).st_nlink == 0:
             raise FileNotFoundError(None, "the journal was deleted while it was in use", str(self._path))
         self._whole = False
@@ -96,12 +96,17 @@ class Journal:
             make_durable(self._descriptor)
         except OSError:
             with contextlib.suppress(OSError):
-                self._mend()
+                self.mend()
             raise
         self._size += len(lines)
         self._whole = True
 
-    def _mend(self) -> None:
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left of a write that failed."""
+        return self._whole
+
+    def mend(self) -> None:
         """Take away what a write or a new file has left that failed. Raises OSError."""
         if self._stray is not None:
             self._stray.unlink(missing_ok=True)
@@ -122,14 +127,14 @@ class Journal:
         size = self._size
         self.append(encode(Line(op=PROBE, rev=self.state.rev)))
         self._size, self._whole = size, False
-        self._mend()
+        self.mend()
 
     def rotate(self, *, jumped: bool = False, begins: bool = False) -> None:
         """Go on in a new file, unless nothing was written in this one. Raises OSError; the old one is in use then."""
         path = self.folder / f"{self.state.rev + 1:016}{SEGMENT_SUFFIX}"
         if path == self._path:
             return
-        self._mend()
+        self.mend()
         self._stray = path
         descriptor, size = self._begin(path, jumped=jumped, begins=begins)
         self._stray = None

@@ -7,14 +7,17 @@ with file, line and what to do, and nothing is changed then.
 import contextlib
 import logging
 import os
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from genericapiserver.aio.durable import make_durable
+from genericapiserver.aio.durable import make_durable, sync_folder, write_all
 from genericapiserver.logs import kv
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.files_journal import (
     TEMPORARY,
     Journal,
@@ -74,7 +77,7 @@ def read_journal(folder: Path, *, apply: Callable[[Line], None]) -> JournalState
 
 
 def _begun(folder: Path, initial_rev: int | None) -> Journal:
-    first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+    first = first_revision() if initial_rev is None else initial_rev
     if first < 1:
         raise ValueError("revisions start at 1")
     journal = Journal(folder, -1, folder, 0, JournalState(first, first), str(uuid.uuid4()))
@@ -95,11 +98,15 @@ class _Replay:
         self._state = JournalState(0, 0)
         self._store = ""
         self._inode = 0
+        self._last_batch = 0
+        """Where in the last file the newest lines begin that became durable together, if they did."""
 
     def journal(self) -> Journal:
         """The journal behind what was read. Raises EngineOpenError and OSError."""
         self.state()
         path = self._segments[-1].path
+        if not self._state.closed:
+            _make_durable_again(path, self._last_batch)
         if self._segments[-1].snapshot:
             raise _missing(self._segments[-1], "no file follows this one, and what was written since is lost")
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -118,7 +125,9 @@ class _Replay:
     def _read(self, segment: Segment) -> None:
         number = count = 0
         try:
-            for number, _, line in lines_of(segment):
+            for number, offset, line in lines_of(segment):
+                if not line.batch:
+                    self._last_batch = offset
                 if number == 1:
                     self._begin(segment, line)
                     count = line.count
@@ -219,13 +228,33 @@ class _Replay:
             os.close(descriptor)
 
 
+def _make_durable_again(path: Path, offset: int) -> None:
+    """Write what begins at *offset* once more. Raises OSError.
+
+    The process before may have ended between writing it and making it durable, or because that failed; then it is read back
+    here from the memory of the system, which takes it for written, and a failure of power would take it away again after
+    clients have seen it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        with open(descriptor, "rb", closefd=False) as file:
+            tail = file.read()
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        write_all(descriptor, tail)
+        make_durable(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
 def jump(journal: Journal, reason: str, beyond: int = 0) -> None:
     """Go on far above every revision that may have been given out, and without history. Raises OSError."""
     state = journal.state
     before = max(state.rev, beyond)
     state.closed = False
     state.marks = []
-    state.rev = state.floor = max(before + EPOCH_JUMP, time.time_ns() // 1000)
+    state.rev = state.floor = max(before + EPOCH_JUMP, first_revision())
     journal.rotate(jumped=True)
     _log.warning(
         kv(

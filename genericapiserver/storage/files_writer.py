@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from genericapiserver.aio import Clock
+from genericapiserver.aio import Clock, SteadyClock
 from genericapiserver.logs import kv as values
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -61,6 +61,8 @@ class FilesWriter(WriterThread):
         self._heads = heads
         self._view = view
         self._clock = clock
+        self._steady = SteadyClock(clock)
+        # What keys expire by: an object must not go, or stay, because somebody sets the clock.
         self._slack = slack
         self._floor_raised = floor_raised
         self._expiries = Expiries()
@@ -93,7 +95,7 @@ class FilesWriter(WriterThread):
         if self._schedule.next_time != float("inf"):
             waits.append(self._schedule.next_time - time.monotonic())
         if self._expiries:
-            waits.append(self._expiries.next_time - self._clock.now().timestamp() + 0.001)
+            waits.append(self._expiries.next_time - self._steady.now().timestamp() + 0.001)
         # Long waits are cut, since the wall clock may be set.
         return max(0.0, min([*waits, 60.0])) if waits else None
 
@@ -144,13 +146,16 @@ class FilesWriter(WriterThread):
             return rev
         new = rev + 1
         create_rev = existing.create_rev if existing is not None else new
-        write.expires_at = self._clock.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
+        write.expires_at = self._steady.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
         write.event = EngineEvent(
             new, key, value, existing.value if existing is not None else None, create_rev, mod_rev
         )
         write.result = WriteResult(True, new, None)
         changes[key] = None if value is None else KeyValue(key, value, create_rev, new, write.expires_at)
         return new
+
+    def _left_behind(self) -> bool:
+        return not self._journal.whole
 
     def _translated(self, error: Exception) -> EngineError:
         return translated(error, self._path)
@@ -191,7 +196,7 @@ class FilesWriter(WriterThread):
             _log.error(values("Maintenance of the journal has failed", err=translated(error, self._path)))
 
     def _expire(self) -> None:
-        due = list(self._expiries.due(self._clock.now().timestamp()))
+        due = list(self._expiries.due(self._steady.now().timestamp()))
         if not due:
             return
         deletions = [Write(key, None, mod_rev) for key, mod_rev in due]  # refused for keys that were written again
@@ -199,7 +204,7 @@ class FilesWriter(WriterThread):
         for (key, mod_rev), deletion in zip(due, deletions, strict=True):
             if deletion.error is not None:
                 self._resume = time.monotonic() + REST
-                self._expiries.add(self._clock.now().timestamp(), key, mod_rev)
+                self._expiries.add(self._steady.now().timestamp(), key, mod_rev)
 
     def _compact(self, compaction: Compaction) -> None:
         try:

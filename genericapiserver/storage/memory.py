@@ -6,11 +6,16 @@ told to list again (rule 4 of the engines).
 """
 
 import asyncio
-import time
 
-from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.aio import Clock, SteadyClock, SystemClock
 from genericapiserver.logs.served import nobodys
-from genericapiserver.storage.engine import CompactedError, EngineEvent, FutureRevisionError, WriteResult
+from genericapiserver.storage.engine import (
+    CompactedError,
+    EngineEvent,
+    FutureRevisionError,
+    WriteResult,
+    first_revision,
+)
 from genericapiserver.storage.resident import ResidentEngine
 from genericapiserver.storage.retention import CompactionSchedule, Expiries, Retention
 
@@ -28,9 +33,9 @@ class MemoryEngine(ResidentEngine):
         retention: Retention | None = None,
         clock: Clock | None = None,
     ) -> None:
-        first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+        first = first_revision() if initial_rev is None else initial_rev
         super().__init__(first)
-        self._clock = clock or SystemClock()
+        self._clock = SteadyClock(clock or SystemClock())
         self._expiries = Expiries()
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._retention = retention or Retention()

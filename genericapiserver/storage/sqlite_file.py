@@ -35,6 +35,7 @@ from genericapiserver.storage.engine import (
     EngineOpenError,
     EngineTimeoutError,
     TooLargeError,
+    first_revision,
 )
 from genericapiserver.storage.history_times import Mark
 from genericapiserver.storage.sqlite_sharing import shared_folder
@@ -239,7 +240,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> dict[str, object
 
 
 def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous, initial_rev: int | None) -> FileState:
-    first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+    first = first_revision() if initial_rev is None else initial_rev
     if first < 1:
         raise ValueError("revisions start at 1")
     connection.execute("BEGIN IMMEDIATE")
@@ -271,13 +272,18 @@ def _continue(
     connection: sqlite3.Connection, path: Path, synchronous: Synchronous, meta: dict[str, object]
 ) -> FileState:
     """Go on where the file ends, far above it when writes after its end may have been given out."""
+    if not meta["clean"]:
+        # The process before may have ended because its log could not be made durable. What is found in the log is then in
+        # the memory of the system, which takes it for written: the next failure of power would end the log there, and
+        # take away what is acknowledged from now on. In the database it is written anew.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     (current,) = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
     floor = _number(meta["floor_rev"])
     inode = path.stat().st_ino
     complete = bool(meta["clean"]) or meta["synchronous"] != "NORMAL"
     jumps = not complete or meta["inode"] != inode  # another inode: a copy, whose original may have gone on
     if jumps:
-        current = floor = max(current + EPOCH_JUMP, time.time_ns() // 1000)
+        current = floor = max(current + EPOCH_JUMP, first_revision())
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(MARKS)
     if jumps:

@@ -6,14 +6,14 @@ Where processes share the file, each transaction waits for its turn and begins w
 moved; one process at a time does the maintenance.
 """
 
+import contextlib
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
-from genericapiserver.aio import Clock
+from genericapiserver.aio import Clock, SteadyClock
 from genericapiserver.logs import kv
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -75,6 +75,8 @@ class SQLiteWriter(WriterThread):
         super().__init__("sqlite-writer", path=path, failures=(sqlite3.Error,), deliver=deliver, settled=settled)
         self._connection = connection
         self._clock = clock
+        self._steady = SteadyClock(clock)
+        # What keys expire by: an object must not go, or stay, because somebody sets the clock.
         self._sharing = sharing
         self._leave = leave
         self._floor_raised = floor_raised
@@ -91,6 +93,7 @@ class SQLiteWriter(WriterThread):
         self._next_mark = float("-inf")
         self._next_expiry = 0.0
         self._vacuum = False
+        self._unsure = False
         self._resume = 0.0  # maintenance rests until then (monotonic) after it failed
 
     def _patience(self) -> float | None:
@@ -103,7 +106,7 @@ class SQLiteWriter(WriterThread):
         if self._schedule.next_time != float("inf"):
             waits.append(self._schedule.next_time - time.monotonic())
         if self._next_expiry != float("inf"):
-            waits.append(self._next_expiry - self._clock.now().timestamp() + 0.001)
+            waits.append(self._next_expiry - self._steady.now().timestamp() + 0.001)
         if self._sharing is not None:
             waits.append(TAKEOVER)
         # Long waits are cut, since the wall clock may be set.
@@ -127,13 +130,21 @@ class SQLiteWriter(WriterThread):
             self._next_expiry = 0.0
         return base
 
+    def _left_behind(self) -> bool:
+        """After a COMMIT that failed, the log of the database may hold all of it, though nobody is shown it. The next
+        transaction writes over it."""
+        if self._unsure:
+            with contextlib.suppress(sqlite3.Error), self._transaction():
+                set_meta(self._connection, probed=self._clock.now().timestamp())
+        return self._unsure
+
     def _translated(self, error: Exception) -> EngineError:
         return translated(error, self._path)
 
     def _abandon(self) -> None:
         self._rollback()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[int]:
         """A write transaction, rolled back when the block raises. Gives the newest revision."""
         sharing = self._sharing
@@ -153,7 +164,9 @@ class SQLiteWriter(WriterThread):
             if self._sharing is not None:
                 self._look()
             yield self._rev
+            self._unsure = True
             self._connection.execute("COMMIT")
+            self._unsure = False
         except BaseException:
             self._rollback()
             raise
@@ -166,7 +179,7 @@ class SQLiteWriter(WriterThread):
     def _apply(self, write: Write, rev: int) -> int:
         """Decide *write* inside the open transaction; the revision after it."""
         execute, key = self._connection.execute, write.key
-        expires_at = self._clock.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
+        expires_at = self._steady.now().timestamp() + write.ttl if write.ttl > 0 else 0.0
         if not write.expect_rev and write.value is not None:
             new = rev + 1
             if execute(_CREATE, (key, new, new, expires_at)).rowcount == 1:
@@ -231,7 +244,7 @@ class SQLiteWriter(WriterThread):
             _log.error(kv("Maintenance of the database has failed", err=translated(error, self._path)))
 
     def _expire(self) -> None:
-        now = self._clock.now().timestamp()
+        now = self._steady.now().timestamp()
         if now < self._next_expiry:
             return
         execute = self._connection.execute

@@ -25,6 +25,7 @@ from genericapiserver.storage.engine import (
     EngineError,
     EngineEvent,
     EngineFaultError,
+    UnfinishedWriteError,
     WriteResult,
 )
 
@@ -167,7 +168,11 @@ class WriterThread(threading.Thread, ABC):
                 self._commit(writes[:half])
                 self._commit(writes[half:])
                 return
-            writes[0].error = self._translated(error)
+            failure = self._translated(error)
+            if self._left_behind():
+                problem = failure.problem if isinstance(failure, EngineFaultError) else str(failure)
+                failure = UnfinishedWriteError(problem, str(self._path))
+            writes[0].error = failure
         self._deliver(base, writes)
 
     def _fail(self, jobs: Sequence[Job]) -> None:
@@ -188,6 +193,10 @@ class WriterThread(threading.Thread, ABC):
     def _attempt(self, writes: Sequence[Write]) -> int:
         """Decide *writes*, make them durable and fill them in; the revision they follow. All of them or, raising one of
         the failures, none."""
+
+    @abstractmethod
+    def _left_behind(self) -> bool:
+        """Whether a failed batch may be found when the store is opened again, although it was tried to take it back."""
 
     @abstractmethod
     def _translated(self, error: Exception) -> EngineError:

@@ -4,14 +4,16 @@ The objects' own files are not in it: they are written anew from the journal whe
 """
 
 import contextlib
-import os
-import time
 import uuid
 from pathlib import Path
 
-from genericapiserver.aio.durable import sync_folder
 from genericapiserver.aio.file_lock import FileLock
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineEvent, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineEvent,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.files import LOCK, History
 from genericapiserver.storage.files_journal import (
     SNAPSHOT_SUFFIX,
@@ -31,7 +33,7 @@ from genericapiserver.storage.files_lines import (
 )
 from genericapiserver.storage.files_paths import JOURNAL
 from genericapiserver.storage.files_replay import read_journal
-from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, new_folder
+from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, new_folder, replace
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader
 from genericapiserver.storage.tools.sqlite_backup import Progress, Saved
 
@@ -78,12 +80,8 @@ def restore(path: Path, backup: Path, *, force: bool, progress: Progress) -> Sav
         beyond = _newest(path) if taken else 0
         with new_folder(path) as temporary:
             first = _fill(temporary / JOURNAL, backup, head, beyond)
-            aside = None
-            if lock is not None:
-                aside = aside_name(path)
-                os.rename(path, aside)
-            os.rename(temporary, path)
-            sync_folder(path.parent)
+            aside = aside_name(path) if lock is not None else None
+            replace(path, temporary, aside or path)
         if aside is not None and not taken:
             (aside / LOCK).unlink(missing_ok=True)
             aside.rmdir()
@@ -120,7 +118,7 @@ def _fill(journal: Path, backup: Path, head: Line, beyond: int) -> int:
     (journal / TEMPORARY).mkdir(parents=True, mode=0o700)
     with new_file(journal / f"{head.rev:016}{SNAPSHOT_SUFFIX}", force=False) as temporary:
         temporary.write_bytes(backup.read_bytes())
-    first = max(head.rev + EPOCH_JUMP, beyond + EPOCH_JUMP, time.time_ns() // 1000)
+    first = max(head.rev + EPOCH_JUMP, beyond + EPOCH_JUMP, first_revision())
     opened = Journal(journal, -1, journal, 0, JournalState(first, first), head.store)
     try:
         opened.rotate(jumped=True)

@@ -1,8 +1,10 @@
 """Putting files and folders in their place whole or not at all."""
 
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,9 @@ import attrs
 
 from genericapiserver.aio.durable import make_durable, sync_folder
 from genericapiserver.storage.errors import StorageError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 class ToolError(StorageError):
@@ -55,6 +60,10 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         sync_folder(path.parent)
     except FileExistsError as error:
         raise ToolError(f"{path}: somebody has made a file there meanwhile. Name another one") from error
+    except OSError as error:
+        if error.filename is None:  # of a write: it does not know where to
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         for left in (temporary, *(temporary.with_name(temporary.name + end) for end in ("-wal", "-shm", "-journal"))):
             left.unlink(missing_ok=True)
@@ -70,6 +79,49 @@ def new_folder(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block is done. In the main thread, which they come to."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def replace(path: Path, new: Path, aside: Path) -> None:
+    """Put *new* at *path*, and what is there at *aside*. Raises OSError; all is as it was then.
+
+    Where the system can exchange two names in one step, there is a whole store at *path* at any time, however this ends.
+    """
+    with uninterrupted():
+        if not path.exists():
+            os.rename(new, path)
+        elif _exchange(new, path):
+            try:
+                os.rename(new, aside)
+            except OSError:
+                _exchange(new, path)
+                raise
+        else:
+            os.rename(path, aside)
+            try:
+                os.rename(new, path)
+            except OSError:
+                os.rename(aside, path)
+                raise
+        sync_folder(path.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """False where it cannot be done: not on Linux, or not on this file system."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    done: int = renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    return done == 0
 
 
 def aside_name(path: Path) -> Path:

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +16,13 @@ import attrs
 
 from genericapiserver.aio.durable import make_durable, sync_folder
 from genericapiserver.storage import sqlite_file
-from genericapiserver.storage.engine import EPOCH_JUMP, EngineOpenError
+from genericapiserver.storage.engine import (
+    EPOCH_JUMP,
+    EngineOpenError,
+    first_revision,
+)
 from genericapiserver.storage.sqlite_file import DatabaseLock
-from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file
+from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, replace, uninterrupted
 from genericapiserver.storage.tools.reading import sqlite_for_reading
 
 PAGES = 4096
@@ -110,7 +113,7 @@ def _prepare(backup: Path, temporary: Path, beyond: int, progress: Progress) -> 
             if found != "ok":
                 raise ToolError(f"{backup}: the backup is damaged: {' '.join(found.split())}. Take another one")
             revision = sqlite_file.where(connection).current_rev
-            first = max(revision + EPOCH_JUMP, beyond + EPOCH_JUMP, time.time_ns() // 1000)
+            first = max(revision + EPOCH_JUMP, beyond + EPOCH_JUMP, first_revision())
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'log'", (first,))
             sqlite_file.set_meta(connection, floor_rev=first, clean=1, inode=0)
@@ -139,16 +142,32 @@ def _newest(path: Path) -> int:
 def _replace(path: Path, temporary: Path) -> Path | None:
     """Put *temporary* at *path*; what is there goes aside, its log with it."""
     aside = aside_name(path)
+    _fold_log(path)
+    if not path.with_name(f"{path.name}-wal").exists():
+        replace(path, temporary, aside)
+    else:
+        with uninterrupted():
+            _move_with_log(path, temporary, aside)
+    if aside.exists() and aside.stat().st_size == 0:
+        aside.unlink()
+    return aside if aside.exists() else None
+
+
+def _fold_log(path: Path) -> None:
+    """Bring what is in the log of *path* into the database, so that one file is all of it; when it is whole."""
+    if path.exists() and path.stat().st_size:
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _move_with_log(path: Path, temporary: Path, aside: Path) -> None:
     # The database first: a log without one is dropped, a database without its log has lost what is in it. A log that was
     # left alone goes as well, or it would be taken for that of the new database.
     for end in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.rename(path.with_name(path.name + end), aside.with_name(aside.name + end))
-    if aside.exists() and aside.stat().st_size == 0:
-        aside.unlink()
     os.rename(temporary, path)
     sync_folder(path.parent)
-    return aside if aside.exists() else None
 
 
 @contextlib.contextmanager

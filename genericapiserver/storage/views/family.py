@@ -5,15 +5,18 @@ a fork of it may go on from where it was. History is compacted in all views at o
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
 
-from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.aio import Clock, SteadyClock, SystemClock
 from genericapiserver.logs.served import nobodys
-from genericapiserver.storage.engine import CompactedError, FutureRevisionError
+from genericapiserver.storage.engine import (
+    CompactedError,
+    FutureRevisionError,
+    first_revision,
+)
 from genericapiserver.storage.retention import CompactionSchedule, Retention
 
 if TYPE_CHECKING:
@@ -33,14 +36,14 @@ class ViewFamily:
         retention: Retention | None = None,
         clock: Clock | None = None,
     ) -> None:
-        first = time.time_ns() // 1000 if initial_rev is None else initial_rev
+        first = first_revision() if initial_rev is None else initial_rev
         if first < 1:
             raise ValueError("revisions start at 1")
         self.rev = first
         self.floor = first
         self.compact_rev = 0
         self.closed = False
-        self.clock = clock or SystemClock()
+        self.clock = SteadyClock(clock or SystemClock())
         self.waiting: dict[ViewEngine, int] = {}
         """How many wait in each view for a revision of the future."""
         self.views: set[ViewEngine] = set()
