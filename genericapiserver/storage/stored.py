@@ -31,7 +31,7 @@ T = TypeVar("T")
 INITIAL_EVENTS_END_ANNOTATION = "k8s.io/initial-events-end"
 """Annotation of the bookmark that ends the initial events of a watch (meta/v1 InitialEventsAnnotationKey)."""
 
-DECODED_BYTES: Final = 4 * 1024 * 1024
+DECODED_BYTES: Final = 1024 * 1024
 """Stored bytes of the objects of a resource that stay decoded; in memory that is six to eight times as much."""
 
 
