@@ -120,7 +120,7 @@ class StorageOptions:
                 "storage-file-format",
                 STRING,
                 "file_format",
-                "The form of new files of objects: json or yaml. Files that are there keep theirs. For --storage-backend=file.",
+                "The form of new files of objects: json or yaml. Files that are there keep theirs. For the file engine.",
             ),
             (
                 "storage-file-edits",
