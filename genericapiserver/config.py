@@ -195,6 +195,8 @@ class Config:
     enable_metrics: bool = True
     enable_inspector: bool = True
     """Serve the inspector, and remember for it what went wrong and what was slow."""
+    object_files_page: Callable[[], str] | None = None
+    """Tells of files of objects that were edited and cannot become objects; None where files are not edited."""
     worker: Worker | None = None
     """This process, when it is one of several that serve as one: its metrics pages then answer for all."""
     leader: Leader = attrs.field(factory=SoleLeader)

@@ -1,9 +1,10 @@
 """Edits of the files of objects, by hand or by git, as ordinary writes: --storage-file-edits.
 
-The file engine says which files are not as it has left them; here they become requests to this very server, so that they are
-decoded strictly, defaulted, admitted and validated as everybody's writes are. A file that was changed replaces its object if
-that is still the one that the file showed; a new file creates an object, if its place agrees with its kind, namespace and
-name; a file that is gone deletes one. What is refused is said in the log and counted, stays as it is, and is tried again.
+The file engine says which files, in JSON or YAML, are not as it has left them; here they become requests to this very
+server, so that they are decoded strictly, defaulted, admitted and validated as everybody's writes are. A file that was
+changed replaces its object if that is still the one that the file showed; a new file creates an object, if its place agrees
+with its kind, namespace and name; a file that is gone deletes one. What is refused is said in the log and at
+/debug/object-files, with line and column, and counted, stays as it is, and is tried again.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import AsyncGenerator, Collection
 from typing import Any, Final
 
@@ -26,7 +28,8 @@ from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError
 from genericapiserver.storage.files import FileEngine
-from genericapiserver.storage.files_paths import JOURNAL, SUFFIX
+from genericapiserver.storage.files_paths import JOURNAL, JSON, SUFFIXES, split
+from genericapiserver.storage.files_reading import FileTextError, parse_file, place_of
 from genericapiserver.storage.files_view import EDITED, Edit
 
 logger = logging.getLogger(__name__)
@@ -50,8 +53,22 @@ _OF_THE_SERVER: Final = (
 """Metadata that is not the writer's: files in git have that of the time when they were committed."""
 
 
+_KEPT_ASIDE: Final = re.compile(rf"{re.escape(EDITED)}(\.\d+)?$")
+_OF_EDITORS: Final = ("~", ".swp", ".swx", ".tmp", ".bak", ".orig", ".rej", "#", "4913")
+"""How names end that editors and git use beside a file, which are no news."""
+_UNKNOWN: Final = re.compile(r'(?:unknown|duplicate) field "([^"]+)"')
+
+
 class EditError(Exception):
     """The edit cannot become a write; the text says why."""
+
+
+class MisplacedError(EditError):
+    """The file is not where an object like that belongs, which is *path*."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"by its kind, namespace and name it belongs to {path}")
+        self.path = path
 
 
 class TemporaryError(EditError):
@@ -66,6 +83,8 @@ class _Refused:
     problem: str
     retry_at: float
     delay: float
+    belongs: str = ""
+    """Where it would have to be."""
 
 
 @attrs.frozen
@@ -104,6 +123,19 @@ class FileEdits:
         """What is wrong with which file."""
         return {path: refused.problem for path, refused in self._refused.items()}
 
+    def page(self) -> str:
+        """What is wrong now, for people."""
+        refused = [f"{path}: {problem}" for path, problem in sorted(self.problems.items())]
+        return "\n".join(
+            [
+                f"{len(refused)} files of {self._engine.folder} cannot become objects",
+                *refused,
+                f"{len(self._engine.set_aside)} files were kept aside since the start, as others had changed their objects",
+                *self._engine.set_aside,
+                "",
+            ]
+        )
+
     async def hook(self, context: PostStartHookContext) -> None:
         """Take in what was edited while no server ran, then go on until the server stops."""
         await self.apply(None)
@@ -133,7 +165,7 @@ class FileEdits:
                     paths = [path.removeprefix(f"{root}{os.sep}") for _, path in noticed]
                     late = self._clock.monotonic() - looked >= LOOK_INTERVAL
                     # In a folder that is new there may have been files before anybody could tell of them.
-                    if late or not all(path.endswith(SUFFIX) for path in paths):
+                    if late or not all(path.endswith(SUFFIXES) for path in paths):
                         looked = self._clock.monotonic()
                         yield None
                     else:
@@ -153,14 +185,14 @@ class FileEdits:
             logger.error(kv("The files of objects cannot be looked at", folder=self._engine.folder, err=error))
             return
         self._mapper.reset()
+        still = {edit.path for edit in edits}
+        for path in [path for path in self._refused if path not in still and (paths is None or path in paths)]:
+            del self._refused[path]  # it was put right
         for edit in edits:
             refused = self._refused.get(edit.path)
             if refused is not None and refused.edit == edit and self._clock.monotonic() < refused.retry_at:
                 continue
             await self._apply_one(edit)
-        still = {edit.path for edit in edits}
-        for path in [path for path in self._refused if path not in still and (paths is None or path in paths)]:
-            del self._refused[path]  # it was put right
         self._count.set(len(self._refused))
 
     async def _settled(self, paths: Collection[str] | None) -> list[Edit]:
@@ -176,25 +208,36 @@ class FileEdits:
 
     async def _apply_one(self, edit: Edit) -> None:
         try:
+            if edit.problem:
+                raise EditError(edit.problem)
             if edit.content is None:
+                self._require_gone(edit)
                 await self._delete(edit)
             else:
                 await self._write(edit, edit.content)
+        except MisplacedError as error:
+            self._refuse(edit, str(error), belongs=error.path)
         except (EditError, EngineError, OSError, NoMatchError) as error:
             self._refuse(edit, " ".join(str(error).split()))
         else:
             self._refused.pop(edit.path, None)
 
-    def _refuse(self, edit: Edit, problem: str) -> None:
+    def _require_gone(self, edit: Edit) -> None:
+        """Raises EditError when the object is in a file that has a wrong name: it was renamed, not deleted."""
+        for path, refused in self._refused.items():
+            if refused.belongs and split(refused.belongs)[0] == split(edit.path)[0]:
+                raise EditError(f"its object is in {path} now, which is not its place: rename that file, or delete it")
+
+    def _refuse(self, edit: Edit, problem: str, *, belongs: str = "") -> None:
         before = self._refused.get(edit.path)
         delay = RETRY[0] if before is None or before.edit != edit else min(before.delay * 2, RETRY[1])
-        self._refused[edit.path] = _Refused(edit, problem, self._clock.monotonic() + delay, delay)
+        self._refused[edit.path] = _Refused(edit, problem, self._clock.monotonic() + delay, delay, belongs)
         if before is None or before.edit != edit or before.problem != problem:
             logger.warning(
                 kv(
                     "The edit of a file cannot become an object: the file stays as it is"
                     if edit.content is not None
-                    else "A file is gone whose object cannot be deleted: the file comes back",
+                    else "A file is gone whose object is not deleted",
                     file=self._engine.folder / edit.path,
                     problem=problem,
                 )
@@ -204,7 +247,7 @@ class FileEdits:
 
     async def _write(self, edit: Edit, content: bytes) -> None:
         """Raises EditError, EngineError, NoMatchError, OSError."""
-        target = await self._target(edit, _decoded(content))
+        target = await self._target(edit, _parsed(content, split(edit.path)[1]))
         if not await self._engine.accept(edit, target.key):
             return  # it has changed again, which is noticed
         try:
@@ -216,7 +259,7 @@ class FileEdits:
                 headers=_JSON,
                 body=json.dumps(target.body).encode(),
             )
-            _raise_for(response)
+            _raise_for(response, content)
         except BaseException:
             await self._engine.withdraw(edit, target.key)
             raise
@@ -243,8 +286,8 @@ class FileEdits:
         resource = mapping.resource
         place = [default_resource_prefix(GroupResource(resource.group, resource.resource)), namespace, name]
         key = (self._prefix + "/".join(part for part in place if part)).encode()
-        if (belongs := self._engine.path_of(key)) != edit.path:
-            raise EditError(f"by its kind, namespace and name it belongs to {belongs}")
+        if not self._engine.belongs_at(key, edit.path):
+            raise MisplacedError(self._engine.path_of(key))
         for field in _OF_THE_SERVER:
             metadata.pop(field, None)
         path = mapping.path(namespace)
@@ -270,7 +313,10 @@ class FileEdits:
         if stored is None:
             return
         try:
-            body = _decoded(stored.value)
+            try:
+                body = _parsed(stored.value, JSON)
+            except EditError as error:
+                raise EditError("its object is encrypted, or not JSON: delete it with a client") from error
             mapping = await self._mapping(body)
             metadata = body["metadata"]
             path = f"{mapping.path(metadata.get('namespace') or '')}/{metadata['name']}"
@@ -296,18 +342,19 @@ class FileEdits:
 def _matters(path: str) -> bool:
     """Whether *path* may be the file of an object, or a folder of such files."""
     return (
-        EDITED not in path
+        _KEPT_ASIDE.search(path) is None
+        and not path.endswith(_OF_EDITORS)
         and not path.startswith(f"{JOURNAL}{os.sep}")
         and not any(part.startswith(".") for part in path.split(os.sep))
     )
 
 
-def _decoded(content: bytes) -> dict[str, Any]:
+def _parsed(content: bytes, suffix: str) -> dict[str, Any]:
     """Raises EditError unless *content* has what every object has."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise EditError(f"it is not JSON: {error}") from error
+        body = parse_file(content, suffix)
+    except FileTextError as error:
+        raise EditError(_at((error.line, error.column)) + error.problem) from error
     if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
         raise EditError("it is no object with metadata")
     for field in ("apiVersion", "kind"):
@@ -316,12 +363,22 @@ def _decoded(content: bytes) -> dict[str, Any]:
     return body
 
 
-def _raise_for(response: Response) -> None:
-    """Raises EditError with what the server says, unless *response* is a success."""
+def _at(place: tuple[int, int]) -> str:
+    line, column = place
+    return f"line {line}, column {column}: " if column else f"line {line}: " if line else ""
+
+
+def _raise_for(response: Response, content: bytes = b"") -> None:
+    """Raises EditError with what the server says and where in *content* that is, unless *response* is a success."""
     if response.status < 300:
         return
+    where = ""
     try:
-        message = json.loads(response.body)["message"]
-    except (ValueError, KeyError, TypeError):
+        status = json.loads(response.body)
+        message = status["message"]
+        fields = [cause.get("field", "") for cause in (status.get("details") or {}).get("causes") or ()]
+        fields += _UNKNOWN.findall(message)
+        where = next((_at(place) for field in fields if (place := place_of(content, field)) != (0, 0)), "")
+    except (ValueError, KeyError, TypeError, AttributeError):
         message = f"the server answered {response.status}"
-    raise (TemporaryError if response.status == 429 or response.status >= 500 else EditError)(str(message))
+    raise (TemporaryError if response.status == 429 or response.status >= 500 else EditError)(where + str(message))

@@ -48,6 +48,7 @@ from genericapiserver.routes.flagz import FlagReader, install_flagz
 from genericapiserver.routes.flow_control import install_flow_control
 from genericapiserver.routes.index import index_not_found, install_index
 from genericapiserver.routes.metrics import install_metrics, install_slis
+from genericapiserver.routes.object_files import install_object_files
 from genericapiserver.routes.openapi import install_openapi_v2, install_openapi_v3
 from genericapiserver.routes.statusz import StatuszRegistry, install_statusz
 from genericapiserver.routes.version import install_version
@@ -330,6 +331,8 @@ class GenericAPIServer:
             install_slis(mux, config.sli_metrics, resettable=config.enable_profiling, worker=config.worker)
         if config.secure_serving is not None:
             install_certificates(mux, config.secure_serving.describe_certificates)
+        if config.object_files_page is not None:
+            install_object_files(mux, config.object_files_page)
         if config.enable_inspector:
             install_inspector(mux, lambda: inspect(self))
         if config.flow_control is not None:

@@ -40,6 +40,7 @@ from genericapiserver.storage.factory import (
 )
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.files_metrics import count_files
+from genericapiserver.storage.files_paths import JSON, YAML
 from genericapiserver.storage.grpc_metrics import count_calls
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.metrics import EngineSize, StorageMetrics, count_leases
@@ -49,6 +50,7 @@ from genericapiserver.workers import FileLockLeader
 SQLITE: Final = "sqlite"
 MEMORY: Final = "memory"
 FILE: Final = "file"
+FILE_FORMATS: Final = {"json": JSON, "yaml": YAML}
 BACKENDS: Final = (SQLITE, MEMORY, FILE, ETCD)
 MEDIA_TYPES: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 DEFAULT_PATH: Final = "apiserver.local.config/objects.db"
@@ -83,6 +85,8 @@ class StorageOptions:
     watch_cache_sizes: list[str] = attrs.field(factory=list)
     """`resource[.group]#size`: size 0 turns the cache of that resource off, others say nothing, as it grows by itself."""
     default_watch_cache_size: int = 100
+    file_format: str = "json"
+    """The form of new files of the file engine: json or yaml."""
     file_edits: bool = False
     """Edits of the files of the file engine become writes."""
     compaction_interval: float = 300.0
@@ -113,6 +117,12 @@ class StorageOptions:
                 "path",
                 "The file that the sqlite engine keeps objects in, or the folder of the file engine "
                 f"({DEFAULT_FOLDER} unless something else is given).",
+            ),
+            (
+                "storage-file-format",
+                STRING,
+                "file_format",
+                "The form of new files of objects: json or yaml. Files that are there keep theirs. For the file engine.",
             ),
             (
                 "storage-file-edits",
@@ -263,6 +273,12 @@ class StorageOptions:
             )
         if self.engine in (SQLITE, FILE) and not self.path:
             problems.append(f"--storage-path must be specified for --storage-backend={self.engine}")
+        if self.file_format not in FILE_FORMATS:
+            problems.append(
+                f'--storage-file-format "{self.file_format}" invalid, allowed values: {", ".join(FILE_FORMATS)}'
+            )
+        elif self.file_format != "json" and self.engine != FILE:
+            problems.append("--storage-file-format needs --storage-backend=file")
         if self.file_edits and self.engine != FILE:
             problems.append("--storage-file-edits needs --storage-backend=file")
         if self.file_edits and self.resource_prefix is not default_resource_prefix:
@@ -330,6 +346,7 @@ class StorageOptions:
             initial_revision=self.initial_revision,
             shared=self.shared,
             file_edits=self.file_edits,
+            file_suffix=FILE_FORMATS[self.file_format],
             etcd=self.etcd_config,
         )
         uncached = self._uncached_resources()
@@ -377,6 +394,7 @@ class StorageOptions:
                 clock=config.clock,
             )
             config.add_post_start_hook(HOOK_NAME, edits.hook)
+            config.object_files_page = edits.page
         if not self.skip_health_endpoints:
             self._add_checks(config, engine, "etcd", "etcd-readiness")
             for number, each in enumerate(clusters.of_overrides):

@@ -15,7 +15,7 @@ from genericapiserver.options.storage_place import Place, say
 from genericapiserver.storage.engine import CompactedError, FutureRevisionError
 from genericapiserver.storage.history_times import HistoryTimes
 from genericapiserver.storage.tools.changes import Blamed, ObjectChange, blame, store_changes
-from genericapiserver.storage.tools.moments import revision_at, shown_time, times_of
+from genericapiserver.storage.tools.moments import TooOldError, revision_at, shown_time, times_of
 from genericapiserver.storage.tools.objects import decoded, find_key, name_of, space, unreadable
 from genericapiserver.storage.tools.placing import ToolError
 from genericapiserver.storage.tools.reading import StoreReader, events_of, open_reader, pages
@@ -156,8 +156,11 @@ class Diff(Travel):
 
     async def look(self, reader: StoreReader, arguments: list[str]) -> None:
         prefix, now = self.place.options.prefix, time.time()
-        begin = self.since or self.older
-        older = (revision_at(reader, begin, now) if begin else 0) or reader.floor_rev()
+        begin, note = self.since or self.older, ""
+        try:
+            older = (revision_at(reader, begin, now) if begin else 0) or reader.floor_rev()
+        except TooOldError as error:
+            older, note = reader.floor_rev(), f"{error}. What is older is not shown"
         newer = (revision_at(reader, self.newer, now) if self.newer else 0) or reader.current_rev()
         if older > newer:
             raise ToolError(f"--from (revision {older}) is above --to (revision {newer}): name the older one first")
@@ -166,12 +169,14 @@ class Diff(Travel):
         times = times_of(reader)
         if self.output:
             rows = [_change(each, times) for each in changes]
-            self.document({"from": older, "to": newer, "changes": rows})
+            self.document({"from": older, "to": newer, "changes": rows, **({"incomplete": note} if note else {})})
             return
         for each in changes:
             _say_change(each, times)
         differ = sum(each.what != "unchanged" for each in changes)
         say(f"{differ} objects differ between revisions {older} and {newer}")
+        if note:
+            say(note)
 
 
 def _time_of(times: HistoryTimes | None, revision: int) -> str:

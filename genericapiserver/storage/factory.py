@@ -15,6 +15,7 @@ from genericapiserver.storage.access import MAX_OBJECT_BYTES
 from genericapiserver.storage.cacher import HISTORY_WINDOW, Cacher
 from genericapiserver.storage.engine import EngineOpenError, StorageEngine
 from genericapiserver.storage.files import FileEngine
+from genericapiserver.storage.files_paths import JSON
 from genericapiserver.storage.interface import StorageBackend
 from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.metrics import ResourceMetrics
@@ -71,6 +72,8 @@ class StorageConfig:
     history_window: float = HISTORY_WINDOW
     max_object_bytes: int = MAX_OBJECT_BYTES
     watch_cache: bool = True
+    file_suffix: str = JSON
+    """How new files of the file engine end, which says their form."""
     file_edits: bool = False
     """What others do to the files of the file engine is left for who makes writes of it."""
     shared: bool = False
@@ -154,6 +157,7 @@ async def open_engine(config: StorageConfig) -> StorageEngine:
                 retention=retention,
                 initial_rev=config.initial_revision,
                 edits=config.file_edits,
+                suffix=config.file_suffix,
             )
         case "etcd3":
             return await _open_etcd(config)

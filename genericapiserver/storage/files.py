@@ -26,7 +26,7 @@ from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage.engine import EngineEvent, EngineFaultError, EngineOpenError, KeyValue, WriteResult
 from genericapiserver.storage.files_journal import Journal, lines_of, segments_in
 from genericapiserver.storage.files_lines import PUT, Line
-from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
+from genericapiserver.storage.files_paths import JOURNAL, JSON, SUFFIXES, KeyPaths, split
 from genericapiserver.storage.files_repair import Version, compare, expect_edits, files_in, repair
 from genericapiserver.storage.files_replay import jump, open_journal
 from genericapiserver.storage.files_view import Edit, FolderView
@@ -83,15 +83,16 @@ class FileEngine(ResidentEngine):
         clock: Clock | None = None,
         slack: int = SLACK,
         edits: bool = False,
+        suffix: str = JSON,
     ) -> Self:
         """Open or create the store. Raises EngineOpenError, whose text says what is wrong and what to do.
 
         Files are named by what follows *prefix* in their keys. *initial_rev* counts for a new store only; by default it
         begins at the time in microseconds, far above what a store that was deleted before may have given out. The journal
         is made smaller when it has doubled, and has grown by *slack* bytes. With *edits* what others have done to the files
-        is left for who makes writes of it (`find_edits`).
+        is left for who makes writes of it (`find_edits`). New files end in *suffix*, which says JSON or YAML.
         """
-        opened = await asyncio.to_thread(open_folder, Path(path), prefix, initial_rev, edits)
+        opened = await asyncio.to_thread(open_folder, Path(path), prefix, initial_rev, edits, suffix)
         return cls(asyncio.get_running_loop(), opened, retention or Retention(), clock or SystemClock(), slack)
 
     def __init__(
@@ -166,21 +167,36 @@ class FileEngine(ResidentEngine):
     # ---- edits
 
     @property
+    def set_aside(self) -> Sequence[str]:
+        """What others have written that was kept aside since the start, relative to the folder, the newest last."""
+        return self._view.set_aside_lately
+
+    @property
     def folder(self) -> Path:
         return self._path
 
     def path_of(self, key: bytes) -> str:
         """The file of *key*, relative to the folder."""
-        return self._view.paths.path_of(key)
+        return self._view.path_of(key)
+
+    def belongs_at(self, key: bytes, path: str) -> bool:
+        """Whether *path* is the file of *key* in one of its forms."""
+        return split(path) in {(self._view.paths.stem_of(key), suffix) for suffix in SUFFIXES}
 
     async def find_edits(self, paths: Iterable[str] | None = None) -> list[Edit]:
         """What others have done to *paths*, or to all files. Raises OSError."""
 
         def look() -> list[Edit]:
             wanted = {*files_in(self._path), *self._view.known_paths()} if paths is None else set(paths)
-            return [edit for path in sorted(wanted) if (edit := self._view.look(path)) is not None]
+            return [edit for path in sorted(wanted) if (edit := self._look(path)) is not None]
 
         return await asyncio.to_thread(look)
+
+    def _look(self, path: str) -> Edit | None:
+        try:
+            return self._view.look(path)
+        except FileNotFoundError:  # it has gone this moment, which is noticed
+            return None
 
     async def accept(self, edit: Edit, key: bytes) -> bool:
         """*edit* is about to become the object *key*: the file may be written over. False when it has changed again.
@@ -191,7 +207,8 @@ class FileEngine(ResidentEngine):
 
     async def withdraw(self, edit: Edit, key: bytes) -> None:
         """*edit* has not become the object: it is not written over, or kept aside if it was. Raises OSError."""
-        await asyncio.to_thread(self._view.withdraw, edit, key)
+        if await asyncio.to_thread(self._view.withdraw, edit, key):
+            self.show_again(key)
 
     def show_again(self, key: bytes) -> None:
         """Have the file of *key* written; what somebody has done to it is kept aside unless it was accepted."""
@@ -229,7 +246,7 @@ class FileEngine(ResidentEngine):
         await self._closing
 
 
-def open_folder(root: Path, prefix: str, initial_rev: int | None, edits: bool) -> Opened:
+def open_folder(root: Path, prefix: str, initial_rev: int | None, edits: bool, suffix: str = JSON) -> Opened:
     """Open or create the store; the parameters are those of `FileEngine.open`. Raises EngineOpenError."""
     root = root.absolute()
     lock = _locked(root)
@@ -237,7 +254,7 @@ def open_folder(root: Path, prefix: str, initial_rev: int | None, edits: bool) -
     try:
         history = History()
         journal = open_journal(root / JOURNAL, initial_rev=initial_rev, apply=history.apply)
-        view = FolderView(root, journal.temporary, KeyPaths(prefix))
+        view = FolderView(root, journal.temporary, KeyPaths(prefix, suffix))
         _settle_files(view, journal, history, edits)
         return Opened(lock, journal, view, history)
     except OSError as error:

@@ -14,9 +14,10 @@ import attrs
 
 from genericapiserver.logs import kv as values
 from genericapiserver.storage.engine import KeyValue
-from genericapiserver.storage.files_paths import JOURNAL, SUFFIX
+from genericapiserver.storage.files_index import Noted, read_notes
+from genericapiserver.storage.files_paths import JOURNAL, SUFFIXES, split
 from genericapiserver.storage.files_text import revision_in, shown
-from genericapiserver.storage.files_view import FolderView
+from genericapiserver.storage.files_view import FolderView, digest_of, read_file
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Found:
     """What the files of these objects have instead."""
     left_over: dict[bytes, bytes] = attrs.field(factory=dict)
     """What the files of these objects have, which were deleted."""
+    stale: list[bytes] = attrs.field(factory=list)
+    """Objects whose files show an older version, as is known; some of them were deleted."""
     foreign: list[str] = attrs.field(factory=list)
     """Files where objects could be, of which the store knows nothing."""
     highest: int = 0
@@ -58,37 +61,57 @@ def files_in(root: Path) -> Iterator[str]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(path)
-                elif entry.name.endswith(SUFFIX):
+                elif entry.name.endswith(SUFFIXES):
                     yield path
 
 
 def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterable[bytes]) -> Found:
     """Look at all files; those that are as they should be are known to *view* from here on. Raises OSError."""
     found = Found()
-    expected = {view.paths.path_of(key): key for key in current}
-    gone = {view.paths.path_of(key): key for key in deleted}
-    present = set()
+    keys = {view.paths.stem_of(key): key for key in (*deleted, *current)}
+    there: dict[bytes, list[str]] = {}
     for path in files_in(view.root):
-        key = expected.get(path)
+        stem, suffix = split(path)
+        key = keys.get(stem)
         if key is not None:
-            present.add(path)
-            with (view.root / path).open("rb") as file:
-                status, content = os.fstat(file.fileno()), file.read()
-            if content == shown(current[key]):
-                view.know(key, status, content, current[key].mod_rev)
-                continue
-            found.differing[key] = content
+            there.setdefault(key, []).append(suffix)
         else:
-            content = (view.root / path).read_bytes()
-            if path in gone:
-                found.left_over[gone[path]] = content
-            else:
-                found.foreign.append(path)
-                if view.paths.key_of(path) is None:
-                    continue
-        found.highest = max(found.highest, revision_in(content))
-    found.missing = [key for path, key in expected.items() if path not in present]
+            found.foreign.append(path)
+            if view.paths.key_of(path) is not None and (file := read_file(view.root / path)) is not None:
+                found.highest = max(found.highest, revision_in(file[1], suffix))
+    notes = read_notes(view.root / JOURNAL)
+    for key, suffixes in there.items():
+        _compare_one(view, found, key, current.get(key), suffixes, notes)
+    found.missing = [key for key in current if key not in there]
     return found
+
+
+def _compare_one(
+    view: FolderView,
+    found: Found,
+    key: bytes,
+    kv: KeyValue | None,
+    suffixes: list[str],
+    notes: Mapping[str, Noted],
+) -> None:
+    """Look at the files of *key*, which is *kv*. There is one, unless somebody has made others."""
+    suffixes.sort(key=SUFFIXES.index)
+    suffixes.sort(key=lambda suffix: (view.paths.path_of(key, suffix) not in notes, suffix != view.paths.suffix))
+    suffix, *others = suffixes
+    found.foreign += [view.paths.path_of(key, other) for other in others]
+    view.keep_form(key, suffix)
+    file = read_file(view.path(key))
+    status, content = file if file is not None else (None, b"")
+    note = notes.get(view.path_of(key))
+    if status is not None and note is not None and note.digest == digest_of(content).hex():
+        view.know(key, status, content, note.rev, by_hand=note.by_hand)
+        if kv is None or note.rev != kv.mod_rev:
+            found.stale.append(key)
+    elif status is not None and kv is not None and content == shown(kv, suffix):
+        view.know(key, status, content, kv.mod_rev)
+    else:
+        (found.left_over if kv is None else found.differing)[key] = content
+        found.highest = max(found.highest, revision_in(content, suffix))
 
 
 def repair(
@@ -106,13 +129,13 @@ def repair(
     write, the thread of *view* does it.
     """
     others = found.differing | found.left_over
-    versions = {key: (key, revision_in(content)) for key, content in others.items()}
+    versions = {key: (key, revision_in(content, view.path(key).suffix)) for key, content in others.items()}
     known = lookup(set(versions.values())) if versions else {}
-    stale = list(found.missing)
+    stale = [*found.missing, *found.stale]
     for key, content in others.items():
         version = versions[key]
         value = known.get(version)
-        if value is not None and shown(KeyValue(key, value, 0, version[1])) == content:
+        if value is not None and shown(KeyValue(key, value, 0, version[1]), view.path(key).suffix) == content:
             view.know(key, view.path(key).lstat(), content, version[1])
             stale.append(key)
         elif not keep_edits:
@@ -141,9 +164,9 @@ def expect_edits(view: FolderView, found: Found, current: Mapping[bytes, KeyValu
     every difference is an edit, and what is missing was deleted."""
     for key in [*found.differing, *found.missing]:
         view.doubt(key, current[key].mod_rev)
-    view.changed({}, rev)
+    view.changed({key: current.get(key) for key in found.stale}, rev)
 
 
 def _tell(message: str, view: FolderView, keys: list[bytes]) -> None:
-    files = sorted(view.paths.path_of(key) for key in keys)
+    files = sorted(view.path_of(key) for key in keys)
     _log.warning(values(message, folder=view.root, number=len(files), files=files[:NAMED]))

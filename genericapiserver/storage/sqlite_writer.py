@@ -25,8 +25,8 @@ from genericapiserver.storage.engine import (
 )
 from genericapiserver.storage.history_times import PRECISION
 from genericapiserver.storage.retention import CompactionSchedule, Retention
-from genericapiserver.storage.sqlite_file import FileState, mark, marks_in, set_meta, translated, where
-from genericapiserver.storage.sqlite_pruning import prune
+from genericapiserver.storage.sqlite_file import BUSY_TIMEOUT, FileState, mark, marks_in, set_meta, translated, where
+from genericapiserver.storage.sqlite_pruning import PRUNE_REVISIONS, prune
 from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
 
@@ -40,6 +40,13 @@ TAKEOVER = 1.0
 """Seconds until a process that shares the file looks whether the maintenance, or anything to maintain, is its own."""
 SPARE_PAGES = 2000
 """So many free pages are kept for growth before the file is made smaller."""
+LONGEST_LOG = 64 * 1024 * 1024
+"""Bytes of the write-ahead log above which writers wait for a moment until readers let go of it. SQLite by itself begins
+anew only when nobody happens to read, which under load may be never."""
+CHECKPOINT_PATIENCE = 1.0
+"""Seconds that readers get then."""
+CHECKPOINT_REST = 10.0
+"""Seconds until that is tried again when a reader has not let go: a backup, for one, reads for long."""
 
 _FIND = """
 SELECT c.mod_rev, c.create_rev, c.expires_at, l.value
@@ -91,6 +98,10 @@ class SQLiteWriter(WriterThread):
             wall=clock.now().timestamp(),
         )
         self._next_mark = float("-inf")
+        self._log_file = path.with_name(f"{path.name}-wal")
+        self._next_checkpoint = 0.0
+        self._maintained = state.current_rev
+        """Where the store was at the last maintenance."""
         self._next_expiry = 0.0
         self._vacuum = False
         self._unsure = False
@@ -230,13 +241,17 @@ class SQLiteWriter(WriterThread):
                 self._resume = now + TAKEOVER
                 return
             self._expire()
+            self._checkpoint(now)
             target = max(scheduled, self._schedule.overflow(events=self._rev - self._pruned, current_rev=self._rev))
             if target > self._floor:
                 self._raise_floor(target, None)
+                self._keep_up()
             elif self._pruned < self._floor:
                 self._prune()
+                self._keep_up()
             elif self._vacuum:
                 self._shrink()
+            self._maintained = self._rev
         except sqlite3.Error as error:
             # Nobody waits for this; writes that fail for the same reason tell their callers. Tried again later.
             self._rollback()
@@ -295,6 +310,34 @@ class SQLiteWriter(WriterThread):
             pruned = prune(self._connection, after=self._pruned, floor=self._floor)
         self._pruned = pruned
         self._vacuum = pruned >= self._floor
+
+    def _keep_up(self) -> None:
+        """Delete twice as much as was written since the last time, if there is as much: history does not outgrow this."""
+        for _ in range(2 * (self._rev - self._maintained) // PRUNE_REVISIONS):
+            if self._pruned >= self._floor:
+                return
+            self._prune()
+
+    def _checkpoint(self, now: float) -> None:
+        """Begin the write-ahead log anew when it has become too long."""
+        try:
+            if now < self._next_checkpoint or self._log_file.stat().st_size <= LONGEST_LOG:
+                return
+        except FileNotFoundError:
+            return
+        execute = self._connection.execute
+        if self._sharing is not None:
+            self._sharing.begin()
+        try:
+            execute(f"PRAGMA busy_timeout = {CHECKPOINT_PATIENCE * 1000:.0f}")
+            (busy, *_) = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
+            if self._sharing is not None:
+                self._sharing.end()
+        if busy:
+            self._next_checkpoint = now + CHECKPOINT_REST
+            _log.warning(kv("The write-ahead log grows, since somebody reads from it for long", file=self._log_file))
 
     def _shrink(self) -> None:
         """Give pages back to the disk, a few at a time."""

@@ -150,6 +150,7 @@ OWN = {
     "max-connections": "0",
     "max-connections-per-address": "0",
     "storage-file-edits": "false",
+    "storage-file-format": "json",
     "storage-history-max-changes": "100000",
     "storage-history-retention": "0s",
     "storage-path": "apiserver.local.config/objects.db",

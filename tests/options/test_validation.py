@@ -334,6 +334,11 @@ def test_admission_plugins_must_have_a_place() -> None:
             "to 'sqlite'",
         ),
         ({"path": ""}, "--storage-path must be specified for --storage-backend=sqlite"),
+        ({"file_format": "yaml"}, "--storage-file-format needs --storage-backend=file"),
+        (
+            {"backend": "file", "path": "x", "file_format": "toml"},
+            '--storage-file-format "toml" invalid, allowed values: json, yaml',
+        ),
         ({"file_edits": True}, "--storage-file-edits needs --storage-backend=file"),
         ({"backend": "file", "path": ""}, "--storage-path must be specified for --storage-backend=file"),
         (

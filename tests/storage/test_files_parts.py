@@ -50,7 +50,7 @@ def test_a_key_has_a_file(key: str, path: str) -> None:
     "path",
     [
         "a/B.json", "a/%41%42", "a/%6f.json", "a/con.json", "a/%61.json", "journal/x.json", "a.json/b.json", ".a/b.json",
-        "a/b.yaml", "a/b", "a/%.json/b.json", "a//b.json", "%other/registry/a.json",
+        "a/b.yaml.edited", "a/b", "a/%.json/b.json", "a//b.json", "%other/registry/a.json",
     ],
 )  # fmt: skip
 def test_a_file_that_no_key_has_is_foreign(path: str) -> None:

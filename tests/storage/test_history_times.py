@@ -105,6 +105,15 @@ def test_what_came_and_went_is_told_too(old: Shop, capsys: pytest.CaptureFixture
     assert lines[-1] == "1 objects differ between revisions 101 and 104"
 
 
+def test_a_diff_since_before_history_says_that_it_is_not_all(old: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert storage("diff", old.flags(), "--since=24h") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("+ flunders.wardle.example.com default/one: added at revision 106")
+    assert lines[-2] == "1 objects differ between revisions 100 and 106"
+    assert lines[-1].startswith('"24h": history does not go back to')
+    assert lines[-1].endswith("What is older is not shown")
+
+
 def test_blame_says_when(old: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert storage("blame", "flunders", "one", old.flags(), "-o", "json") == 0
     fields = {each["path"]: each for each in json.loads(capsys.readouterr().out)["fields"]}

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from genericapiserver.storage import sqlite_pruning, sqlite_writer
 from genericapiserver.storage.engine import (
     EPOCH_JUMP,
     CompactedError,
@@ -423,6 +424,82 @@ async def test_history_is_compacted_when_there_is_too_much(tmp_path: Path) -> No
     async with asyncio.timeout(30):
         while rows(path) > 102:
             await asyncio.sleep(0.01)
+    await engine.aclose()
+
+
+async def test_history_does_not_outgrow_its_compaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many writes come at once: what is deleted in steps keeps up with what is written."""
+    for module in (sqlite_writer, sqlite_pruning):
+        monkeypatch.setattr(module, "PRUNE_REVISIONS", 10)
+    path = tmp_path / "store.db"
+    engine = await reopen(path, retention=Retention(interval=0, max_events=500))
+
+    async def write(name: bytes) -> None:
+        rev = 0
+        for _ in range(10):
+            rev = (await engine.put(name, b"x", expect_rev=rev)).rev
+
+    await asyncio.gather(*(write(b"/r/%d" % n) for n in range(1000)))
+    assert rows(path) < 4 * 1000
+    await engine.aclose()
+
+
+# ---- the write-ahead log
+
+
+async def overwrite(engine: SQLiteEngine, rounds: int) -> None:
+    kv = (await engine.get(b"/r/a")).kv
+    rev = kv.mod_rev if kv is not None else 0
+    for _ in range(rounds):
+        rev = (await engine.put(b"/r/a", b"x" * 50_000, expect_rev=rev)).rev
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_the_write_ahead_log_begins_anew_although_somebody_always_reads(
+    tmp_path: Path, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "LONGEST_LOG", 1024 * 1024)
+    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_PATIENCE", 20.0)
+    path = tmp_path / "store.db"
+    engine = await reopen(path, retention=Retention(interval=0, max_events=20), shared=shared)
+    writer_connection(engine).execute("PRAGMA wal_autocheckpoint = 0")  # as if it never found the right moment
+    done = False
+
+    async def read() -> None:
+        while not done:
+            await engine.range(*ALL)
+
+    reading = [asyncio.create_task(read()) for _ in range(4)]
+    for _ in range(6):
+        await overwrite(engine, 20)
+        assert path.with_name("store.db-wal").stat().st_size < 4 * 1024 * 1024
+    assert path.stat().st_size < 8 * 1024 * 1024
+    done = True
+    await asyncio.gather(*reading)
+    await engine.aclose()
+
+
+async def test_a_reader_that_never_ends_costs_a_log_line_and_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "LONGEST_LOG", 1024 * 1024)
+    monkeypatch.setattr(sqlite_writer, "CHECKPOINT_PATIENCE", 0.01)
+    path = tmp_path / "store.db"
+    engine = await reopen(path)
+    await overwrite(engine, 1)
+    reader = sqlite3.connect(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM log").fetchone()
+    await overwrite(engine, 40)
+    assert caplog.text.count("The write-ahead log grows, since somebody reads from it for long") == 1
+    log = path.with_name("store.db-wal")
+    assert log.stat().st_size > 1024 * 1024
+    reader.close()
+    engine._writer._next_checkpoint = 0.0
+    await overwrite(engine, 2)
+    async with asyncio.timeout(30):
+        while log.stat().st_size > 1024 * 1024:
+            await overwrite(engine, 1)
     await engine.aclose()
 
 

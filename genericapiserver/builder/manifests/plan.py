@@ -138,8 +138,8 @@ def _one_of(flag: str, value: str, known: Sequence[str]) -> list[str]:
 def _storage_problems(storage: str) -> list[str]:
     if storage == "etcd":
         return [
-            "--storage etcd is not available in this version of the manifests: take --storage=memory, and give the container "
-            "--storage-backend=etcd3 and --etcd-servers instead"
+            "--storage etcd is not available in this version of the manifests: take --storage=memory, and give the "
+            "container --storage-backend=etcd3 and --etcd-servers instead"
         ]
     return _one_of("storage", storage, STORAGES)
 

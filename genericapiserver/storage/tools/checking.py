@@ -11,9 +11,11 @@ import attrs
 
 from genericapiserver.storage.engine import EngineOpenError, KeyValue
 from genericapiserver.storage.files import LOCK
-from genericapiserver.storage.files_paths import JOURNAL, KeyPaths
+from genericapiserver.storage.files_index import read_notes
+from genericapiserver.storage.files_paths import JOURNAL, SUFFIXES, KeyPaths, split
 from genericapiserver.storage.files_repair import files_in
 from genericapiserver.storage.files_text import revision_in, shown
+from genericapiserver.storage.files_view import digest_of, read_file
 from genericapiserver.storage.sqlite_file import where
 from genericapiserver.storage.tools.objects import is_opaque, space, unreadable
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader, in_use, sqlite_for_reading
@@ -127,14 +129,23 @@ def _file_problems(path: Path, prefix: str, current: dict[bytes, KeyValue], rev:
     """Files of objects that are not as the journal says."""
     paths = KeyPaths(prefix)
     there = set(files_in(path))
+    notes = read_notes(path / JOURNAL)
     for key, kv in current.items():
-        name = paths.path_of(key)
-        if name not in there:
-            yield Problem("an object has no file", str(path / name), "start the server, which writes it")
+        names = [name for suffix in SUFFIXES if (name := paths.path_of(key, suffix)) in there]
+        if not names:
+            yield Problem("an object has no file", str(path / paths.path_of(key)), "start the server, which writes it")
             continue
+        if len(names) > 1:
+            yield Problem("an object has several files", f"{path}: {', '.join(names)}", "delete all but one")
+            continue
+        (name,) = names
         with contextlib.suppress(FileNotFoundError):  # deleted a moment ago
-            content = (path / name).read_bytes()
-            if content != shown(kv) and revision_in(content) <= rev:
+            file = read_file(path / name)
+            content = file[1] if file is not None else b""
+            suffix = split(name)[1]
+            note = notes.get(name)
+            known = note is not None and (note.digest, note.rev) == (digest_of(content).hex(), kv.mod_rev)
+            if not known and content != shown(kv, suffix) and revision_in(content, suffix) <= rev:
                 yield Problem(
                     "the file of an object is not what the journal says",
                     str(path / name),

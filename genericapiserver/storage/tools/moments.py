@@ -12,6 +12,10 @@ from genericapiserver.storage.tools.reading import StoreReader
 _FORMS = "name a revision (104), a time (2026-01-02T03:04:05Z), or how long ago it was (20m, 1h30m)"
 
 
+class TooOldError(ToolError):
+    """History does not go back that far."""
+
+
 @runtime_checkable
 class TimedReader(Protocol):
     """A StoreReader of an engine that notes when revisions were written."""
@@ -39,7 +43,7 @@ def parse_moment(text: str, now: float) -> float | None:
 
 
 def revision_at(reader: StoreReader, text: str, now: float) -> int:
-    """The revision that *text* means. Raises ToolError when it means none, or none that can be known."""
+    """The revision that *text* means. Raises ToolError when it means none, TooOldError when history does not know it."""
     time = parse_moment(text, now)
     if time is None:
         return int(text)
@@ -53,7 +57,7 @@ def revision_at(reader: StoreReader, text: str, now: float) -> int:
     if rev is None or rev < floor:
         since = times.written_at(floor + 1) if reader.current_rev() > floor else None
         known = f"at {shown_time(since)}" if since else "nobody knows when"
-        raise ToolError(
+        raise TooOldError(
             f'"{text}": history does not go back to {shown_time(time)}. It begins at revision {floor}, after which the '
             f"next one was written {known}. Servers keep more with --storage-history-retention"
         )
