@@ -48,7 +48,7 @@ from genericapiserver.storage.cache_index import Index
 from genericapiserver.storage.cache_pages import PageMaker
 from genericapiserver.storage.cache_state import CacheState, UnreadableObject
 from genericapiserver.storage.cache_watch import CacheWatch
-from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, Subscription
+from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent, KeyValue, Subscription
 from genericapiserver.storage.errors import KeyNotFoundError, StorageError, StorageInternalError
 from genericapiserver.storage.interface import (
     ListOptions,
@@ -197,6 +197,7 @@ class Cacher(Generic[T]):
         """Every object as of one revision."""
         access, end = self.store.access, self._keys.engine_end
         state: CacheState[T] | None = None
+        failed: Exception | None = None
         start, since = self._keys.engine_prefix, perf_counter()
         while True:
             try:
@@ -211,7 +212,8 @@ class Cacher(Generic[T]):
                 try:
                     stored = stored_or_unreadable(access, found.key, found.mod_rev, found.value)
                 except TransformationPendingError:
-                    stored = await stored_or_unreadable_later(access, found.key, found.mod_rev, found.value)
+                    stored = await self._waited_for(found, failed)
+                    failed = failed or (stored.error if isinstance(stored, UnreadableObject) else None)
                 objects.append(stored)
                 if index % LOOK_EVERY == 0 and perf_counter() - since > SLICE:
                     await asyncio.sleep(0)
@@ -220,6 +222,14 @@ class Cacher(Generic[T]):
             if len(page.kvs) >= page.total:
                 return state
             start = page.kvs[-1].key + b"\x00"
+
+    async def _waited_for(self, found: KeyValue, failed: Exception | None) -> StoredObject[T]:
+        """The object, or what stands for it. After one wait that has *failed* there is no other: who cannot be asked for
+        one key cannot be asked for the next either, and each wait has its timeout. Readers try again."""
+        access = self.store.access
+        if failed is None:
+            return await stored_or_unreadable_later(access, found.key, found.mod_rev, found.value)
+        return UnreadableObject(self._keys.from_engine(found.key), found.mod_rev, found.value, self.store.form, failed)
 
     # ---- hearing of writes
 
@@ -291,11 +301,22 @@ class Cacher(Generic[T]):
     async def _all_healed(self, state: CacheState[T], key: str) -> bool:
         """Whether everything under *key* can be read; what could not be is tried again, up to the first that still
         cannot be."""
-        for bad in sorted(found for found in state.unreadable if found.startswith(key)):
-            stored = state.by_key.get(bad)
-            if isinstance(stored, UnreadableObject) and not await healed(self.store.access, state, stored):
+        # Without a key this fails with the first one, and costs no more than that.
+        some = next((found for found in state.unreadable if found.startswith(key)), None)
+        if some is None or not await self._is_healed(state, some):
+            return some is None
+        since = perf_counter()
+        for bad in [found for found in state.unreadable if found.startswith(key)]:
+            if not await self._is_healed(state, bad):
                 return False
+            if perf_counter() - since > SLICE:
+                await asyncio.sleep(0)
+                since = perf_counter()
         return True
+
+    async def _is_healed(self, state: CacheState[T], key: str) -> bool:
+        stored = state.by_key.get(key)
+        return not isinstance(stored, UnreadableObject) or await healed(self.store.access, state, stored)
 
     async def _catch_up(self) -> None:
         """Hear of everything that other processes have told anybody."""

@@ -411,6 +411,16 @@ def test_a_prefix_that_is_not_the_servers_is_noticed(
     assert shop.objects() == before
 
 
+async def test_a_prefix_below_which_servers_have_theirs_is_noticed(file: Path) -> None:
+    engine = MemoryEngine(initial_rev=1)
+    at = b"/registry/wardle.example.com/rbac.authorization.k8s.io/roles/a"
+    await engine.put(at, obj("rbac.authorization.k8s.io/v1", "Role"), expect_rev=0)
+    transformers = transformers_of(configure(file, by_key("a"), IDENTITY, resources=("*.wardle.example.com",)))
+    done = await Rewriter(engine, transformers, prefix="/registry").run(lambda *_: None)
+    assert [(key, "--etcd-prefix" in problem) for key, problem in done.problems] == [(at.decode(), True)]
+    await engine.aclose()
+
+
 async def test_each_resource_has_its_own_rule(file: Path) -> None:
     engine = MemoryEngine(initial_rev=1)
     objects = {

@@ -391,6 +391,32 @@ async def test_a_selector_that_needs_what_was_before_ends_with_an_error(cached: 
     assert (await selecting.expect_error()).message == "Internal error occurred: no key for x"
 
 
+async def test_a_filling_waits_once_for_what_it_does_not_get(cached: Harness) -> None:
+    for name in ("a", "b", "c"):
+        await cached.put_raw(f"ns/{name}", sealed(f"ns/{name}", name.encode()))
+    await cached.store.create(key_of("ns/d"), new_pod("ns/d"))
+    reading = asyncio.create_task(cached.backend.get(key_of("ns/d")))
+    await turns()
+    seals(cached).fails(b"a")
+    async with asyncio.timeout(30):
+        assert (await reading).shared.metadata.name == "d"
+    seals(cached).broken(b"b")
+    assert (await cached.backend.get(key_of("ns/b"))).shared.metadata.name == "b"
+    for seal in (b"a", b"c"):
+        seals(cached).broken(seal)
+    assert len((await cached.backend.get_list("/pods/", everything())).items) == 4
+
+
+async def test_many_objects_are_healed_in_turns(cached: Harness) -> None:
+    for number in range(300):
+        await cached.put_raw(f"ns/{number}", sealed(f"ns/{number}", b"x"))
+    seals(cached).fails(b"x")
+    with pytest.raises(StorageInternalError):
+        await cached.backend.get_list("/pods/", everything())
+    seals(cached).broken(b"x")
+    assert len((await cached.backend.get_list("/pods/", everything())).items) == 300
+
+
 async def test_a_cache_that_is_reset_while_it_waits_is_filled_anew(cached: Harness) -> None:
     cache = await started(cached)
     await cached.put_raw("ns/a", sealed("ns/a", b"x"))

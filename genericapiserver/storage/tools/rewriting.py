@@ -150,9 +150,7 @@ class Rewriter:
                 failure = failure or error
                 continue
             return resource, plain, stale
-        raise failure or UnknownResourceError(
-            "its key is not that of an object: <prefix>/[GROUP/]RESOURCE/[NAMESPACE/]NAME"
-        )
+        raise failure or _unknown(f"its key is not <prefix>/[GROUP/]RESOURCE/[NAMESPACE/]NAME. {_PREFIX}")
 
     def _guesses(self, parts: list[str]) -> list[GroupResource]:
         if len(parts) < 2 or ("." in parts[0] and "." in parts[1] and len(parts) >= 3):
