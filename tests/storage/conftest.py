@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -97,7 +97,7 @@ class TableWriter:
         self._results: list[Result] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        about = dict(report.user_properties).get("acceptance")
+        about: Any = dict(report.user_properties).get("acceptance")
         if about is None or not (report.when == "call" or report.outcome != "passed"):
             return
         outcome = FAILED
@@ -105,8 +105,8 @@ class TableWriter:
             outcome = PASSED
         elif report.skipped and isinstance(report.longrepr, tuple):
             outcome = str(report.longrepr[2]).removeprefix("Skipped: ")
-        row, title, engine = about  # type: ignore[misc]
-        self._results.append(Result(str(row), str(title), str(engine), outcome))
+        row, title, engine = map(str, about)
+        self._results.append(Result(row, title, engine, outcome))
 
     def pytest_sessionfinish(self) -> None:
         if self._results:
