@@ -8,6 +8,7 @@ A v3 document that does not exist is 200 with nothing in it, as in the reference
 asked.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -72,10 +73,12 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
         root = _root(scope)
         index = indexes.get(root)
         if index is None:
-            found = ((name, representations(name)) for name in sorted(builders()))
-            paths = {
-                name: {"serverRelativeURL": _url(root, name, made.document)} for name, made in found if made is not None
-            }
+            paths = {}
+            for name in sorted(builders()):
+                if name not in documents:
+                    await asyncio.sleep(0)  # each takes milliseconds to make, and there are tens: others get their turn
+                if (made := representations(name)) is not None:
+                    paths[name] = {"serverRelativeURL": _url(root, name, made.document)}
             if len(indexes) >= REMEMBERED_INDEXES:  # an application may have parts of paths as parameters
                 indexes.clear()
             index = indexes[root] = Document.of({"paths": paths})

@@ -116,6 +116,27 @@ async def test_the_index_points_to_each_document_by_its_hash(pages: ASGIClient) 
     assert response.headers["vary"] == "Accept"
 
 
+async def test_others_get_their_turn_while_the_documents_are_made() -> None:
+    turns = 0
+    made: list[int] = []
+
+    def build() -> Document:
+        made.append(turns)
+        return BIG
+
+    mux = PathRecorderMux("test")
+    install_openapi_v3(mux, lambda: {f"apis/{number}": build for number in range(5)})
+
+    async def others() -> None:
+        nonlocal turns
+        while len(made) < 5:
+            turns += 1
+            await asyncio.sleep(0)
+
+    await asyncio.gather(others(), ASGIClient(mux).get("/openapi/v3"))
+    assert len(set(made)) == 5
+
+
 async def test_a_document_by_another_hash_has_moved(pages: ASGIClient) -> None:
     response = await pages.get(f"/openapi/v3/{NAME}?hash=ABC")
     assert (response.status, response.body) == (301, b"")
