@@ -207,9 +207,11 @@ class ProtobufFormat:
         return f"application/com.github.proto-openapi.spec.{self.version}@v1.0+protobuf"
 
     def steps(self, body: bytes) -> Steps[bytes]:
-        """The document in the JSON text *body*, in steps (aio.slices)."""
+        """The document in the JSON text *body*, in steps (aio.slices). Raises ValueError for what is no object."""
         content = yield from self._document.steps(body)
-        return content or b""
+        if content is None:
+            raise ValueError(f"an OpenAPI document in JSON is an object, not {body[:40]!r}")
+        return content
 
     @functools.cached_property
     def _document(self) -> _Message:

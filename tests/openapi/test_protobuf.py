@@ -96,9 +96,11 @@ def test_a_schema_that_nests_too_deeply_is_left_out() -> None:
     assert read_back(V3, {"components": {"schemas": schemas}})["components"]["schemas"].keys() == {"a", "c"}
 
 
-@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'""', b"{}"])
-def test_what_is_no_document_is_an_empty_one(body: bytes) -> None:
-    assert at_once(V2.steps(body)) == b""
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'""', b"", b"{"])
+def test_what_is_no_document_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match="an OpenAPI document in JSON is an object, not "):
+        at_once(V2.steps(body))
+    assert at_once(V2.steps(b"{}")) == b""
 
 
 def test_work_can_be_interrupted_at_each_path_and_each_schema() -> None:
