@@ -139,6 +139,8 @@ def test_the_documents_of_openapi_have_both_groups(shown: Shown) -> None:
     root = json.loads(shown.kubectl("get", "--raw", "/openapi/v3"))["paths"]
     document = json.loads(shown.kubectl("get", "--raw", root["apis/kitchen.example.com/v1"]["serverRelativeURL"]))
     assert any(name.endswith(".RecipeSpec") for name in document["components"]["schemas"])
+    # kubectl asks for this one in protobuf.
+    assert "VERSION:  kitchen.example.com/v1" in shown.kubectl("explain", "recipes", "--output=plaintext-openapiv2")
 
 
 def test_the_user_of_the_front_is_the_one_who_arrives(shown: Shown) -> None:
