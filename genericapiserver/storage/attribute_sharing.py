@@ -40,7 +40,7 @@ class AttributeSharing:
         return {name: value if name == _OWN else self._text(value) for name, value in fields.items()}
 
     def _text(self, text: str) -> str:
-        if len(text) > LONGEST:
+        if type(text) is not str or len(text) > LONGEST:  # what a program's own function gives may be no text
             return text
         if len(self._texts) >= SHARED:
             self._texts.clear()

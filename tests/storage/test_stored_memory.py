@@ -1,5 +1,7 @@
 """What stays in memory of stored objects: few of them decoded, equal attributes once, encodings."""
 
+from typing import Any
+
 import attrs
 
 from genericapiserver.storage import attribute_sharing
@@ -75,6 +77,11 @@ def test_labels_that_differ_stay_different() -> None:
     assert sharing.labels({"a": "b"}) == {"a": "b"}
     assert sharing.labels({"a": "c"}) == {"a": "c"}
     assert sharing.labels({}) == {}
+
+
+def test_values_of_fields_that_are_no_texts_are_left_alone() -> None:
+    values: Any = {"spec.replicas": 3, "spec.paused": None, "spec.color": "red"}
+    assert AttributeSharing().fields(values) == values
 
 
 def test_what_is_shared_is_bounded() -> None:
