@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from genericapiserver.apimachinery.schema import GroupResource
@@ -164,6 +165,23 @@ async def test_a_plugin_is_down_at_the_start_and_comes_later(file: Path, kms: Fa
         async with asyncio.timeout(60):
             await healthy()
         assert transformer.to_storage(b"{}", KEY).startswith(b"k8s:enc:kms:v2:vault:")
+
+
+async def test_a_failed_read_is_counted_with_the_code_of_its_call(file: Path, kms: FakeKMS) -> None:
+    config = new_config()
+    async with controller(configure(file, by(kms)), config) as made:
+        written = made.transformers.transformer_for(FLUNDERS).to_storage(b"{}", KEY)
+    kms.failures["Decrypt"] = grpc.StatusCode.PERMISSION_DENIED, "not you"
+    async with controller(configure(file, by(kms), {"identity": {}}), config) as made:
+        transformer = made.transformers.transformer_for(FLUNDERS)
+        for _ in range(2):
+            with pytest.raises(DecryptionError, match="rpc error: code = PermissionDenied desc = not you"):
+                await read(transformer, written)
+    assert kms.calls["Decrypt"] == 1
+    labels = {"resource": str(FLUNDERS), "transformation_type": "from_storage", "status": "PermissionDenied"}
+    name = "apiserver_storage_transformation_operations_total"
+    prefix = {"transformer_prefix": "k8s:enc:kms:v2:vault:"}
+    assert config.metrics.collectors.get_sample_value(name, labels | prefix) == 2
 
 
 async def test_a_provider_takes_over_from_another_one(file: Path, kms: FakeKMS) -> None:

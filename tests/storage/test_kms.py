@@ -1,6 +1,7 @@
 """KMS v2: what is stored byte for byte, the life of seeds, plugins that are down, slow or wrong."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -14,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.storage.encryption.ciphers import DecryptionError
@@ -209,6 +212,12 @@ def test_what_is_just_within_the_limits_is_taken() -> None:
 @pytest.mark.parametrize("data", [b"", b"\x0a", b"\xff" * 20, b"garbage", b"\x12\x02\xff\xfe"])
 def test_what_is_no_encrypted_object_is_an_error(data: bytes) -> None:
     with pytest.raises(DecryptionError):
+        decode(data)
+
+
+@given(data=st.binary(max_size=300))
+def test_whatever_is_stored_is_an_encrypted_object_or_an_error(data: bytes) -> None:
+    with contextlib.suppress(DecryptionError):
         decode(data)
 
 
