@@ -150,7 +150,7 @@ async def test_plugins_that_are_not_healthy_are_told_by_number(tmp_path: Path, f
 async def test_a_plugin_is_down_at_the_start_and_comes_later(file: Path, kms: FakeKMS) -> None:
     config = new_config()
     kms.stop()
-    async with controller(configure(file, by(kms, timeout="100ms")), config) as made:
+    async with controller(configure(file, by(kms, timeout="500ms")), config) as made:
         transformer = made.transformers.transformer_for(FLUNDERS)
         with pytest.raises(KMSUnhealthyError):
             transformer.to_storage(b"{}", KEY)
@@ -210,7 +210,7 @@ async def test_a_file_whose_plugin_is_down_is_taken_over_when_it_is_up(
     kms.healthz = "bad"
     async with following(configure(file, AESGCM), config) as made:
         transformer = made.transformers.transformer_for(FLUNDERS)
-        configure(file, by(kms, timeout="100ms"), AESGCM)
+        configure(file, by(kms, timeout="500ms"), AESGCM)
         await until(lambda: reloads(config, "failure") >= 2)
         assert reloads(config, "success") == 0
         assert transformer.to_storage(b"{}", KEY).startswith(b"k8s:enc:aesgcm:")
