@@ -232,7 +232,8 @@ class StorageOptions:
                 "encryption-provider-config-automatic-reload",
                 BOOL,
                 "encryption_provider_config_automatic_reload",
-                "Reload the file set by --encryption-provider-config when it changes, without a restart.",
+                "Reload the file set by --encryption-provider-config when it changes, without a restart. All KMS plugins "
+                "have one health check then, also when there is none.",
             ),
         ):
             flags.add(name, kind, self, attribute, text)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from genericapiserver.apimachinery.schema import GroupResource
@@ -149,7 +150,7 @@ async def test_plugins_that_are_not_healthy_are_told_by_number(tmp_path: Path, f
 async def test_a_plugin_is_down_at_the_start_and_comes_later(file: Path, kms: FakeKMS) -> None:
     config = new_config()
     kms.stop()
-    async with controller(configure(file, by(kms, timeout="100ms")), config) as made:
+    async with controller(configure(file, by(kms, timeout="500ms")), config) as made:
         transformer = made.transformers.transformer_for(FLUNDERS)
         with pytest.raises(KMSUnhealthyError):
             transformer.to_storage(b"{}", KEY)
@@ -164,6 +165,23 @@ async def test_a_plugin_is_down_at_the_start_and_comes_later(file: Path, kms: Fa
         async with asyncio.timeout(60):
             await healthy()
         assert transformer.to_storage(b"{}", KEY).startswith(b"k8s:enc:kms:v2:vault:")
+
+
+async def test_a_failed_read_is_counted_with_the_code_of_its_call(file: Path, kms: FakeKMS) -> None:
+    config = new_config()
+    async with controller(configure(file, by(kms)), config) as made:
+        written = made.transformers.transformer_for(FLUNDERS).to_storage(b"{}", KEY)
+    kms.failures["Decrypt"] = grpc.StatusCode.PERMISSION_DENIED, "not you"
+    async with controller(configure(file, by(kms), {"identity": {}}), config) as made:
+        transformer = made.transformers.transformer_for(FLUNDERS)
+        for _ in range(2):
+            with pytest.raises(DecryptionError, match="rpc error: code = PermissionDenied desc = not you"):
+                await read(transformer, written)
+    assert kms.calls["Decrypt"] == 1
+    labels = {"resource": str(FLUNDERS), "transformation_type": "from_storage", "status": "PermissionDenied"}
+    name = "apiserver_storage_transformation_operations_total"
+    prefix = {"transformer_prefix": "k8s:enc:kms:v2:vault:"}
+    assert config.metrics.collectors.get_sample_value(name, labels | prefix) == 2
 
 
 async def test_a_provider_takes_over_from_another_one(file: Path, kms: FakeKMS) -> None:
@@ -192,7 +210,7 @@ async def test_a_file_whose_plugin_is_down_is_taken_over_when_it_is_up(
     kms.healthz = "bad"
     async with following(configure(file, AESGCM), config) as made:
         transformer = made.transformers.transformer_for(FLUNDERS)
-        configure(file, by(kms, timeout="100ms"), AESGCM)
+        configure(file, by(kms, timeout="500ms"), AESGCM)
         await until(lambda: reloads(config, "failure") >= 2)
         assert reloads(config, "success") == 0
         assert transformer.to_storage(b"{}", KEY).startswith(b"k8s:enc:aesgcm:")

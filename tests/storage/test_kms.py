@@ -1,6 +1,7 @@
 """KMS v2: what is stored byte for byte, the life of seeds, plugins that are down, slow or wrong."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -14,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.storage.encryption.ciphers import DecryptionError
@@ -62,7 +65,9 @@ class Setting:
     def another(self, *, timeout: float = 30.0) -> KMSPlugin:
         """Another server's, or this one's after it was started again."""
         envelope = self.metrics.envelope
-        service = KMSClient(self.kms.endpoint, timeout=timeout, observe=lambda *call: envelope.called("vault", *call))
+        service = self.client = KMSClient(
+            self.kms.endpoint, timeout=timeout, observe=lambda *call: envelope.called("vault", *call)
+        )
         made = KMSPlugin("vault", service, metrics=envelope, clock=self.clock, sleep=self.naps)
         self.plugins.append(made)
         return made
@@ -209,6 +214,12 @@ def test_what_is_just_within_the_limits_is_taken() -> None:
 @pytest.mark.parametrize("data", [b"", b"\x0a", b"\xff" * 20, b"garbage", b"\x12\x02\xff\xfe"])
 def test_what_is_no_encrypted_object_is_an_error(data: bytes) -> None:
     with pytest.raises(DecryptionError):
+        decode(data)
+
+
+@given(data=st.binary(max_size=300))
+def test_whatever_is_stored_is_an_encrypted_object_or_an_error(data: bytes) -> None:
+    with contextlib.suppress(DecryptionError):
         decode(data)
 
 
@@ -437,6 +448,7 @@ async def test_a_plugin_that_is_down_at_the_start_is_found_later(
         await read(plugin, stored)
     setting.kms.start()
     setting.clock.seconds += 10
+    setting.client._timeout = 30  # only what is down is to fail, not what is slow on a machine with other work
     await until_healthy(plugin, setting.clock)
     assert await read(plugin, stored) == (PLAIN, False)
     assert text(fields(plugin.to_storage(PLAIN, KEY_PATH)), 2) == "key-1"
@@ -445,7 +457,9 @@ async def test_a_plugin_that_is_down_at_the_start_is_found_later(
 async def test_a_slow_plugin_is_an_error_in_time_for_everybody_who_waits(setting: Setting) -> None:
     await setting.plugin.start()
     stored = setting.plugin.to_storage(PLAIN, KEY_PATH)
-    reader = setting.another(timeout=0.2)
+    reader = setting.another()
+    await reader.start()  # it is connected
+    setting.client._timeout = 0.2
     setting.kms.open["Decrypt"] = threading.Event()
     outcomes = await asyncio.gather(*(read(reader, stored) for _ in range(10)), return_exceptions=True)
     assert {str(outcome) for outcome in outcomes} == {
@@ -457,6 +471,7 @@ async def test_a_slow_plugin_is_an_error_in_time_for_everybody_who_waits(setting
     assert setting.kms.calls["Decrypt"] == 1, "not asked again for a second"
     setting.kms.open.pop("Decrypt").set()
     setting.clock.seconds += 1
+    setting.client._timeout = 30
     assert (await read(reader, stored))[0] == PLAIN
 
 
