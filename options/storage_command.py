@@ -60,7 +60,9 @@ class Backup:
         else:
             saved = sqlite_backup.back_up(place.path, target, force=self.force, progress=progress)
         say(f"wrote {self.to}: {saved.objects} objects at revision {saved.revision}, {saved.bytes} bytes")
-        return 0
+        if saved.damaged:
+            say(f"{saved.damaged} rows of the store are damaged, and so they are in the backup: see `{COMMAND} check`")
+        return 1 if saved.damaged else 0
 
 
 @attrs.define

@@ -6,6 +6,9 @@
     leader   who does the maintenance when several processes share the file
     marks    when revisions were written (`history_times`)
 
+SQLite does not notice when the disk changes bytes within a value: `log.sum` is a checksum of each row, and `meta` has one of
+where history begins, which `genericapiserver storage check` and backups compare. Rows of versions without it have none.
+
 `meta` has, beside others: `floor_rev`, below which nothing may be read; `compact_rev`, the newest compaction that was asked
 for; `pruned_rev`, up to which the rows that compaction makes superfluous are gone.
 
@@ -18,10 +21,12 @@ import contextlib
 import os
 import sqlite3
 import stat
+import struct
 import time
 import uuid
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zlib import crc32
 
 import attrs
 
@@ -61,7 +66,8 @@ CREATE TABLE log (
     prev_rev INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     expires_at REAL NOT NULL,
-    value BLOB
+    value BLOB,
+    sum INTEGER
 );
 CREATE INDEX log_by_key ON log (key, rev, deleted);
 CREATE TABLE current (
@@ -75,13 +81,16 @@ CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
 CREATE TABLE leader (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 """
 MARKS = "CREATE TABLE IF NOT EXISTS marks (rev INTEGER PRIMARY KEY, time REAL NOT NULL)"
-"""Not of the schema's number: versions that do not know of it leave it alone, and their writes without a time."""
+"""Not of the schema's number, as `log.sum`: versions that do not know of them leave them alone, and their writes without."""
+_SUMS = "ALTER TABLE log ADD COLUMN sum INTEGER"
+_SUMMED = ("schema", "uuid", "floor_rev", "compact_rev", "pruned_rev")
 _MARK = "INSERT OR REPLACE INTO marks VALUES (?, ?)"
 
 _WHERE = """
 SELECT seq, f.v, c.v, p.v FROM sqlite_sequence, meta f, meta c, meta p
 WHERE name = 'log' AND f.k = 'floor_rev' AND c.k = 'compact_rev' AND p.k = 'pruned_rev'
 """
+_NUMBERS = struct.Struct("<qqqqd")
 _RESTORE = "Restore it from a backup, or move it away to start with an empty store"
 
 
@@ -213,7 +222,7 @@ def _adopt(
         return _create(connection, path, synchronous, initial_rev)
     meta = require_ours(connection, path)
     if not alone:
-        connection.execute(MARKS)
+        _modernize(connection)
         if synchronous == "NORMAL":
             set_meta(connection, synchronous=synchronous)  # what one of them may lose, all may have told
         return where(connection)
@@ -264,6 +273,7 @@ def _create(connection: sqlite3.Connection, path: Path, synchronous: Synchronous
             ("inode", path.stat().st_ino),
         ],
     )
+    set_meta(connection, floor_rev=first)  # with its checksum
     connection.execute("COMMIT")
     return FileState(first, first, 0, first)
 
@@ -285,7 +295,7 @@ def _continue(
     if jumps:
         current = floor = max(current + EPOCH_JUMP, first_revision())
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(MARKS)
+    _modernize(connection)
     if jumps:
         connection.execute("DELETE FROM marks")
     if connection.execute("SELECT count(*) FROM marks").fetchone()[0] == 0:
@@ -300,6 +310,33 @@ def where(connection: sqlite3.Connection) -> FileState:
     """Where the store is now, in whatever transaction is open."""
     row = connection.execute(_WHERE).fetchone()
     return FileState(*map(_number, row))
+
+
+def _modernize(connection: sqlite3.Connection) -> None:
+    """Add what a file of an older version has not."""
+    connection.execute(MARKS)
+    if not has_sums(connection):
+        connection.execute(_SUMS)
+
+
+def has_sums(connection: sqlite3.Connection) -> bool:
+    """Whether the rows of the log may have checksums."""
+    return any(column[1] == "sum" for column in connection.execute("PRAGMA table_info(log)"))
+
+
+def row_sum(
+    rev: int, key: bytes, create_rev: int, prev_rev: int, deleted: int, expires_at: float, value: bytes | None
+) -> int:
+    """The checksum of a row of the log."""
+    numbers = _NUMBERS.pack(rev, create_rev, prev_rev, deleted, expires_at)
+    return crc32(value or b"", crc32(key, crc32(numbers)))
+
+
+def meta_sum(connection: sqlite3.Connection) -> int:
+    """The checksum of where history begins, and of which store it is."""
+    names = ", ".join(f"'{name}'" for name in _SUMMED)
+    found = connection.execute(f"SELECT k, v FROM meta WHERE k IN ({names}) ORDER BY k").fetchall()  # noqa: S608
+    return crc32(repr(found).encode())
 
 
 def mark(connection: sqlite3.Connection, rev: int, now: float | None = None) -> None:
@@ -317,6 +354,8 @@ def marks_in(connection: sqlite3.Connection) -> list[Mark]:
 def set_meta(connection: sqlite3.Connection, **values: object) -> None:
     """Write rows of `meta`, in whatever transaction is open."""
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+    if not values.keys().isdisjoint(_SUMMED):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('sum', ?)", (meta_sum(connection),))
 
 
 def _number(value: object) -> int:

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from genericapiserver.aio import Clock, SteadyClock
 from genericapiserver.logs import kv
@@ -25,7 +26,16 @@ from genericapiserver.storage.engine import (
 )
 from genericapiserver.storage.history_times import PRECISION
 from genericapiserver.storage.retention import CompactionSchedule, Retention
-from genericapiserver.storage.sqlite_file import BUSY_TIMEOUT, FileState, mark, marks_in, set_meta, translated, where
+from genericapiserver.storage.sqlite_file import (
+    BUSY_TIMEOUT,
+    FileState,
+    mark,
+    marks_in,
+    row_sum,
+    set_meta,
+    translated,
+    where,
+)
 from genericapiserver.storage.sqlite_pruning import PRUNE_REVISIONS, prune
 from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.writing import Compaction, Job, Probe, Write, WriterThread
@@ -52,7 +62,9 @@ _FIND = """
 SELECT c.mod_rev, c.create_rev, c.expires_at, l.value
 FROM current c JOIN log l ON l.rev = c.mod_rev WHERE c.key = ?
 """
-_LOG = "INSERT INTO log (rev, key, create_rev, prev_rev, deleted, expires_at, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_LOG = (
+    "INSERT INTO log (rev, key, create_rev, prev_rev, deleted, expires_at, value, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _CREATE = "INSERT INTO current (key, mod_rev, create_rev, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE = "UPDATE current SET mod_rev = ?, expires_at = ? WHERE key = ?"
 _DELETE = "DELETE FROM current WHERE key = ?"
@@ -194,7 +206,7 @@ class SQLiteWriter(WriterThread):
         if not write.expect_rev and write.value is not None:
             new = rev + 1
             if execute(_CREATE, (key, new, new, expires_at)).rowcount == 1:
-                execute(_LOG, (new, key, new, 0, 0, expires_at, write.value))
+                self._log_row(new, key, new, 0, 0, expires_at, write.value)
                 write.event = EngineEvent(new, key, write.value, None, new, 0)
                 write.result = WriteResult(True, new, None)
                 return new
@@ -206,14 +218,17 @@ class SQLiteWriter(WriterThread):
         mod_rev, create_rev, _, previous = row
         new = rev + 1
         if write.value is None:
-            execute(_LOG, (new, key, create_rev, mod_rev, 1, 0.0, None))
+            self._log_row(new, key, create_rev, mod_rev, 1, 0.0, None)
             execute(_DELETE, (key,))
         else:
-            execute(_LOG, (new, key, create_rev, mod_rev, 0, expires_at, write.value))
+            self._log_row(new, key, create_rev, mod_rev, 0, expires_at, write.value)
             execute(_UPDATE, (new, expires_at, key))
         write.event = EngineEvent(new, key, write.value, previous, create_rev, mod_rev)
         write.result = WriteResult(True, new, None)
         return new
+
+    def _log_row(self, *row: Any) -> None:
+        self._connection.execute(_LOG, (*row, row_sum(*row)))
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:  # some errors roll back by themselves

@@ -1,12 +1,13 @@
 """`genericapiserver storage backup` and `restore`, run as a person does."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from genericapiserver.storage.engine import CompactedError
+from genericapiserver.storage.engine import CompactedError, StorageEngine
 from tests.storage.commands_support import Shop, in_another_process, key, storage, value
 
 
@@ -38,6 +39,44 @@ def test_a_backup_of_a_store_in_use_is_restored(shop: Shop) -> None:
     asyncio.run(work())
     assert storage("restore", shop.flags(other), f"--from={backup}") == 0
     assert set(shop.objects(other)) == {key("one"), key("three"), key("four")}
+
+
+def test_a_backup_beside_a_writing_server_is_a_store_as_it_once_was(shop: Shop, tmp_path: Path) -> None:
+    """Every write is there that was acknowledged before it began, and of what came meanwhile a beginning."""
+    acknowledged = 0
+
+    async def write(engine: StorageEngine, begun: asyncio.Event, done: asyncio.Event) -> None:
+        nonlocal acknowledged
+        revs = [0, 0]
+        number = 0
+        while not done.is_set():
+            number += 1
+            for each in (0, 1):  # the second one is never ahead of the first
+                written = await engine.put(key(f"pair{each}"), value(f"pair{each}", str(number)), expect_rev=revs[each])
+                revs[each] = written.rev
+            acknowledged = number
+            if number == 20:
+                begun.set()
+
+    async def back_up(backup: Path) -> int:
+        engine = await shop.open()
+        begun, done = asyncio.Event(), asyncio.Event()
+        writing = asyncio.create_task(write(engine, begun, done))
+        await begun.wait()
+        before = acknowledged
+        assert await asyncio.to_thread(in_another_process, ["backup", *shop.flags(), "--to", str(backup)]) == 0
+        assert acknowledged > before
+        done.set()
+        await writing
+        await engine.aclose()
+        return before
+
+    backup, other = tmp_path / "backup", tmp_path / "other"
+    before = asyncio.run(back_up(backup))
+    assert storage("restore", shop.flags(other), f"--from={backup}") == 0
+    found = shop.objects(other)
+    first, second = (int(json.loads(found[key(f"pair{each}")])["spec"]["color"]) for each in (0, 1))
+    assert before <= second <= first <= second + 1
 
 
 def test_revisions_after_a_restore_are_above_all_that_were_given_out(shop: Shop) -> None:

@@ -27,6 +27,7 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.errors import StorageInternalError
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import TAIL_EVENTS, SQLiteEngine
+from genericapiserver.storage.tools.checking import check_sqlite
 from tests.conformance.storage_harness import Harness
 
 NO_COMPACTION = Retention(interval=0, max_events=0)
@@ -442,6 +443,35 @@ async def test_history_does_not_outgrow_its_compaction(tmp_path: Path, monkeypat
     await asyncio.gather(*(write(b"/r/%d" % n) for n in range(1000)))
     assert rows(path) < 4 * 1000
     await engine.aclose()
+
+
+# ---- files of older versions
+
+
+async def test_a_file_without_checksums_and_times_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    engine = await reopen(path)
+    first = await engine.put(b"/registry/a", b"k8s:enc:1", expect_rev=0)
+    await engine.aclose()
+    connection = sqlite3.connect(path)
+    connection.executescript("ALTER TABLE log DROP COLUMN sum; DROP TABLE marks; DELETE FROM meta WHERE k = 'sum'")
+    connection.close()
+    assert [problem.what for problem in check_sqlite(path, "/none").problems] == []
+    engine = await reopen(path)
+    second = await engine.put(b"/registry/a", b"k8s:enc:2", expect_rev=first.rev)
+    kv = (await engine.get(b"/registry/a", rev=first.rev)).kv
+    assert kv is not None
+    assert kv.value == b"k8s:enc:1"
+    await engine.aclose()
+    assert [problem.what for problem in check_sqlite(path, "/none").problems] == []
+    connection = sqlite3.connect(path)
+    assert [sum_ is None for (sum_,) in connection.execute("SELECT sum FROM log ORDER BY rev")] == [True, False]
+    connection.execute("UPDATE log SET value = '3' WHERE rev = ?", (second.rev,))
+    connection.commit()
+    connection.close()
+    assert "its checksum is not that of its content" in [
+        problem.what for problem in check_sqlite(path, "/none").problems
+    ]
 
 
 # ---- the write-ahead log

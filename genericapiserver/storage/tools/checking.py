@@ -19,8 +19,10 @@ from genericapiserver.storage.files_view import digest_of, read_file
 from genericapiserver.storage.sqlite_file import where
 from genericapiserver.storage.tools.objects import is_opaque, space, unreadable
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader, in_use, sqlite_for_reading
+from genericapiserver.storage.tools.sqlite_sums import damaged_rows, sum_is_wrong
 
 _RESTORE = "restore a backup"
+_DAMAGE = "the disk has changed it: restore a backup, or, when that is an old version, compact beyond it"
 _REWRITE = "get the object with an older revision, and write it again; or delete it"
 _REPORT = "restore a backup, and report this: no crash may lead to it"
 
@@ -51,7 +53,8 @@ _INVARIANTS = (
     (
         "the newest version of the key is missing from the log, or is a deletion",
         "SELECT c.key FROM current c LEFT JOIN log l ON l.rev = c.mod_rev AND l.key = c.key "
-        "WHERE l.rev IS NULL OR l.deleted OR l.value IS NULL OR l.create_rev != c.create_rev",
+        "WHERE l.rev IS NULL OR l.deleted OR l.value IS NULL OR l.create_rev != c.create_rev "
+        "OR l.expires_at != c.expires_at",
     ),
     (
         "the log has a newer version of the key than the one that is shown",
@@ -91,6 +94,14 @@ def check_sqlite(path: Path, prefix: str) -> Checked:
                         f"history begins at {state.floor_rev}, above the last revision, {revision}", str(path), _REPORT
                     )
                 )
+            if sum_is_wrong(connection):
+                problems.append(Problem("what it says of where history begins has changed", str(path), _RESTORE))
+            for rev, key in damaged_rows(connection):
+                problems.append(
+                    Problem(
+                        "its checksum is not that of its content", f"{path}: {_text(key)} at revision {rev}", _DAMAGE
+                    )
+                )
             for what, query in _INVARIANTS:
                 for (key,) in _rows_wrong(connection, query):
                     problems.append(Problem(what, f"{path}: {_text(key)}", _REPORT))
@@ -100,7 +111,9 @@ def check_sqlite(path: Path, prefix: str) -> Checked:
             )
             for row in rows:
                 objects += 1
-                if row[1] is not None:
+                if not isinstance(row[0], bytes) or not isinstance(row[1], bytes):
+                    problems.append(Problem("a key or value is not of bytes", f"{path}: {row[0]!r}", _DAMAGE))
+                else:
                     problems += _value_problems(KeyValue(*row), prefix, str(path))
         except sqlite3.Error as error:
             problems.append(Problem(f"it cannot be read to its end: {error}", str(path), _RESTORE))
@@ -182,5 +195,5 @@ def _value_problems(kv: KeyValue, prefix: str, path: str) -> Iterator[Problem]:
         )
 
 
-def _text(key: bytes) -> str:
-    return key.decode(errors="backslashreplace")
+def _text(key: bytes | str) -> str:
+    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else str(key)

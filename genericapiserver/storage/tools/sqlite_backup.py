@@ -24,6 +24,7 @@ from genericapiserver.storage.engine import (
 from genericapiserver.storage.sqlite_file import DatabaseLock
 from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, replace, uninterrupted
 from genericapiserver.storage.tools.reading import sqlite_for_reading
+from genericapiserver.storage.tools.sqlite_sums import damaged_rows, sum_is_wrong
 
 PAGES = 4096
 """Pages copied in one step, between which progress is told and the command can be ended."""
@@ -42,15 +43,17 @@ class Saved:
     bytes: int
     aside: Path | None = None
     """Where what was there before is kept."""
+    damaged: int = 0
+    """Rows that the disk had changed before, and that are in the backup as they were found."""
 
 
 def back_up(path: Path, target: Path, *, force: bool, progress: Progress) -> Saved:
     """Copy the store *path*, in use or not, into the file *target*. Raises EngineOpenError, ToolError, OSError."""
     with sqlite_for_reading(path) as source, new_file(target, force=force) as temporary, _failing(target):
         _copy(source, temporary, progress)
-        revision, objects = _alone(temporary)
+        revision, objects, damaged = _alone(temporary)
         size = temporary.stat().st_size
-    return Saved(revision, objects, size)
+    return Saved(revision, objects, size, damaged=damaged)
 
 
 def _copy(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
@@ -64,13 +67,14 @@ def _copy(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
         source.execute("ROLLBACK")
 
 
-def _alone(path: Path) -> tuple[int, int]:
-    """Make *path* one file that says it was closed well and is a copy; its revision and number of objects."""
+def _alone(path: Path) -> tuple[int, int, int]:
+    """Make *path* one file that says it was closed well and is a copy; its revision, number of objects and damaged rows."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         sqlite_file.set_meta(connection, clean=1, inode=0)
         (objects,) = connection.execute("SELECT count(*) FROM current").fetchone()
-        return sqlite_file.where(connection).current_rev, objects
+        damaged = sum(1 for _ in damaged_rows(connection)) + sum_is_wrong(connection)
+        return sqlite_file.where(connection).current_rev, objects, damaged
 
 
 def restore(path: Path, backup: Path, *, force: bool, progress: Progress) -> Saved:
@@ -112,6 +116,10 @@ def _prepare(backup: Path, temporary: Path, beyond: int, progress: Progress) -> 
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise ToolError(f"{backup}: the backup is damaged: {' '.join(found.split())}. Take another one")
+            rev, key = next(damaged_rows(connection), (0, b""))
+            if rev or sum_is_wrong(connection):
+                what = f"{key.decode(errors='replace')} at revision {rev}" if rev else "where history begins"
+                raise ToolError(f"{backup}: the backup is damaged: {what} is not as it was written. Take another one")
             revision = sqlite_file.where(connection).current_rev
             first = max(revision + EPOCH_JUMP, beyond + EPOCH_JUMP, first_revision())
             connection.execute("BEGIN IMMEDIATE")
