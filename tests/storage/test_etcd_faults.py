@@ -18,7 +18,7 @@ from genericapiserver.storage.etcd.engine import EtcdEngine
 from tests.support.etcd import EtcdProcess, needs_etcd, one_etcd
 
 pytestmark = needs_etcd
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
