@@ -69,11 +69,11 @@ _ERRORS: dict[Manner, Callable[[str], EngineError]] = {
 
 
 class FaultyEngine:
-    """A StorageEngine in front of *engine*. `calls` names the calls since `fail` or `heal` was called last."""
+    """A StorageEngine in front of *engine*. `called` names the calls since `fail` or `heal` was called last."""
 
     def __init__(self, engine: StorageEngine) -> None:
         self.engine = engine
-        self.calls: list[str] = []
+        self.called: list[str] = []
         self.struck = asyncio.Event()
         """Set when a call has met its fault: before it hangs, or as it fails."""
         self._first = 0
@@ -95,7 +95,7 @@ class FaultyEngine:
     def heal(self) -> None:
         """Nothing fails any more. What still hangs ends with UnreachableError, as when a connection is given up."""
         self._first = self._times = self._news_left = 0
-        self.calls = []
+        self.called = []
         self.struck = asyncio.Event()
         hanging, self._hanging = self._hanging, set()
         for future in hanging:
@@ -122,8 +122,8 @@ class FaultyEngine:
 
     def _falls(self, call: str) -> Manner | None:
         """Count *call*; how it is to fail."""
-        self.calls.append(call)
-        number = len(self.calls)
+        self.called.append(call)
+        number = len(self.called)
         if not self._first or not self._first <= number < self._first + self._times:
             return None
         self.struck.set()

@@ -15,7 +15,7 @@ from genericapiserver.storage.faulty import FaultyEngine, Manner
 from genericapiserver.storage.memory import MemoryEngine
 from tests.conformance.storage_harness import Harness, Reader, everything
 from tests.storage.conftest import NO_COMPACTION
-from tests.support.fault_session import HANGING, Follower, Rig, Session, faulty_server, no_more_than
+from tests.support.fault_session import HANGING, PATIENCE, Follower, Rig, Session, faulty_server, no_more_than
 
 FEWEST = {True: 15, False: 50}
 """Calls that the session makes at least, with a cache and without."""
@@ -29,7 +29,7 @@ async def one_session(rig: Rig, namespace: str, manner: Manner, fail: int, *, lo
     faulty.lose_news()  # a cache starts anew each time, so that its filling fails, too
     follower = Follower(session)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await follower.known.wait()
         faulty.lose_news()
         faulty.heal()
@@ -38,7 +38,7 @@ async def one_session(rig: Rig, namespace: str, manner: Manner, fail: int, *, lo
         if lose:
             faulty.lose_news(lose)
         await session.run()
-        calls = len(faulty.calls)
+        calls = len(faulty.called)
         faulty.heal()
         session.check_told()
         session.check_answers()
@@ -110,7 +110,7 @@ async def test_readiness_is_false_while_the_engine_fails_and_true_again(manner: 
     async with faulty_server(MemoryEngine(initial_rev=1), cached=True) as rig:
 
         async def until(status: int) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while (await rig.client.get("/readyz/etcd-readiness")).status != status:
                     await asyncio.sleep(0.02)
 
@@ -141,7 +141,7 @@ async def test_what_keeps_a_watch_from_beginning_is_an_error_of_storage(
     faulty.fail(1, manner)
     with pytest.raises(error):
         await harness.backend.watch("/pods", everything(1))
-    assert faulty.calls == ["subscribe" if cached else "watch"]
+    assert faulty.called == ["subscribe" if cached else "watch"]
     faulty.fail(1, manner)
     with pytest.raises(error):
         await harness.backend.request_watch_progress()
@@ -170,7 +170,7 @@ async def test_a_watch_that_begins_while_its_cache_forgets_everything_misses_not
     faulty.fail(1, Manner.HANG)
     starting = asyncio.create_task(backend.watch("/pods", everything(1)))
     await faulty.struck.wait()
-    assert faulty.calls == ["history"]
+    assert faulty.called == ["history"]
     faulty.lose_news()
     await harness.create("ns/b")
     faulty.release()

@@ -18,7 +18,7 @@ from examples.widgets.server import new_options
 from genericapiserver.component import EffectiveVersion
 from genericapiserver.config import Config
 from genericapiserver.loopback import LoopbackClientConfig
-from genericapiserver.options import storage as storage_options
+from genericapiserver.options import etcd_overrides
 from genericapiserver.options.storage import StorageOptions
 from genericapiserver.storage.engine import EngineEvent, StorageEngine
 from genericapiserver.storage.factory import StorageConfig
@@ -27,7 +27,7 @@ from tests.support.asgi_client import ASGIClient
 
 API = "/apis/demo.example.com/v1"
 PREFIX = b"/registry/demo.example.com/widgets/"
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds after which something that should have ended has not."""
 DEADLINE = "40ms"
 """Of each request while calls hang."""
@@ -126,7 +126,7 @@ async def faulty_server(engine: StorageEngine, *, cached: bool, deadline: float 
     storage = StorageOptions(prefix="/registry", serializer=options.serializer, backend="memory", watch_cache=cached)
     storage.readycheck_timeout = 0.5
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(storage_options, "open_engine", open_engine)
+        patched.setattr(etcd_overrides, "open_engine", open_engine)
         await storage.apply_to(config)
     server = config.complete().new("widgets")
     server.install_api_groups(*options.api_groups(config))  # type: ignore[arg-type]

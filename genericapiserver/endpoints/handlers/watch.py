@@ -20,6 +20,8 @@ from genericapiserver.endpoints.metrics import WatchMetrics
 from genericapiserver.endpoints.representation import CHUNK_BYTES
 from genericapiserver.endpoints.request_scope import RequestScope
 from genericapiserver.endpoints.responses import CLIENT_ERRORS
+from genericapiserver.storage.api_errors import error_event
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.interface import WatchStream
 from genericapiserver.storage.stored import WatchEvent
 
@@ -104,12 +106,18 @@ class WatchServer:
                 for event in events:
                     try:
                         encoded = frame(event)
+                    except CorruptObjectError as error:
+                        # Stored by somebody else, perhaps; without a word its watcher would come back and meet it again.
+                        encoded = frame(error_event(error))
+                        showable = False
                     except CLIENT_ERRORS:
                         # It cannot be shown as asked; the client has its 200, so all that is left is to end.
                         showable = False
                         break
                     frames.append(encoded)
                     size += len(encoded)
+                    if not showable:
+                        break
                     if size >= CHUNK_BYTES:
                         sent += await self._send(sender, frames, size, watch)
                         frames, size = [], 0
