@@ -6,10 +6,12 @@
     turn, write       the locks around write transactions
     maintenance       held by the one process that deletes what has expired and compacts
 
-`versions` is why a read costs next to nothing: a process counts its commits there before it tells anybody of them, so
-comparing a few bytes of memory shows whether somebody has written since the file was last looked at. A bell is rung for
-the others after each commit; nobody asks the file while nothing happens. A process that is killed between its commit and
-the count has told nobody; the others find such a write when they look at the file by themselves, once a second.
+`versions` is why a read costs next to nothing: a process counts its commits there, so comparing a few bytes of memory shows
+whether somebody has written since the file was last looked at. It counts twice, before a commit and after it: from the
+moment of the commit on everybody can read it in the file, so while a count is odd nobody may trust what he knows, and has to
+look. That goes for the process itself, too, whose loop hears of its own commit last. A process that is killed there leaves
+an odd count behind, which is as good as an even one once it is dead. A bell is rung for the others after each commit; nobody
+asks the file while nothing happens.
 
 The two locks make waiting fair, which SQLite's own busy handler, a sleep of growing length, is not: who waits for `write`
 holds `turn`, so whoever had `write` and wants it again stands behind.
@@ -68,7 +70,9 @@ class Sharing:
                 ) from error
             raise
         self._own = self._place * _PLACE.size
-        self._count = _PLACE.unpack_from(self._memory, self._own)[0]
+        count = _PLACE.unpack_from(self._memory, self._own)[0]
+        self._count = count + count % 2  # odd if the one before was killed in a commit
+        self._delivered = (-1, 0)
         self._identity = time.time_ns()
         self._tell()
 
@@ -117,13 +121,27 @@ class Sharing:
         """Let the next one write."""
         self._write.release()
 
+    def committing(self) -> None:
+        """From here on others may see in the file what is being written."""
+        self._count += 1
+        self._tell()
+
     def announce(self) -> None:
-        """After a commit, before anybody is told of it: count it, and ring for the others."""
+        """After a commit, before anybody is told of it, or after it failed: count it, and ring for the others.
+
+        Does nothing when none was begun.
+        """
+        if self._count % 2 == 0:
+            return
         self._count += 1
         self._tell()
         for place, who in enumerate(_PLACES.unpack_from(self._memory)[1::2]):
             if who and place != self._place:
                 self._ring(place, who)
+
+    def delivers(self, revision: int) -> None:
+        """What the last commit wrote, up to *revision*, is on its way to the loop."""
+        self._delivered = self._count, revision
 
     def _tell(self) -> None:
         _PLACE.pack_into(self._memory, self._own, self._count, self._identity)
@@ -160,10 +178,25 @@ class Sharing:
 
     # ---- hearing
 
-    def others(self) -> bytes:
-        """Changes whenever another process has committed."""
-        memory, own = self._memory, self._own
-        return memory[:own] + memory[own + _PLACE.size : _POSITIONS_AT]
+    def versions(self) -> bytes:
+        """Changes whenever a process commits, this one included."""
+        return self._memory[:_POSITIONS_AT]
+
+    def versions_to_trust(self) -> bytes | None:
+        """`versions`, for who is about to look at the file; None while somebody commits, who may be seen by others first."""
+        versions = self.versions()
+        places = _PLACES.unpack(versions)
+        for place, (count, who) in enumerate(zip(places[::2], places[1::2], strict=True)):
+            if count % 2 and who and (place == self._place or self._is_alive(place)):
+                return None
+        return versions
+
+    def with_own(self, versions: bytes, known: int) -> bytes:
+        """*versions* with this process's own commits, of which everything up to the revision *known* is known."""
+        count, revision = self._delivered
+        if count < 0 or revision > known:
+            return versions
+        return versions[: self._own] + _PLACE.pack(count, self._identity) + versions[self._own + _PLACE.size :]
 
     def listen(self) -> None:
         """Empty the bell."""

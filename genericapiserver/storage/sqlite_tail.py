@@ -5,8 +5,8 @@ writes come from its writer with the revision that they follow: they are publish
 events is, else after the others' before them have been read. Revisions decide, so every event is published once, and in
 order, whichever way it came first.
 
-Reads begin with `is_current`, which compares some bytes of shared memory. Only when another process has committed since
-is the file looked at.
+Reads begin with `is_current`, which compares some bytes of shared memory. Only when a process has committed since, or is
+committing at this moment, is the file looked at.
 
 The loop looks by itself: what was just written is in the memory of the machine, so a few rows take tens of microseconds,
 where handing them from thread to thread takes milliseconds in a process that is busy. When there are many rows, or the file
@@ -74,7 +74,7 @@ class Tail:
         self._own_connection: sqlite3.Connection | None = None
         self._seen: bytes | None = None
         self._reading = False
-        self._begun_with = b""
+        self._begun_with: bytes | None = None
         self._again = False
         self._served: list[asyncio.Future[None]] = []
         self._waiting: list[asyncio.Future[None]] = []
@@ -87,7 +87,7 @@ class Tail:
 
     def is_current(self) -> bool:
         """Whether everything that any process has told anybody is published here."""
-        return self._sharing.others() == self._seen
+        return self._sharing.versions() == self._seen
 
     async def catch_up(self) -> None:
         """Return once everything is published that was committed before this was called. Raises EngineError."""
@@ -130,6 +130,8 @@ class Tail:
             known = log.current_rev
             log.publish([write.event for write in writes if write.event is not None and write.event.rev > known])
             self._sharing.reached(log.current_rev)
+            if self._seen is not None:
+                self._seen = self._sharing.with_own(self._seen, log.current_rev)
             self._settle(writes)
 
     # ---- looking at the file
@@ -145,7 +147,7 @@ class Tail:
     def _begin(self) -> None:
         self._reading, self._again = True, False
         self._served, self._waiting = [*self._served, *self._waiting], []
-        self._begun_with = self._sharing.others()
+        self._begun_with = self._sharing.versions_to_trust()
         after = self._log.current_rev
         try:
             news = self._read_here(after)

@@ -147,6 +147,8 @@ class SQLiteWriter(WriterThread):
             if marks:
                 mark(self._connection, base, self._clock.now().timestamp())
         self._rev = rev
+        if self._sharing is not None:
+            self._sharing.delivers(rev)
         if marks:
             self._next_mark = now + PRECISION
         if any(write.ttl for write in writes):
@@ -179,7 +181,7 @@ class SQLiteWriter(WriterThread):
             yield from self._begun()
         finally:
             sharing.end()
-        sharing.announce()
+            sharing.announce()
 
     def _begun(self) -> Iterator[int]:
         try:
@@ -188,6 +190,8 @@ class SQLiteWriter(WriterThread):
                 self._look()
             yield self._rev
             self._unsure = True
+            if self._sharing is not None:
+                self._sharing.committing()
             self._connection.execute("COMMIT")
             self._unsure = False
         except BaseException:

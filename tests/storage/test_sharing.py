@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from genericapiserver.storage.engine import CompactedError, EngineEvent, EngineO
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.retention import Retention
 from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.sqlite_sharing import Sharing
 from genericapiserver.storage.store import Store
+from genericapiserver.storage.writing import Write
 from tests.conformance.storage_harness import FORM, Pod
 from tests.storage.shared_writer import COUNTERS, add_one
 
@@ -312,3 +315,77 @@ async def test_a_file_that_is_made_by_several_at_once_is_made_once(tmp_path: Pat
         assert (await engines[3].get(b"/r/1")).rev == written.rev
         for engine in engines:
             await engine.aclose()
+
+
+async def test_the_writer_itself_knows_what_another_process_has_shown_of_its_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loop may hear of its own commit later than others find it in the file."""
+    released = threading.Event()
+    async with opened(tmp_path / "store.db", 2) as (writer, other):
+        deliver = writer._writer._deliver
+
+        def late(base: int, writes: Sequence[Write]) -> None:
+            released.wait(FOREVER)
+            deliver(base, writes)
+
+        monkeypatch.setattr(writer._writer, "_deliver", late)
+        writing = asyncio.create_task(writer.put(b"/r/1", b"one", expect_rev=0))
+        await other.reached(2)
+        assert not writer.is_current()
+        await writer.catch_up()
+        assert writer.current_rev() == 2
+        assert writer.is_current()
+        released.set()
+        assert (await writing).rev == 2
+        assert writer.is_current()
+
+
+async def test_while_somebody_commits_nobody_trusts_what_he_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the file can be read and told by one process before another one has been told of it."""
+    released = threading.Event()
+    async with opened(tmp_path / "store.db", 3) as (writer, reader, cache):
+        sharing = writer._sharing
+        assert sharing is not None
+        announce = sharing.announce
+
+        def late() -> None:
+            released.wait(FOREVER)
+            announce()
+
+        await cache.catch_up()
+        assert cache.is_current()
+        monkeypatch.setattr(sharing, "announce", late)
+        writing = asyncio.create_task(writer.put(b"/r/1", b"one", expect_rev=0))
+        while (await reader.get(b"/r/1")).kv is None:
+            await asyncio.sleep(0)
+        for engine in (cache, writer):
+            assert not engine.is_current()
+            await engine.catch_up()
+            assert engine.current_rev() == 2
+        assert not cache.is_current(), "more may come"
+        released.set()
+        await writing
+        await cache.catch_up()
+        assert cache.is_current()
+
+
+async def test_a_process_that_was_killed_in_a_commit_makes_nobody_look_for_ever(tmp_path: Path) -> None:
+    async with opened(tmp_path / "store.db", 1) as (engine,):
+        killed = Sharing(tmp_path / "store.db")
+        killed.committing()
+        await engine.catch_up()
+        assert not engine.is_current()
+        for lock in killed._locks:
+            lock.close()
+        await engine.catch_up()
+        assert engine.is_current()
+        again = Sharing(tmp_path / "store.db")
+        try:
+            await engine.catch_up()
+            assert engine.is_current()
+        finally:
+            again.close()
+            killed.close()
