@@ -37,6 +37,8 @@ LIST_EVERY = 50
 SAMPLE_SECONDS = 10.0
 CONNECTION_SECONDS = 2.0
 """How often a connection is made, used for one request and closed."""
+WAITING_AT_MOST = 2000
+"""Requests without an answer, of all connections: then the machine stands still, and no more are sent until it goes on."""
 
 
 @attrs.frozen
@@ -56,6 +58,9 @@ class Totals:
     statuses: Counter[int] = attrs.field(factory=Counter)
     latencies: list[float] = attrs.field(factory=list)
     events: int = 0
+    waiting: int = 0
+    """Requests without an answer, at this moment."""
+    most_waiting: int = 0
     renewed: int = 0
     faults: list[str] = attrs.field(factory=list)
 
@@ -120,7 +125,7 @@ class Load:
         begun = time.monotonic()
         sent = 0
         while (elapsed := time.monotonic() - begun) < seconds:
-            while sent < elapsed * rate:
+            while sent < elapsed * rate and self.totals.waiting < WAITING_AT_MOST:
                 self._send(sent)
                 sent += 1
             await asyncio.sleep(max(0.0, sent / rate - (time.monotonic() - begun)))
@@ -147,8 +152,11 @@ class Load:
         if body:
             headers.append(("content-type", JSON))
         begun = time.perf_counter()
+        self.totals.waiting += 1
+        self.totals.most_waiting = max(self.totals.most_waiting, self.totals.waiting)
 
         def done(status: int, size: int) -> None:
+            self.totals.waiting -= 1
             self.totals.latencies.append(time.perf_counter() - begun)
             self.totals.statuses[status] += 1
             # A read may have been on its way while its object was deleted.
@@ -224,7 +232,9 @@ def judge(samples: Sequence[Sample], totals: Totals, *, settle: float, growth: f
     """Print the end figures; True when nothing failed and nothing grew."""
     totals.latencies.sort()
     p50, p99 = (percentile(totals.latencies, part) * 1000 for part in (0.5, 0.99))
-    print(f"answers {dict(totals.statuses)}   p50 {p50:.1f} ms   p99 {p99:.1f} ms")
+    print(
+        f"answers {dict(totals.statuses)}   p50 {p50:.1f} ms   p99 {p99:.1f} ms   at most {totals.most_waiting} waited"
+    )
     print(f"events {totals.events}   watches opened again {totals.renewed}   faults {len(totals.faults)}")
     for fault in totals.faults[:10]:
         print(f"  {fault}")
