@@ -37,6 +37,8 @@ LIST_EVERY = 50
 SAMPLE_SECONDS = 10.0
 CONNECTION_SECONDS = 2.0
 """How often a connection is made, used for one request and closed."""
+LAST_SECONDS = 60
+"""How long the last answers and events are waited for."""
 WAITING_AT_MOST = 2000
 """Requests without an answer, of all connections: then the machine stands still, and no more are sent until it goes on."""
 
@@ -128,7 +130,7 @@ class Load:
             while sent < elapsed * rate and self.totals.waiting < WAITING_AT_MOST:
                 self._send(sent)
                 sent += 1
-            await asyncio.sleep(max(0.0, sent / rate - (time.monotonic() - begun)))
+            await asyncio.sleep(max(0.001, sent / rate - (time.monotonic() - begun)))
 
     def _send(self, number: int) -> None:
         if number % WRITE_EVERY == 0:
@@ -216,7 +218,10 @@ async def soak(target: Target, options: argparse.Namespace) -> tuple[list[Sample
         asyncio.create_task(_watch_size(target.pids[0], samples, totals, target)),
     ]
     await load.run(options.rate, options.seconds)
-    await asyncio.sleep(2)
+    for _ in range(LAST_SECONDS):
+        await asyncio.sleep(1)
+        if not totals.waiting and all(watch.seen == load.writes for watch in watches):
+            break
     for task in beside:
         task.cancel()
     for watch in watches:
