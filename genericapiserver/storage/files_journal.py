@@ -33,6 +33,8 @@ from genericapiserver.storage.history_times import Mark
 SEGMENT_SUFFIX: Final = ".jsonl"
 SNAPSHOT_SUFFIX: Final = ".snapshot.jsonl"
 TEMPORARY: Final = "tmp"
+PROBE_BYTES: Final = 4096
+"""Room for less is no room: in the last block of a file there is nearly always some."""
 
 
 class Segment(NamedTuple):
@@ -125,7 +127,7 @@ class Journal:
     def probe(self) -> None:
         """Find out whether something can be appended, and take it away again. Raises OSError."""
         size = self._size
-        self.append(encode(Line(op=PROBE, rev=self.state.rev)))
+        self.append(encode(Line(op=PROBE, rev=self.state.rev, value64="=" * PROBE_BYTES)))
         self._size, self._whole = size, False
         self.mend()
 

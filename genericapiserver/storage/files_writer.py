@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genericapiserver.aio import Clock, SteadyClock
+from genericapiserver.aio.durable import may_be_unwritable
 from genericapiserver.logs import kv as values
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -166,7 +167,8 @@ class FilesWriter(WriterThread):
     def _probe(self, probe: Probe) -> None:
         try:
             self._journal.check()
-            if self._doubtful:
+            if self._doubtful or may_be_unwritable(self._path):
+                self._doubtful = True
                 self._journal.probe()
                 self._doubtful = False
         except OSError as error:

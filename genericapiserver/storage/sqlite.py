@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from genericapiserver.aio import Clock, SystemClock
+from genericapiserver.aio.durable import may_be_unwritable
 from genericapiserver.storage import sqlite_file, sqlite_reader
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -288,7 +289,8 @@ class SQLiteEngine:
             if waited > BUSY_TIMEOUT:
                 raise EngineTimeoutError(f"another process has been writing to the database for {waited:.0f} seconds")
         await self._read(sqlite_reader.check)
-        if self._writes.write_failed:
+        suspicious = await self._loop.run_in_executor(self._readers, may_be_unwritable, self._path.parent)
+        if self._writes.write_failed or suspicious:
             self._open_or_raise()
             await self._writes.probe()
 

@@ -189,10 +189,15 @@ class SQLiteWriter(WriterThread):
             if self._sharing is not None:
                 self._look()
             yield self._rev
-            self._unsure = True
+            unsure, self._unsure = self._unsure, True
             if self._sharing is not None:
                 self._sharing.committing()
-            self._connection.execute("COMMIT")
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:  # found before the end was written
+                    self._unsure = unsure
+                raise
             self._unsure = False
         except BaseException:
             self._rollback()
