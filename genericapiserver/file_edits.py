@@ -37,7 +37,9 @@ logger = logging.getLogger(__name__)
 HOOK_NAME: Final = "storage-file-edits"
 FIELD_MANAGER: Final = "file"
 LOOK_INTERVAL: Final = 10.0
-"""Seconds between two looks at all files, for file systems that tell of no changes."""
+"""Seconds between two looks at all files at least, for file systems that tell of no changes."""
+LOOK_SHARE: Final = 0.05
+"""Of the time, at most, that is spent on looking at all files: with 100,000 of them it takes a second."""
 SETTLE: Final = 0.3
 """Seconds that a file has to stay as it is: editors and git write in several steps."""
 PATIENCE: Final = 5.0
@@ -109,6 +111,7 @@ class FileEdits:
         self._clock = clock
         self._mapper = RESTMapper(transport)
         self._refused: dict[str, _Refused] = {}
+        self._look_took = 0.0
         self._count = metrics.gauge(
             "apiserver_storage_object_file_edits_refused",
             "[ALPHA] Number of files that were edited and cannot become objects.",
@@ -163,7 +166,7 @@ class FileEdits:
                     ignore_permission_denied=True,
                 ):
                     paths = [path.removeprefix(f"{root}{os.sep}") for _, path in noticed]
-                    late = self._clock.monotonic() - looked >= LOOK_INTERVAL
+                    late = self._clock.monotonic() - looked >= max(LOOK_INTERVAL, self._look_took / LOOK_SHARE)
                     # In a folder that is new there may have been files before anybody could tell of them.
                     if late or not all(path.endswith(SUFFIXES) for path in paths):
                         looked = self._clock.monotonic()
@@ -174,7 +177,7 @@ class FileEdits:
                 logger.debug(
                     kv("Files are looked at from time to time, the system does not tell of changes", err=error)
                 )
-            await asyncio.sleep(LOOK_INTERVAL)
+            await asyncio.sleep(max(LOOK_INTERVAL, self._look_took / LOOK_SHARE))
             yield None
 
     async def apply(self, paths: Collection[str] | None) -> None:
@@ -198,7 +201,10 @@ class FileEdits:
     async def _settled(self, paths: Collection[str] | None) -> list[Edit]:
         """The edits that stay as they are for a moment: what is made before what is deleted, namespaces before the rest."""
         await self._engine.files_written(patience=PATIENCE)  # a file that waits for its turn is not looked at
+        began = self._clock.monotonic()
         edits = await self._engine.find_edits(paths)
+        if paths is None:
+            self._look_took = self._clock.monotonic() - began
         if not edits:
             return []
         await asyncio.sleep(SETTLE)

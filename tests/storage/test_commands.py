@@ -62,7 +62,8 @@ def test_a_backup_beside_a_writing_server_is_a_store_as_it_once_was(shop: Shop, 
         engine = await shop.open()
         begun, done = asyncio.Event(), asyncio.Event()
         writing = asyncio.create_task(write(engine, begun, done))
-        await begun.wait()
+        async with asyncio.timeout(60):
+            await begun.wait()
         before = acknowledged
         assert await asyncio.to_thread(in_another_process, ["backup", *shop.flags(), "--to", str(backup)]) == 0
         assert acknowledged > before
