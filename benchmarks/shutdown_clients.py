@@ -52,6 +52,7 @@ class Exchange:
     on_start: Callable[[], None] | None = None
     """Called when the answer begins: a watch is open."""
     on_data: Callable[[bytes], object] | None = None
+    content_type: str = "application/json"
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         if self.outcome is None:
@@ -106,7 +107,7 @@ class HTTP2Client(asyncio.Protocol):
             ("audit-id", exchange.audit_id),
         ]
         if exchange.body:
-            headers += [("content-type", "application/json"), ("content-length", str(len(exchange.body)))]
+            headers += [("content-type", exchange.content_type), ("content-length", str(len(exchange.body)))]
         self._h2.send_headers(stream, headers, end_stream=not exchange.body)
         if exchange.body:
             self._h2.send_data(stream, exchange.body, end_stream=True)
@@ -189,7 +190,7 @@ class HTTP1Client:
             f"Audit-ID: {exchange.audit_id}",
         ]
         if exchange.body:
-            head += ["Content-Type: application/json", f"Content-Length: {len(exchange.body)}"]
+            head += [f"Content-Type: {exchange.content_type}", f"Content-Length: {len(exchange.body)}"]
         try:
             self._writer.write("\r\n".join([*head, "", ""]).encode() + exchange.body)
             headers = await self._head(exchange)
