@@ -117,7 +117,7 @@ async def work(name: str, folder: Path, report: Path, begin: Callable[[], None],
         await engine.compact(engine.current_rev())
     await asyncio.gather(*(client.write(key, "two") for key in KEYS))
     if isinstance(engine, FileEngine) and not client.refused:
-        await engine.files_written(patience=5)
+        await engine.files_written(patience=0.05 if lasting else 5)
     agree(await found_in(engine), client.possible, "while it runs")
     client.save()
     if not lasting:  # else it is killed while nothing works
