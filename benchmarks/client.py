@@ -131,6 +131,11 @@ class Client(asyncio.Protocol):
             self._h2.send_data(stream_id, body, end_stream=True)
         self._flush_soon()
 
+    @property
+    def answering(self) -> int:
+        """How many requests have an answer that has begun and not ended."""
+        return len(self._status)
+
     def close(self) -> None:
         self._transport.abort()
 

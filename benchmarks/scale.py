@@ -39,8 +39,8 @@ async def measure(target: Target, objects: int, watches: int, seconds: float) ->
     pid = target.pids[0]
     client = await connect(target)
     cpu = load.cpu_seconds(target)
-    row["first GET (fills the cache), ms"] = ms((await load.ask(client, target, path_of(0))).seconds)
-    row["filling, CPU ms"] = ms(load.cpu_seconds(target) - cpu)
+    row["first GET (waits for the cache), ms"] = ms((await load.ask(client, target, path_of(0))).seconds)
+    row["until the cache is filled, CPU ms"] = ms(load.cpu_seconds(target) - cpu)
     row["resident, cache filled, MB"] = resident(pid)
     client.close()
 

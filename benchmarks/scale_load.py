@@ -207,7 +207,13 @@ async def fan_out(
     opened = Watches(clients, target)
     for number in range(watches):
         opened.open(number, f"{place(number)}watch=true&resourceVersion={version}")
-    await asyncio.sleep(1.0 + watches / 500)
+    for _ in range(1200):
+        if sum(client.answering for client in clients) == watches:
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise SystemExit(f"of {watches} watches {sum(client.answering for client in clients)} were opened in a minute")
+    await asyncio.sleep(0.5)
     held = resident(target.pids[0])
     writes = int(seconds * WRITES_A_SECOND)
     first = time.time_ns() // 1000

@@ -21,6 +21,7 @@ from benchmarks.client import JSON, Target, connect, exchange
 from benchmarks.sample import free_port, started
 from genericapiserver.storage.engine import StorageEngine
 from genericapiserver.storage.factory import EtcdConfig, StorageConfig, open_engine
+from genericapiserver.storage.files import FileEngine
 
 MODULE = "examples.widgets.standalone"
 PREFIX = "/registry/demo.example.com"
@@ -165,6 +166,8 @@ async def _copy(where: Place, first: int, number: int) -> None:
                 await engine.put(key, value, expect_rev=0)
 
         await asyncio.gather(*(write() for _ in range(WRITERS)))
+        if isinstance(engine, FileEngine):
+            await engine.files_written()
     finally:
         await engine.aclose()
 
