@@ -43,7 +43,7 @@ def at_call(number: int, happens: Callable[[], None]) -> Iterator[list[str]]:
 
 
 def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def no_room() -> None:

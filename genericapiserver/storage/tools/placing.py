@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,12 +84,23 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block is done. In the main thread, which they come to."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    """Let SIGINT and SIGTERM wait until the block is done."""
+    if threading.current_thread() is not threading.main_thread():  # they are handled in that one
+        yield
+        return
+    # A mask would not do: another thread may take a signal, and Python handles it here all the same.
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def replace(path: Path, new: Path, aside: Path) -> None:
