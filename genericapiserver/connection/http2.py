@@ -158,6 +158,9 @@ class HTTP2Driver:
             self._block_timer.cancel()
         self._metrics.connections_ended[self._ended_by or ("stalled" if self._link.stalled else "client")].inc()
         self._end_all_streams()
+        # What is left of a connection are cycles, here and in h2. A thousand watches would wait in them for the collector.
+        self._codec.streams.clear()
+        self._on_event.clear()
 
     def resume_writing(self) -> None:
         self._wake_writers()
@@ -190,6 +193,8 @@ class HTTP2Driver:
             self._schedule_flush()
 
     def write_continue(self, stream: Stream) -> None:
+        if self._lost:
+            return
         self._codec.send_continue(stream.id)
         if not self._flush_scheduled:
             self._schedule_flush()
@@ -455,6 +460,8 @@ class HTTP2Driver:
                 self._schedule_flush()
 
     def _acknowledge_on_stream(self, stream: Stream, size: int) -> None:
+        if self._lost:
+            return
         stream.unacknowledged += size
         if stream.unacknowledged >= self._acknowledge_from:
             self._codec.increment_flow_control_window(stream.unacknowledged, stream.id)

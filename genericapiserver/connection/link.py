@@ -148,6 +148,7 @@ class Link(asyncio.BufferedProtocol):
             self._on_lost()
         if self.driver is not None:
             self.driver.connection_lost()
+            self.driver = None
 
     def pause_writing(self) -> None:
         self.write_paused = True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import ssl
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +15,7 @@ from h2.events import ConnectionTerminated, StreamEnded
 from h2.settings import SettingCodes
 
 from genericapiserver.asgi import Receive, Scope, Send, read_body, send_response
+from genericapiserver.connection.http2 import HTTP2Driver
 from tests.connection.conftest import Serve
 from tests.support.h2_client import h2_client
 
@@ -586,3 +589,35 @@ async def test_a_protocol_error_is_answered_with_goaway(serve: Serve, client_con
         await client.until_closed()
         assert client.goaway is not None
         assert client.goaway.error_code != ErrorCodes.NO_ERROR
+
+
+async def test_what_a_closed_connection_took_is_free_at_once(serve: Serve, client_context: Contexts) -> None:
+    """Watches come and go by the thousand; a server that waits for the collector to notice grows meanwhile."""
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"event", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serve(watched) as running:
+        links = running.server._service.links
+        gc.collect()
+        gc.disable()
+        try:
+            async with h2_client(running.port, client_context()) as client:
+                streams = [client.send_request() for _ in range(5)]
+                await client.flush()
+                await client.until(lambda: all(client.responses[stream].body for stream in streams))
+                (link,) = links
+                driver = link.driver
+                assert isinstance(driver, HTTP2Driver)
+                left: list[weakref.ref[object]] = [weakref.ref(link), weakref.ref(driver)]
+                left += [weakref.ref(stream) for stream in driver._codec.streams.values()]
+                assert len(left) == 7
+                del link, driver
+            async with asyncio.timeout(10):
+                while any(reference() is not None for reference in left):
+                    await asyncio.sleep(0)
+        finally:
+            gc.enable()
