@@ -208,7 +208,8 @@ def _item(found: dict[str, Any]) -> Item:
 
 def _failure(request: Request, status: int, found: dict[str, Any]) -> Answer:
     text = f"{status} {found.get('message', '')}"
-    if status == 0 or status in _BUSY:
+    # The storage's own timeout is answered with 500, as in the reference: the outcome is unknown.
+    if status == 0 or status in _BUSY or (status == 500 and "StorageError: request timeout" in text):
         return Answer(outcome=UNKNOWN if request.kind in WRITES else LATE, text=text)
     if status == 409:
         return Answer(outcome=EXISTS if found["reason"] == "AlreadyExists" else CONFLICT)

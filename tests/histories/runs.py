@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from tests.histories.linearizable import Violation
+from tests.histories.log import Violation
 from tests.histories.over_http import SampleServer, server_place
 from tests.histories.places import NOISE, RESTART, local_place
 from tests.histories.recording import ERROR, UNKNOWN, History
