@@ -159,7 +159,7 @@ class HTTP2Driver:
         self._metrics.connections_ended[self._ended_by or ("stalled" if self._link.stalled else "client")].inc()
         self._end_all_streams()
         # What is left of a connection are cycles, here and in h2. A thousand watches would wait in them for the collector.
-        self._codec.streams.clear()
+        self._codec.forget()
         self._on_event.clear()
 
     def resume_writing(self) -> None:
@@ -505,6 +505,8 @@ class HTTP2Driver:
         self._flush()
 
     def _flush(self) -> None:
+        if self._lost:
+            return
         data = self._codec.data_to_send()
         self._written = 0
         if data:

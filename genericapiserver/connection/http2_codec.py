@@ -107,6 +107,11 @@ class ServerCodec(H2Connection):
         super().clear_outbound_data_buffer()
         self._out.clear()
 
+    def forget(self) -> None:
+        """Free everything at once, which h2 ties into a cycle. Nothing may be asked of it any more."""
+        self.frames.forget()
+        vars(self).clear()
+
     def send_response(self, stream_id: int, headers: RawHeaders) -> None:
         """Frame a response head. Raises ProtocolError when the stream's state forbids one."""
         self.streams[stream_id].state_machine.process_input(StreamInputs.SEND_HEADERS)

@@ -146,10 +146,14 @@ class FrameReader:
             del self._reset[next(iter(self._reset))]
 
     def release(self) -> None:
-        """Let go of what has come in part: the connection is over, but its objects live until they are collected."""
+        """Let go of what has come in part: the connection is over, though answers may still be sent."""
         self._block = []
         self._data = bytearray()
         self._at = 0
+
+    def forget(self) -> None:
+        """Free everything at once, which is tied into cycles. Nothing may be asked of it any more."""
+        vars(self).clear()
 
     def cut(self, data: bytes, start: int, end: int) -> int:
         """The end of the last of a few heads that begin in *data* between *start* and *end*; *end* if there is none.

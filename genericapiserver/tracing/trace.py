@@ -74,9 +74,13 @@ class Trace:
     ) -> None:
         ended = self.ended = perf_counter()
         CURRENT.reset(self._token)
+        outermost = self.parent is None
+        # Both would tie the operation, and the request that its fields are made of, into a cycle.
+        del self._token
+        self.parent = None
         if self.span is not None and self.span.recording:
             self._end_span(error)
-        if ended - self.started >= self._least and self.parent is None:
+        if outermost and ended - self.started >= self._least:
             self._log()
 
     def step(self, text: str, fields: Fields = _NONE) -> None:

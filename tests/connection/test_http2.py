@@ -612,9 +612,9 @@ async def test_what_a_closed_connection_took_is_free_at_once(serve: Serve, clien
                 (link,) = links
                 driver = link.driver
                 assert isinstance(driver, HTTP2Driver)
-                left: list[weakref.ref[object]] = [weakref.ref(link), weakref.ref(driver)]
+                left: list[weakref.ref[object]] = [weakref.ref(link), weakref.ref(driver), weakref.ref(driver._codec)]
                 left += [weakref.ref(stream) for stream in driver._codec.streams.values()]
-                assert len(left) == 7
+                assert len(left) == 8
                 del link, driver
             async with asyncio.timeout(10):
                 while any(reference() is not None for reference in left):
