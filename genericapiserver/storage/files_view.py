@@ -273,16 +273,21 @@ class FolderView(threading.Thread):
         self.know(key, status, content, kv.mod_rev)
 
     def _stays(self, key: bytes, path: Path, accepted: bytes, kv: KeyValue) -> bool:
-        """Whether the file is as a person has written it, and says nothing that *kv* does not."""
+        """Whether the file is left as it is, because *kv* is what a person has *accepted* there, and nothing else.
+
+        What was done to it since, by who writes twice in a moment, is the next edit, and not one that *kv* contradicts.
+        """
         if not says_nothing_else(accepted, path.suffix, shown(kv)):
             return False
         try:
             status = path.lstat()
-            if not stat.S_ISREG(status.st_mode) or path.read_bytes() != accepted:
-                return False
+            unchanged = stat.S_ISREG(status.st_mode) and path.read_bytes() == accepted
         except (FileNotFoundError, NotADirectoryError):
-            return False
-        self.know(key, status, accepted, kv.mod_rev, by_hand=True)
+            unchanged = False
+        if unchanged:
+            self.know(key, status, accepted, kv.mod_rev, by_hand=True)
+        else:
+            self._see(key, Seen(0, 0, 0, digest_of(accepted), kv.mod_rev, by_hand=True))
         return True
 
     def know(self, key: bytes, status: os.stat_result, content: bytes, rev: int, *, by_hand: bool = False) -> None:
