@@ -113,6 +113,37 @@ async def test_an_edit_that_was_overtaken_is_kept_aside(engine: FileEngine) -> N
     assert edits.problems == {}
 
 
+@pytest.mark.parametrize("next_edit", [flunder("one", n=8), None], ids=["written", "deleted"])
+async def test_what_is_done_while_an_edit_is_taken_in_is_the_next_edit(
+    engine: FileEngine, next_edit: bytes | None
+) -> None:
+    path, asked = engine.folder / ONE_FILE, list[tuple[str, str]]()
+
+    async def take(method: str, _: str, body: dict[str, Any]) -> Response:
+        version = body["preconditions" if method == "DELETE" else "metadata"]["resourceVersion"]
+        asked.append((method, version))
+        if len(asked) == 1 and next_edit is not None:
+            path.write_bytes(next_edit)
+        elif len(asked) == 1:
+            path.unlink()
+        value = None if method == "DELETE" else flunder("one", **body["spec"])
+        if value is None:
+            result = await engine.delete(ONE, expect_rev=int(version))
+        else:
+            result = await engine.put(ONE, value, expect_rev=int(version))
+        await engine.files_written()
+        return answered(200, version=str(result.rev))
+
+    path.write_bytes(flunder("one", n=7))
+    edits = edits_of(engine, FakeServer(take))
+    await edits.apply(None)
+    await edits.apply(None)
+    await edits.apply(None)
+    assert asked == [("PUT", "2"), ("DELETE" if next_edit is None else "PUT", "3")]
+    assert (path.read_bytes() if path.exists() else None) == next_edit
+    assert not engine.set_aside
+
+
 async def test_what_is_refused_is_tried_again_seldom_and_at_once_when_it_is_changed(engine: FileEngine) -> None:
     async def refuse(method: str, path: str, body: dict[str, Any]) -> Response:
         return answered(422, "spec.n: Invalid value")
