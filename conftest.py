@@ -7,6 +7,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
+if importlib.util.find_spec("hypothesis") is not None:  # not where only other people's clients are tested
+    from hypothesis import settings
+
+    settings.register_profile("suite", deadline=None)  # how long an example takes is the machine's business
+    settings.load_profile("suite")
+
 ROOT = Path(__file__).resolve().parent
 BESIDE_THE_LIBRARY = ("examples", "benchmarks")
 

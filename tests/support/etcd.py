@@ -99,8 +99,12 @@ class EtcdProcess:
         return False
 
     def signal(self, number: signal.Signals) -> None:
+        """Returns once it has had its effect, where that can be seen: a process that is stopped does nothing any more."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            _, status = os.waitpid(self._process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
 
     def kill(self) -> None:
         """As a crash does."""
