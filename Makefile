@@ -44,7 +44,7 @@ $(NODE_CLIENT)/node_modules: $(NODE_CLIENT)/package.json
 	if command -v npm >/dev/null; then npm install --prefix $(NODE_CLIENT) --no-package-lock --no-audit --no-fund && touch $@; fi
 
 clients: $(CLIENTS_VENV)/installed $(NODE_CLIENT)/node_modules ## run other people's clients against a server, write docs/clients.md
-	$(CLIENTS_VENV)/bin/python -m pytest tests/clients $(ARGS)
+	$(CLIENTS_VENV)/bin/python -m pytest tests/clients -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning $(ARGS)
 
 check: $(VENV)/installed ## ruff, mypy --strict, layering
 	$(BIN)/ruff check .
