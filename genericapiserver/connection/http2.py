@@ -94,6 +94,8 @@ class HTTP2Driver:
         """How many blocks had come when the timer was set."""
         self._leaving = False
         """GOAWAY is due as soon as nothing runs."""
+        self._patient = False
+        """The client is to close the connection, and has `goaway_linger` for it: its frames are answered until then."""
         self._last_answers: set[int] = set()
         """Streams whose answer is the last thing but GOAWAY."""
         self._fixed = fixed_scope(link)
@@ -168,6 +170,8 @@ class HTTP2Driver:
     def timed_out(self) -> None:
         if not self._greeted:
             self._link.abort()
+        elif self._closing and not self._streams:
+            self._link.close()
         elif not self._streams:
             self._end("idle")
 
@@ -383,6 +387,7 @@ class HTTP2Driver:
 
     def _end(self, reason: str, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Take no new request; close when those that run are done."""
+        self._patient = reason == "asked"
         self._ends_by(reason)
         self._go_away(code)
         self._close_if_done()
@@ -426,8 +431,12 @@ class HTTP2Driver:
         self._link.write(goaway(self._last_stream_id, code))
 
     def _close_if_done(self) -> None:
-        if self._closing and not self._streams and not self._lost:
-            self._flush()
+        if not self._closing or self._streams or self._lost:
+            return
+        self._flush()
+        if self._patient:
+            self._link.set_timeout(self._limits.goaway_linger)
+        else:
             self._link.close()
 
     def _idle_if_nothing_runs(self) -> None:

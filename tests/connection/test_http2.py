@@ -18,6 +18,7 @@ from genericapiserver.asgi import Receive, Scope, Send, read_body, send_response
 from genericapiserver.connection.http2 import HTTP2Driver
 from tests.connection.conftest import Serve
 from tests.support.h2_client import h2_client
+from tests.support.raw_http2 import priority, raw_http2, request
 
 Contexts = Callable[..., ssl.SSLContext]
 
@@ -422,6 +423,42 @@ async def test_connection_close_becomes_goaway_after_the_response(serve: Serve, 
         await client.until_closed()
         assert client.goaway is not None
         assert client.goaway.error_code == ErrorCodes.NO_ERROR
+
+
+async def test_a_connection_that_is_to_close_answers_frames_until_the_client_closes_it(
+    serve: Serve, client_context: Contexts
+) -> None:
+    """h2spec (generic 2/5) sends PRIORITY and PING after the answer to a request without credentials."""
+
+    async def unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 401, b"no", b"text/plain", [(b"connection", b"close")])
+
+    async with (
+        serve(unauthorized, goaway_linger=60) as running,
+        raw_http2(running.port, client_context("h2")) as connection,
+    ):
+        await connection.greet()
+        await connection.send(request())
+        await connection.until(lambda: connection.goaway() is not None)
+        await connection.send(priority(1, 0))
+        await connection.answers_pings()
+        await connection.send(request(3))
+        await connection.until(lambda: connection.resets(3))
+        assert connection.resets(3) == [ErrorCodes.REFUSED_STREAM]
+        await connection.answers_pings(b"and more")
+
+
+async def test_a_connection_that_waits_for_its_client_to_close_does_not_hold_up_the_end(
+    serve: Serve, client_context: Contexts
+) -> None:
+    async def unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_response(send, 401, b"no", b"text/plain", [(b"connection", b"close")])
+
+    async with serve(unauthorized, goaway_linger=60) as running, h2_client(running.port, client_context()) as client:
+        await client.request("/")
+        await client.until(lambda: client.goaway is not None)
+        await running.server.stop(60)
+        await client.until_closed()
 
 
 async def test_the_extension_closes_the_connection_after_what_runs(serve: Serve, client_context: Contexts) -> None:
