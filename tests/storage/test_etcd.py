@@ -405,6 +405,32 @@ class leader_of:
         raise AssertionError("there is no leader")
 
 
+async def test_a_member_that_hangs_is_left_for_another_one() -> None:
+    """Its connections stay open, and keepalive would find out after 40 seconds."""
+    with etcd_cluster() as members:
+        async with opened(*members, request_timeout=2.0) as engine, opened(members[1]) as other:
+            heard: list[int] = []
+            engine.subscribe(b"/registry/", lambda events: heard.extend(event.rev for event in events))
+            first = await engine.put(A, b"1", expect_rev=0)
+            members[0].signal(signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(30):
+                    while True:  # the cluster may have to find a leader
+                        with contextlib.suppress(EngineError):
+                            elsewhere = await other.put(B, b"elsewhere", expect_rev=0)
+                            break
+                    while True:
+                        with contextlib.suppress(EngineError):
+                            await engine.catch_up()
+                            break
+                    assert heard == [first.rev, elsewhere.rev]
+                    second = await engine.put(A, b"2", expect_rev=first.rev)
+            finally:
+                members[0].signal(signal.SIGCONT)
+            assert second.ok
+            assert heard == [first.rev, elsewhere.rev, second.rev]
+
+
 async def test_a_cluster_without_quorum_is_unhealthy_and_recovers() -> None:
     with etcd_cluster() as members:
         async with opened(*members, request_timeout=2.0) as engine:

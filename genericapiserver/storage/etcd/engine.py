@@ -144,7 +144,12 @@ class EtcdEngine:
         self._closing: asyncio.Future[None] | None = None
         self._feed: Feed | None = None
         self._freshness = Freshness(
-            client, self._log, marker=self._marker, grace=grace, request_progress=self._ask_for_progress
+            client,
+            self._log,
+            marker=self._marker,
+            grace=grace,
+            request_progress=self._ask_for_progress,
+            doubt=self._doubt_feed,
         )
         self._old = OldEvents(
             client, start=self._start_key, end=self._end_key, marker=self._freshness.mark, most=BATCH_EVENTS
@@ -437,6 +442,10 @@ class EtcdEngine:
     async def _ask_for_progress(self) -> None:
         if self._feed is not None:
             await self._feed.request_progress()
+
+    def _doubt_feed(self) -> None:
+        if self._feed is not None:
+            self._feed.doubt()
 
     # ---- health
 

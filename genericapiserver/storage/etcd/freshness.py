@@ -22,7 +22,8 @@ from genericapiserver.storage.event_log import EventLog
 PERIOD: Final = 0.1
 """Seconds between two requests for progress."""
 TIMEOUT: Final = 10.0
-
+ROUND: Final = 1.0
+"""Seconds between two looks whether somebody waits."""
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
@@ -42,7 +43,8 @@ def believable(version: str) -> bool:
 
 
 class Freshness:
-    """Brings *log* to what the cluster has. *grace* in seconds is how long the feed gets to come there by itself."""
+    """Brings *log* to what the cluster has. *grace* in seconds is how long the feed gets to come there by itself; *doubt* is
+    told once a second while somebody waits for it."""
 
     def __init__(
         self,
@@ -52,12 +54,16 @@ class Freshness:
         marker: bytes,
         grace: float,
         request_progress: Callable[[], Awaitable[None]],
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._log = log
         self._marker = marker
         self._grace = grace
         self._request_progress = request_progress
+        self._doubt = doubt
+        self._waiting = 0
+        self._looking: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
         self._needed = 0
@@ -98,6 +104,9 @@ class Freshness:
             return
         if not comes:
             self._prove_up_to(rev)
+        self._waiting += 1
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(ROUND, self._look)
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._log.reached(rev)
@@ -105,6 +114,14 @@ class Freshness:
             raise EngineTimeoutError(
                 f"the watch on etcd is at revision {self._log.current_rev} and does not come to {rev}"
             ) from error
+        finally:
+            self._waiting -= 1
+
+    def _look(self) -> None:
+        self._looking = None
+        if self._waiting:
+            self._doubt()
+            self._looking = asyncio.get_running_loop().call_later(ROUND, self._look)
 
     def _prove_up_to(self, rev: int) -> None:
         self._needed = max(self._needed, rev)
@@ -142,6 +159,8 @@ class Freshness:
         await self._client.write("Txn", messages.TxnRequest(success=[put]))
 
     async def aclose(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         for task in (self._asking, self._next, self._proving):
             if task is not None and not task.done():
                 task.cancel()
