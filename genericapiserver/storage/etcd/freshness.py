@@ -3,7 +3,8 @@
 The revision of the cluster is asked with a linearizable read that returns nothing; who comes while one is under way shares
 the next. It also counts writes outside the prefix, of which the feed hears nothing. When the feed does not come to it by
 itself, etcd is asked to report progress on the stream; and where etcd cannot be believed in that (see `believable`), a key
-under the prefix is written, the marker: once its event has come, everything before it has.
+under the prefix is written, the marker: once its event has come, everything before it has. A cluster that is full takes no
+marker; there, everything that was written since is read, other prefixes, too.
 
 Source: k8s.io/apiserver pkg/storage/feature/feature_support_checker.go, pkg/storage/cacher/progress.
 """
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from genericapiserver.aio import is_being_cancelled
-from genericapiserver.storage.engine import EngineClosedError, EngineError, EngineTimeoutError
+from genericapiserver.storage.engine import DiskFullError, EngineClosedError, EngineError, EngineTimeoutError
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.event_log import EventLog
@@ -44,7 +45,7 @@ def believable(version: str) -> bool:
 
 class Freshness:
     """Brings *log* to what the cluster has. *grace* in seconds is how long the feed gets to come there by itself; *doubt* is
-    told once a second while somebody waits for it."""
+    told once a second while somebody waits for it. *read_up_to* brings the log to a revision without a write."""
 
     def __init__(
         self,
@@ -54,13 +55,15 @@ class Freshness:
         marker: bytes,
         grace: float,
         request_progress: Callable[[], Awaitable[None]],
-        doubt: Callable[[], None] = lambda: None,
+        read_up_to: Callable[[int], Awaitable[None]],
+        doubt: Callable[[], None],
     ) -> None:
         self._client = client
         self._log = log
         self._marker = marker
         self._grace = grace
         self._request_progress = request_progress
+        self._read_up_to = read_up_to
         self._doubt = doubt
         self._waiting = 0
         self._looking: asyncio.TimerHandle | None = None
@@ -134,7 +137,7 @@ class Freshness:
             wait = self._grace
             while not self._log.closed and not await self._comes(self._needed, wait):
                 try:
-                    await (self._request_progress() if self.progress_counts else self.mark())
+                    await (self._request_progress() if self.progress_counts else self._mark_or_read())
                 except EngineClosedError:
                     return
                 except EngineError:  # the feed says what is wrong; who waits has a timeout
@@ -152,6 +155,12 @@ class Freshness:
         except EngineClosedError:
             return True
         return self._log.current_rev >= self._needed
+
+    async def _mark_or_read(self) -> None:
+        try:
+            await self.mark()
+        except DiskFullError:
+            await self._read_up_to(self._needed)
 
     async def mark(self) -> None:
         """Write the marker."""
