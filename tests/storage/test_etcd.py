@@ -405,6 +405,32 @@ class leader_of:
         raise AssertionError("there is no leader")
 
 
+async def test_a_member_that_hangs_is_left_for_another_one() -> None:
+    """Its connections stay open, and keepalive would find out after 40 seconds."""
+    with etcd_cluster() as members:
+        async with opened(*members, request_timeout=2.0) as engine, opened(members[1]) as other:
+            heard: list[int] = []
+            engine.subscribe(b"/registry/", lambda events: heard.extend(event.rev for event in events))
+            first = await engine.put(A, b"1", expect_rev=0)
+            members[0].signal(signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(38):
+                    while True:  # the cluster may have to find a leader
+                        with contextlib.suppress(EngineError):
+                            elsewhere = await other.put(B, b"elsewhere", expect_rev=0)
+                            break
+                    while True:
+                        with contextlib.suppress(EngineError):
+                            await engine.catch_up()
+                            break
+                    assert heard == [first.rev, elsewhere.rev]
+                    second = await engine.put(A, b"2", expect_rev=first.rev)
+            finally:
+                members[0].signal(signal.SIGCONT)
+            assert second.ok
+            assert heard == [first.rev, elsewhere.rev, second.rev]
+
+
 async def test_a_cluster_without_quorum_is_unhealthy_and_recovers() -> None:
     with etcd_cluster() as members:
         async with opened(*members, request_timeout=2.0) as engine:
@@ -440,6 +466,31 @@ async def test_a_full_etcd_is_unhealthy_and_says_so() -> None:
             with pytest.raises(DiskFullError, match="database space exceeded"):
                 await engine.check()
             assert (await engine.get(b"/registry/pods/ns/0")).kv is not None
+
+
+async def test_reads_go_on_in_an_etcd_that_others_have_filled() -> None:
+    """What is known is proven without a write, which a full etcd refuses."""
+    with one_etcd("--quota-backend-bytes=2000000") as member:
+        async with opened(member) as engine, raw(member) as elsewhere:
+            first = await engine.put(A, b"1", expect_rev=0)
+            newest = 0
+            with contextlib.suppress(DiskFullError):
+                while True:
+                    newest = await write(elsewhere, b"/other/large", b"x" * 300_000)
+            heard: list[int] = []
+            engine.subscribe(b"/registry/", lambda events: heard.extend(event.rev for event in events))
+            async with asyncio.timeout(9):  # before anybody who waits is told that it takes too long
+                await engine.catch_up()
+            assert engine.current_rev() == newest
+            gone = messages.RequestOp(request_delete_range=messages.DeleteRangeRequest(key=b"/other/large"))
+            later = (await elsewhere.write("Txn", messages.TxnRequest(success=[gone]))).header.revision
+            async with asyncio.timeout(9):
+                found = await engine.range(*PODS)
+            assert ([kv.mod_rev for kv in found.kvs], found.rev) == ([first.rev], later)
+            deleted = await engine.delete(A, expect_rev=first.rev)
+            assert deleted.ok
+            assert heard == [deleted.rev]
+            assert later + 1 == deleted.rev
 
 
 async def test_an_etcd_that_was_restored_to_an_older_state_is_read_anew(

@@ -14,6 +14,8 @@ from tests.support.kubectl import Kubectl
 from tests.support.server_process import ServerProcess, server_process
 
 WARDLE = "examples.wardle.standalone"
+WORDS = 10_000
+"""What a failure quotes of a server's log, from its end."""
 FLUNDERS = "/apis/wardle.example.com/v1beta1/namespaces/default/flunders"
 
 
@@ -55,7 +57,11 @@ def standalone(
     arguments = [*before, f"--data={data}", f"--port={port}", *flags]
     with server_process(module, arguments, data.parent / "logs", file_limit=file_limit) as process:
         process.until_it_says("try:")
-        yield Standalone(process, data, port)
+        try:
+            yield Standalone(process, data, port)
+        except Exception as failure:
+            failure.add_note(f"the server has said:\n{process.stderr[-WORDS:]}")
+            raise
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@ MOST_CONNECTIONS = 200
 
 
 def workers_of(process: ServerProcess) -> set[int]:
-    """The processes that the supervisor has started and that live."""
-    return {int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
+    """The processes that the supervisor has started and that live: one that it has not asked for its status does not."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return set(filter(is_alive, map(int, children)))
 
 
 def ready_workers(process: ServerProcess, number: int) -> set[int] | None:

@@ -144,10 +144,19 @@ class EtcdEngine:
         self._closing: asyncio.Future[None] | None = None
         self._feed: Feed | None = None
         self._freshness = Freshness(
-            client, self._log, marker=self._marker, grace=grace, request_progress=self._ask_for_progress
+            client,
+            self._log,
+            marker=self._marker,
+            grace=grace,
+            request_progress=self._ask_for_progress,
+            read_up_to=self._read_up_to,
+            doubt=self._doubt_feed,
         )
         self._old = OldEvents(
             client, start=self._start_key, end=self._end_key, marker=self._freshness.mark, most=BATCH_EVENTS
+        )
+        self._of_everybody = OldEvents(
+            client, start=b"\x00", end=b"\x00", marker=self._freshness.mark, most=BATCH_EVENTS
         )
         self.on_lease_end: Callable[[int], None] = lambda objects: None
         """Told how many objects were attached to a lease when the next one took its place."""
@@ -407,6 +416,18 @@ class EtcdEngine:
             raise EngineFaultError(str(error), self._place) from error
         return WatchBatch(events, rev)
 
+    async def _read_up_to(self, rev: int) -> None:
+        """Bring the log to *rev*: its event is somebody's, and what is ours before it either comes by the feed or is not."""
+        known = self._log.current_rev
+        try:
+            events, upto = await self._of_everybody.read(self._start_key, self._end_key, known, rev, proven=True)
+        except (WatchCompactedError, MissingValueError) as error:
+            raise EngineFaultError(str(error), self._place) from error
+        if events:
+            await self._log.reached(events[-1].rev)
+        if self._log.current_rev >= known:  # else the cluster has been put back meanwhile
+            self._log.advance(upto)
+
     def subscribe(
         self,
         prefix: bytes,
@@ -437,6 +458,10 @@ class EtcdEngine:
     async def _ask_for_progress(self) -> None:
         if self._feed is not None:
             await self._feed.request_progress()
+
+    def _doubt_feed(self) -> None:
+        if self._feed is not None:
+            self._feed.doubt()
 
     # ---- health
 

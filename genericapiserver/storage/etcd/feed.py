@@ -5,8 +5,9 @@ engine has one order for all it knows, and one stream is in that order: `current
 far it knows. It is a stream of its own, so requests for progress hit it and nothing else.
 
 A stream that is lost is opened anew after the last revision that is known, at the next endpoint; nothing is missed and
-nothing comes twice. When history was compacted meanwhile, or the cluster has gone back to an older state, what happened
-cannot be told any more: subscribers hear that they have lost it and read all anew.
+nothing comes twice. So is one that says nothing while there is news: a member that hangs keeps its connections. When history
+was compacted meanwhile, or the cluster has gone back to an older state, what happened cannot be told any more: subscribers
+hear that they have lost it and read all anew.
 
 Source: k8s.io/apiserver pkg/storage/etcd3/watcher.go.
 """
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 PATIENCE: Final = 0.05
 LONGEST_PATIENCE: Final = 1.0
 """Seconds between two tries to open a stream: the first, doubled up to the second."""
+DOUBTS, MOST_DOUBTS = 3, 24
+"""How many doubts a stream may meet in silence: the first, doubled up to the second as long as no stream brings anything."""
 COMPACT_KEY: Final = b"compact_rev_key"
 """Where servers agree who compacts, and to where. Outside every prefix; Go servers use it, too."""
 
@@ -117,6 +120,20 @@ class Feed:
         self._task = asyncio.create_task(self._run(), name="etcd feed")
         self.problem = ""
         """Why there is no stream at this moment; empty when there is one."""
+        self._limit: asyncio.Timeout | None = None
+        self._doubts = 0
+        self._silence = DOUBTS
+
+    def doubt(self) -> None:
+        """Somebody has waited for up to a second for what the stream has to bring, and still does.
+
+        A member whose process or machine hangs is found out by keepalive after 40 s only, in which the others go on.
+        Doubts are counted, not seconds, so that a loop that was busy for long does not take what lies unread for silence.
+        """
+        self._doubts += 1
+        if self._limit is not None and self._doubts >= self._silence and not self._limit.expired():
+            self._silence = min(self._silence * 2, MOST_DOUBTS)
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def request_progress(self) -> None:
         """Ask etcd how far the stream is; the answer comes by the stream."""
@@ -143,7 +160,12 @@ class Feed:
             except Exception:  # noqa: BLE001 - without the feed nobody hears of anything any more
                 _log.exception("the watch on etcd has failed and is opened anew")
                 self.problem = "the watch on etcd has failed"
-            _log.warning("%s: the watch on etcd has ended at revision %d: %s", endpoint.url, before, self.problem)
+            _log.warning(
+                "%s: the watch on etcd has ended at revision %d: %s",
+                endpoint.url,
+                self._events.current_rev,
+                self.problem,
+            )
             self._client.failed(endpoint)
             patience = PATIENCE if self._events.current_rev > before else min(patience * 2, LONGEST_PATIENCE)
             await asyncio.sleep(patience)
@@ -151,20 +173,26 @@ class Feed:
     async def _follow(self, endpoint: Any) -> None:
         await self._compare_revisions()
         stream = endpoint.watch()
+        self._doubts = 0
         try:
-            await self._write(
-                stream, watch_request(self._start, self._end, self._events.current_rev + 1, progress=True)
-            )
-            # Without reports of progress: its own would say nothing about the other.
-            await self._write(stream, watch_request(COMPACT_KEY, b"", 0))
-            while True:
-                response = await stream.read()
-                if response is grpc.aio.EOF:
-                    raise WatchLostError("the server has ended it")
-                self._take(stream, response)
+            async with asyncio.timeout(None) as self._limit:
+                await self._read(stream)
+        except TimeoutError as error:
+            raise WatchLostError("it is silent although there is news") from error
         finally:
-            self._stream = None
+            self._stream = self._limit = None
             stream.cancel()
+
+    async def _read(self, stream: Any) -> None:
+        await self._write(stream, watch_request(self._start, self._end, self._events.current_rev + 1, progress=True))
+        # Without reports of progress: its own would say nothing about the other.
+        await self._write(stream, watch_request(COMPACT_KEY, b"", 0))
+        while True:
+            response = await stream.read()
+            if response is grpc.aio.EOF:
+                raise WatchLostError("the server has ended it")
+            self._doubts = 0
+            self._take(stream, response)
 
     async def _compare_revisions(self) -> None:
         """The cluster cannot be behind what is known here; a single member can."""
@@ -194,6 +222,7 @@ class Feed:
             self.began.set()
         elif response.events:
             self._publish(response.events)
+            self._silence = DOUBTS
         elif self._progress_counts():
             log.advance(response.header.revision)
 

@@ -3,7 +3,8 @@
 The revision of the cluster is asked with a linearizable read that returns nothing; who comes while one is under way shares
 the next. It also counts writes outside the prefix, of which the feed hears nothing. When the feed does not come to it by
 itself, etcd is asked to report progress on the stream; and where etcd cannot be believed in that (see `believable`), a key
-under the prefix is written, the marker: once its event has come, everything before it has.
+under the prefix is written, the marker: once its event has come, everything before it has. A cluster that is full takes no
+marker; there, everything that was written since is read, other prefixes, too.
 
 Source: k8s.io/apiserver pkg/storage/feature/feature_support_checker.go, pkg/storage/cacher/progress.
 """
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from genericapiserver.aio import is_being_cancelled
-from genericapiserver.storage.engine import EngineClosedError, EngineError, EngineTimeoutError
+from genericapiserver.storage.engine import DiskFullError, EngineClosedError, EngineError, EngineTimeoutError
 from genericapiserver.storage.etcd import messages
 from genericapiserver.storage.etcd.client import EtcdClient
 from genericapiserver.storage.event_log import EventLog
@@ -22,7 +23,8 @@ from genericapiserver.storage.event_log import EventLog
 PERIOD: Final = 0.1
 """Seconds between two requests for progress."""
 TIMEOUT: Final = 10.0
-
+ROUND: Final = 1.0
+"""Seconds between two looks whether somebody waits."""
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
@@ -42,7 +44,8 @@ def believable(version: str) -> bool:
 
 
 class Freshness:
-    """Brings *log* to what the cluster has. *grace* in seconds is how long the feed gets to come there by itself."""
+    """Brings *log* to what the cluster has. *grace* in seconds is how long the feed gets to come there by itself; *doubt* is
+    told once a second while somebody waits for it. *read_up_to* brings the log to a revision without a write."""
 
     def __init__(
         self,
@@ -52,12 +55,18 @@ class Freshness:
         marker: bytes,
         grace: float,
         request_progress: Callable[[], Awaitable[None]],
+        read_up_to: Callable[[int], Awaitable[None]],
+        doubt: Callable[[], None],
     ) -> None:
         self._client = client
         self._log = log
         self._marker = marker
         self._grace = grace
         self._request_progress = request_progress
+        self._read_up_to = read_up_to
+        self._doubt = doubt
+        self._waiting = 0
+        self._looking: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
         self._needed = 0
@@ -98,6 +107,9 @@ class Freshness:
             return
         if not comes:
             self._prove_up_to(rev)
+        self._waiting += 1
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(ROUND, self._look)
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._log.reached(rev)
@@ -105,6 +117,14 @@ class Freshness:
             raise EngineTimeoutError(
                 f"the watch on etcd is at revision {self._log.current_rev} and does not come to {rev}"
             ) from error
+        finally:
+            self._waiting -= 1
+
+    def _look(self) -> None:
+        self._looking = None
+        if self._waiting:
+            self._doubt()
+            self._looking = asyncio.get_running_loop().call_later(ROUND, self._look)
 
     def _prove_up_to(self, rev: int) -> None:
         self._needed = max(self._needed, rev)
@@ -117,7 +137,7 @@ class Freshness:
             wait = self._grace
             while not self._log.closed and not await self._comes(self._needed, wait):
                 try:
-                    await (self._request_progress() if self.progress_counts else self.mark())
+                    await (self._request_progress() if self.progress_counts else self._mark_or_read())
                 except EngineClosedError:
                     return
                 except EngineError:  # the feed says what is wrong; who waits has a timeout
@@ -136,12 +156,20 @@ class Freshness:
             return True
         return self._log.current_rev >= self._needed
 
+    async def _mark_or_read(self) -> None:
+        try:
+            await self.mark()
+        except DiskFullError:
+            await self._read_up_to(self._needed)
+
     async def mark(self) -> None:
         """Write the marker."""
         put = messages.RequestOp(request_put=messages.PutRequest(key=self._marker))
         await self._client.write("Txn", messages.TxnRequest(success=[put]))
 
     async def aclose(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         for task in (self._asking, self._next, self._proving):
             if task is not None and not task.done():
                 task.cancel()
