@@ -108,11 +108,21 @@ COMMANDS: Final[Mapping[str, Callable[[], Any]]] = {
 }
 
 
+_WITHOUT_ARGUMENTS: Final = frozenset({"backup", "restore", "check", "compact", "copy"})
+
+
 def usage() -> str:
     """The help text of all commands."""
     rows = [(made.usage, made.summary) for made in (each() for each in COMMANDS.values())]
     lines = "".join(f"  {left}\n      {right}\n" for left, right in rows)
     return f"Usage:\n  {COMMAND} COMMAND [flags]\n\nCommands:\n{lines}\n`{COMMAND} COMMAND --help` lists the flags.\n"
+
+
+def _strays(name: str, given: Sequence[str]) -> list[str]:
+    """Complains of what stands where nothing is looked for: the path of a store that is not the one meant, perhaps."""
+    if name not in _WITHOUT_ARGUMENTS or not given:
+        return []
+    return [f"unexpected argument {given[0]!r}: places are named with flags, such as --storage-path"]
 
 
 def run_storage(arguments: Sequence[str]) -> int:
@@ -130,7 +140,7 @@ def run_storage(arguments: Sequence[str]) -> int:
     given = flags.arguments(arguments[1:])
     try:
         flags.parse(arguments[1:])
-        problems = command.problems(given)
+        problems = [*_strays(arguments[0], given), *command.problems(given)]
     except HelpRequested:
         sys.stdout.write(
             f"{command.summary}\n\n{flags.usage().replace(flags.command, f'{COMMAND} {command.usage}', 1)}"

@@ -117,6 +117,7 @@ class FileEngine(ResidentEngine):
             retention=retention,
             clock=clock,
             slack=slack,
+            lock=opened.lock.path,
             deliver=partial(post, self._committed),
             floor_raised=partial(post, self._floor_is),
             settled=partial(post, self._writes.settle),

@@ -90,8 +90,7 @@ class Journal:
     def append(self, lines: bytes) -> None:
         """Make *lines* durable. Raises OSError; nothing of them is there then, nor is anything added before that is sure."""
         self.mend()
-        if os.fstat(self._descriptor).st_nlink == 0:
-            raise FileNotFoundError(None, "the journal was deleted while it was in use", str(self._path))
+        self.check()
         self._whole = False
         try:
             write_all(self._descriptor, lines)
@@ -120,8 +119,14 @@ class Journal:
             self._whole = True
 
     def check(self) -> None:
-        """Raises OSError unless the file is in its place."""
-        if os.stat(self._path).st_ino != os.fstat(self._descriptor).st_ino:
+        """Raises OSError unless the file is in its place: what is written elsewhere, nobody would find again."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(None, "the journal was deleted while it was in use", str(self._path))
+        try:
+            there = os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(None, "the journal was moved while it was in use", str(self._path)) from error
+        if not there:
             raise FileNotFoundError(None, "the journal was replaced while it was in use", str(self._path))
 
     def probe(self) -> None:

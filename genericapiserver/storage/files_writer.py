@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genericapiserver.aio import Clock, SteadyClock
 from genericapiserver.aio.durable import may_be_unwritable
+from genericapiserver.aio.same_files import SameFiles
 from genericapiserver.logs import kv as values
 from genericapiserver.storage.engine import (
     CompactedError,
@@ -53,12 +54,14 @@ class FilesWriter(WriterThread):
         retention: Retention,
         clock: Clock,
         slack: int,
+        lock: Path,
         deliver: Callable[[int, Sequence[Write]], None],
         floor_raised: Callable[[int, Compaction | None], None],
         settled: Callable[[Job], None],
     ) -> None:
         super().__init__("journal-writer", path=path, failures=(OSError,), deliver=deliver, settled=settled)
         self._journal = journal
+        self._lock = SameFiles([lock])
         self._heads = heads
         self._view = view
         self._clock = clock
@@ -116,6 +119,7 @@ class FilesWriter(WriterThread):
         if not lines:
             return base
         self._doubtful = True
+        self._require_lock()
         self._journal.append(b"".join(lines))
         self._doubtful = False
         if mark:
@@ -155,6 +159,13 @@ class FilesWriter(WriterThread):
         changes[key] = None if value is None else KeyValue(key, value, create_rev, new, write.expires_at)
         return new
 
+    def _require_lock(self) -> None:
+        """Raises FileNotFoundError without the lock's file: another process may have the folder open by now."""
+        if (astray := self._lock.astray()) is not None:
+            raise FileNotFoundError(
+                None, f"{astray.name} was deleted, moved or replaced while it was in use", str(astray)
+            )
+
     def _left_behind(self) -> bool:
         return not self._journal.whole
 
@@ -166,6 +177,7 @@ class FilesWriter(WriterThread):
 
     def _probe(self, probe: Probe) -> None:
         try:
+            self._require_lock()
             self._journal.check()
             if self._doubtful or may_be_unwritable(self._path):
                 self._doubtful = True

@@ -288,11 +288,19 @@ class SQLiteEngine:
             waited = time.monotonic() - since
             if waited > BUSY_TIMEOUT:
                 raise EngineTimeoutError(f"another process has been writing to the database for {waited:.0f} seconds")
+        try:
+            suspicious = await self._loop.run_in_executor(self._readers, self._suspicious)
+        except sqlite3.Error as error:
+            raise sqlite_file.translated(error, self._path) from error
         await self._read(sqlite_reader.check)
-        suspicious = await self._loop.run_in_executor(self._readers, may_be_unwritable, self._path.parent)
         if self._writes.write_failed or suspicious:
             self._open_or_raise()
             await self._writes.probe()
+
+    def _suspicious(self) -> bool:
+        """Whether a write may fail now, though the last one has not. Raises MovedError."""
+        self._writer.require_files()
+        return may_be_unwritable(self._path.parent)
 
     async def _write(self, write: Write) -> WriteResult:
         self._open_or_raise()

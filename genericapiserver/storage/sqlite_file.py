@@ -31,6 +31,7 @@ from zlib import crc32
 import attrs
 
 from genericapiserver.aio.file_lock import FileLock
+from genericapiserver.aio.same_files import SameFiles
 from genericapiserver.storage.engine import (
     EPOCH_JUMP,
     CorruptFileError,
@@ -104,6 +105,21 @@ class FileState:
     pruned_rev: int
 
 
+class MovedError(sqlite3.OperationalError):
+    """A file of the store is not where it was opened: whatever is written now, nobody would find again."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} was deleted, moved or replaced while the server had it open, so that nothing can be written. "
+            "Put it back, or stop the server and look what is there now"
+        )
+
+
+def files_in_use(path: Path) -> SameFiles:
+    """The files of the open database *path*; SQLite deletes none of them before the last connection is closed."""
+    return SameFiles(path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock"))
+
+
 class DatabaseLock:
     """This process's hold on the database: alone, or with others when *shared*. Goes with the process at the latest.
 
@@ -173,7 +189,9 @@ def connect(
     path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False, patience: float = BUSY_TIMEOUT
 ) -> sqlite3.Connection:
     """A connection that begins no transactions by itself. The caller keeps it to one thread at a time."""
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    # Who only reads must not make an empty database in the place of one that was deleted.
+    name = f"{path.absolute().as_uri()}?mode=rw" if read_only else str(path)
+    connection = sqlite3.connect(name, timeout=patience, isolation_level=None, check_same_thread=False, uri=read_only)
     try:
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -380,6 +398,8 @@ def not_opened(path: Path, error: sqlite3.Error) -> EngineOpenError:
 
 def translated(error: Exception, path: Path) -> EngineError:
     """What an error of SQLite means to the callers of an engine."""
+    if isinstance(error, MovedError):
+        return EngineFaultError(str(error), str(path))
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:

@@ -29,6 +29,8 @@ from genericapiserver.storage.retention import CompactionSchedule, Retention
 from genericapiserver.storage.sqlite_file import (
     BUSY_TIMEOUT,
     FileState,
+    MovedError,
+    files_in_use,
     mark,
     marks_in,
     row_sum,
@@ -110,6 +112,7 @@ class SQLiteWriter(WriterThread):
             wall=clock.now().timestamp(),
         )
         self._next_mark = float("-inf")
+        self._files = files_in_use(path)
         self._log_file = path.with_name(f"{path.name}-wal")
         self._next_checkpoint = 0.0
         self._maintained = state.current_rev
@@ -184,6 +187,7 @@ class SQLiteWriter(WriterThread):
             sharing.announce()
 
     def _begun(self) -> Iterator[int]:
+        self.require_files()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             if self._sharing is not None:
@@ -202,6 +206,11 @@ class SQLiteWriter(WriterThread):
         except BaseException:
             self._rollback()
             raise
+
+    def require_files(self) -> None:
+        """Raises MovedError unless the files are where the next server finds them. May be called in any thread."""
+        if (astray := self._files.astray()) is not None:
+            raise MovedError(astray)
 
     def _look(self) -> None:
         """Learn where others have brought the file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genericapiserver.aio.file_lock import FileLock
 from genericapiserver.storage.engine import CompactedError, StorageEngine
 from tests.storage.commands_support import Shop, in_another_process, key, storage, value
 
@@ -184,3 +185,49 @@ def test_a_log_that_was_left_behind_does_not_get_into_the_restored_store(tmp_pat
     assert storage("restore", shop.flags(), f"--from={backup}") == 0
     assert shop.objects() == expected
     assert storage("check", shop.flags()) == 0
+
+
+def test_a_backup_never_takes_the_place_of_a_store_that_is_in_use(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its server would go on writing into a file that nobody finds again."""
+    before = shop.objects()
+    part = shop.path if shop.engine == "sqlite" else shop.path / "journal" / "backup"
+    assert storage("backup", shop.flags(), "--force", "--to", str(part)) == 1
+    assert "is a part of the store" in capsys.readouterr().err
+    link = shop.folder / "link"
+    link.symlink_to(part)
+    assert storage("backup", shop.flags(), "--force", "--to", str(link)) == 1
+    assert "is a part of the store" in capsys.readouterr().err
+    if shop.engine == "sqlite":
+        for end in ("-wal", ".lock"):
+            assert storage("backup", shop.flags(), "--force", "--to", f"{shop.path}{end}") == 1
+        other = shop.folder / "other"
+        lock = FileLock(f"{other}.lock")
+        other.write_bytes(b"of another server")
+        assert lock.try_acquire()
+        assert storage("backup", shop.flags(), "--force", "--to", str(other)) == 1
+        assert "another process has open" in capsys.readouterr().err
+        assert other.read_bytes() == b"of another server"
+        lock.close()
+    assert shop.objects() == before
+
+
+@pytest.mark.parametrize("command", ["backup", "restore", "check", "compact", "copy"])
+def test_a_path_without_a_flag_is_refused_and_not_passed_over(
+    shop: Shop, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    flags = [] if command == "copy" else shop.flags()
+    assert storage(command, flags, "notes.db") == 1
+    assert "unexpected argument 'notes.db': places are named with flags" in capsys.readouterr().err
+
+
+def test_what_is_no_store_is_called_what_it_is(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    other = shop.folder / "other"
+    if shop.engine == "sqlite":
+        other.mkdir()
+    else:
+        other.write_text("")
+    assert storage("list", shop.flags(other)) == 1
+    what = "it is a folder, and not a database" if shop.engine == "sqlite" else "it is not a folder"
+    assert f"{other}: {what}" in capsys.readouterr().err

@@ -33,7 +33,14 @@ from genericapiserver.storage.files_lines import (
 )
 from genericapiserver.storage.files_paths import JOURNAL
 from genericapiserver.storage.files_replay import read_journal
-from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, new_folder, replace
+from genericapiserver.storage.tools.placing import (
+    ToolError,
+    aside_name,
+    new_file,
+    new_folder,
+    replace,
+    require_apart,
+)
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader
 from genericapiserver.storage.tools.sqlite_backup import Progress, Saved
 
@@ -42,6 +49,7 @@ _OTHER = "Name a backup that `genericapiserver storage backup` has made of a sto
 
 async def back_up(path: Path, target: Path, *, force: bool, progress: Progress) -> Saved:
     """Write the store in the folder *path*, in use or not, to *target*. Raises EngineOpenError, ToolError, OSError."""
+    require_apart(target, path)
     reader = JournalReader(path)
     found = await reader.range(*ALL_KEYS)
     kvs = sorted(found.kvs, key=lambda kv: kv.mod_rev)

@@ -33,6 +33,14 @@ class Compacted:
     bytes: int
 
 
+def require_apart(target: Path, store: Path) -> None:
+    """Raises ToolError when *target* is, or would be, a part of *store*, whose server would go on writing to nowhere."""
+    target, store = target.resolve(), store.resolve()
+    parts = {store.with_name(store.name + end) for end in ("", "-wal", "-shm", "-journal", ".lock", ".shared")}
+    if not parts.isdisjoint((target, *target.parents)):
+        raise ToolError(f"{target}: it is a part of the store {store} itself. Name a file somewhere else")
+
+
 @contextlib.contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     """A name beside *path* to write to. It gets its own name, durable, when the block ends well, else it is deleted.

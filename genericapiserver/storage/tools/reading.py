@@ -102,6 +102,8 @@ class JournalReader(ResidentEngine):
 
 def _read_whole(folder: Path) -> tuple[History, JournalState]:
     """The journal; its files may be replaced by smaller ones in the midst of it, and then it is read again."""
+    if folder.exists() and not folder.is_dir():
+        raise EngineOpenError(str(folder), "it is not a folder", _MISSING)
     for left in reversed(range(_TRIES)):
         history = History()
         try:
@@ -131,7 +133,8 @@ def sqlite_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write to the store *path*, in use or not; leaves no file behind. Raises EngineOpenError."""
     path = path.absolute()
     if not path.is_file():
-        raise EngineOpenError(str(path), "there is no such file", _MISSING)
+        problem = "it is a folder, and not a database" if path.is_dir() else "there is no such file"
+        raise EngineOpenError(str(path), problem, _MISSING)
     try:
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro", uri=True, timeout=sqlite_file.BUSY_TIMEOUT, isolation_level=None

@@ -22,8 +22,15 @@ from genericapiserver.storage.engine import (
     first_revision,
 )
 from genericapiserver.storage.sqlite_file import DatabaseLock
-from genericapiserver.storage.tools.placing import ToolError, aside_name, new_file, replace, uninterrupted
-from genericapiserver.storage.tools.reading import sqlite_for_reading
+from genericapiserver.storage.tools.placing import (
+    ToolError,
+    aside_name,
+    new_file,
+    replace,
+    require_apart,
+    uninterrupted,
+)
+from genericapiserver.storage.tools.reading import in_use, sqlite_for_reading
 from genericapiserver.storage.tools.sqlite_sums import damaged_rows, sum_is_wrong
 
 PAGES = 4096
@@ -49,11 +56,19 @@ class Saved:
 
 def back_up(path: Path, target: Path, *, force: bool, progress: Progress) -> Saved:
     """Copy the store *path*, in use or not, into the file *target*. Raises EngineOpenError, ToolError, OSError."""
+    require_apart(target, path)
+    _require_idle(target)
     with sqlite_for_reading(path) as source, new_file(target, force=force) as temporary, _failing(target):
         _copy(source, temporary, progress)
         revision, objects, damaged = _alone(temporary)
         size = temporary.stat().st_size
     return Saved(revision, objects, size, damaged=damaged)
+
+
+def _require_idle(target: Path) -> None:
+    """Raises EngineOpenError when *target* is another store that a server has open: to overwrite it loses what it writes."""
+    if in_use(target.with_name(f"{target.name}.lock")):
+        raise EngineOpenError(str(target), "it is a store that another process has open", "Name another file")
 
 
 def _copy(source: sqlite3.Connection, target: Path, progress: Progress) -> None:
