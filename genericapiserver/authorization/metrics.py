@@ -19,7 +19,8 @@ class AuthorizationMetrics:
     def __init__(self, registry: MetricsRegistry) -> None:
         attempts = registry.counter(
             "authorization_attempts_total",
-            "[ALPHA] Counter of authorization attempts broken down by result.",
+            "[ALPHA] Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', "
+            "'no-opinion' or 'error'.",
             ["result"],
         )
         durations = registry.histogram(
@@ -46,33 +47,35 @@ class WebhookMetrics:
     def __init__(self, registry: MetricsRegistry) -> None:
         self._evaluations = registry.counter(
             "apiserver_authorization_webhook_evaluations_total",
-            "[ALPHA] Number of questions asked of authorization webhooks.",
+            "[ALPHA] Round-trips to authorization webhooks.",
             ["name", "result"],
         )
         self._durations = registry.histogram(
             "apiserver_authorization_webhook_duration_seconds",
-            "[ALPHA] Time that authorization webhooks took to answer.",
+            "[ALPHA] Request latency in seconds.",
             ["name", "result"],
             buckets=_WEBHOOK_BUCKETS,
         )
         self._fail_open = registry.counter(
             "apiserver_authorization_webhook_evaluations_fail_open_total",
-            "[ALPHA] Number of failed questions after which other authorizers were asked.",
+            "[ALPHA] NoOpinion results due to webhook timeout or error.",
             ["name", "result"],
         )
         self._match_errors = registry.counter(
             "apiserver_authorization_match_condition_evaluation_errors_total",
-            "[ALPHA] Number of requests for which match conditions failed.",
+            "[ALPHA] Total number of errors when an authorization webhook encounters a match condition error split by "
+            "authorizer type and name.",
             ["type", "name"],
         )
         self._exclusions = registry.counter(
             "apiserver_authorization_match_condition_exclusions_total",
-            "[ALPHA] Number of requests that match conditions kept from an authorizer.",
+            "[ALPHA] Total number of exclusions when an authorization webhook is skipped because match conditions exclude "
+            "it.",
             ["type", "name"],
         )
         self._match_durations = registry.histogram(
             "apiserver_authorization_match_condition_evaluation_seconds",
-            "[ALPHA] Time that the match conditions of an authorizer took.",
+            "[ALPHA] Authorization match condition evaluation time in seconds, split by authorizer type and name.",
             ["type", "name"],
             buckets=_MATCH_CONDITION_BUCKETS,
         )

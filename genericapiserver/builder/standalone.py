@@ -7,7 +7,7 @@ which the server keeps itself; no other API server is asked.
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -158,17 +158,29 @@ class StandaloneOptions:
             serving.open()
         try:
             with contextlib.ExitStack() as stack:
-                try:
+                with self._named_errors():
                     stack.enter_context(self.folder.undone_on_error())
                     self._make()
-                except OSError as error:
-                    where = f"{error.filename}: " if error.filename not in (None, self.data) else ""
-                    raise ConfigError(f"--data {self.data}: {where}{error.strerror or error}") from error
-                return await self._server()
+                server = await self._server()
+                async with server.config.closed_on_error():
+                    # Last: a server that runs already on the folder has refused this one by now, and keeps its own.
+                    if serving is not None:
+                        with self._named_errors():
+                            serving.write_kubeconfig(self.folder)
+                return server
         except BaseException:
             if serving is not None:
                 serving.options.close()
             raise
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Raise ConfigError with the folder in the place of OSError."""
+        try:
+            yield
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename not in (None, self.data) else ""
+            raise ConfigError(f"--data {self.data}: {where}{error.strerror or error}") from error
 
     def _make(self) -> None:
         """Raises OSError."""

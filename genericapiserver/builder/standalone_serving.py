@@ -107,10 +107,9 @@ class StandaloneServing:
         return f"curl --unix-socket {path} http://localhost/readyz"
 
     def make(self, folder: DataFolder) -> None:
-        """Make what is missing in *folder*: pairs, and the kubeconfig. Raises OSError, and ConfigError for a given pair."""
+        """Make the pairs that are missing in *folder*. Raises OSError, and ConfigError for a given pair."""
         authority = folder.authority()
-        admin = authority.client("admin", ADMIN_GROUP)
-        trusted, name = authority.files.certificate.read_bytes(), ""
+        authority.client("admin", ADMIN_GROUP)
         if self._own_pair:
             address = self.options.bind_address
             # Who connects from elsewhere to a server on every address most likely knows it by the name of its machine.
@@ -121,17 +120,28 @@ class StandaloneServing:
                 socket.gethostname() if ipaddress.ip_address(address).is_unspecified else address,
             )
         else:
+            self._given_certificate()
+
+    def write_kubeconfig(self, folder: DataFolder) -> None:
+        """Write the kubeconfig of the administrator into *folder*, after `make`; nothing without an address for it.
+
+        Raises OSError, and ConfigError for a given pair.
+        """
+        if not self.url:
+            return
+        authority = folder.authority()
+        trusted, name = authority.files.certificate.read_bytes(), ""
+        if not self._own_pair:
             certificate = self._given_certificate()
             trusted, name = trusted + certificate, self._name_in(certificate)
-        if self.url:
-            write_kubeconfig(
-                folder.kubeconfig,
-                server=self.url,
-                authority=trusted,
-                client=admin,
-                name="genericapiserver",
-                tls_server_name=name,
-            )
+        write_kubeconfig(
+            folder.kubeconfig,
+            server=self.url,
+            authority=trusted,
+            client=authority.client("admin", ADMIN_GROUP),
+            name="genericapiserver",
+            tls_server_name=name,
+        )
 
     def _given_certificate(self) -> bytes:
         options = self.options

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from genericapiserver.logs.levels import verbosity_of
-from genericapiserver.logs.pairs import Stack, kv, plain, quoted, text_of
+from genericapiserver.logs.pairs import Stack, kv, plain, quoted, shown, text_of
 from genericapiserver.logs.secrets import without_tokens
 from genericapiserver.logs.served import SERVED
 
@@ -40,7 +40,8 @@ def _parts(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
         pairs[AUDIT_ID] = request.audit_id[:_SHOWN_OF_ID]
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
-        pairs.setdefault("err", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        said = shown(error)
+        pairs.setdefault("err", f"{type(error).__name__}: {said}" if said else type(error).__name__)
         pairs.setdefault("stack", Stack("".join(traceback.format_exception(error))))
     if record.stack_info:
         pairs.setdefault("stack", Stack(record.stack_info))

@@ -9,7 +9,7 @@ from typing import Final, TextIO
 
 from genericapiserver.logs.levels import Levels
 from genericapiserver.logs.output import Output
-from genericapiserver.logs.pairs import kv
+from genericapiserver.logs.pairs import kv, shown
 
 CLOSE_TIMEOUT: Final = 3.0
 """Seconds that a process which ends waits for whoever reads its log."""
@@ -72,7 +72,9 @@ class LogHandler(logging.Handler):
         super().close()
 
     def _unformatted(self, record: logging.LogRecord, error: Exception) -> str:
-        pairs = {"template": str(record.msg), "from": f"{record.filename}:{record.lineno}", "err": repr(error)}
+        # The pairs are left out: what cannot be put together may be among them.
+        template = record.msg.text if isinstance(record.msg, kv) else shown(record.msg)
+        pairs = {"template": template, "from": f"{record.filename}:{record.lineno}", "err": repr(error)}
         return self.format(_record(logging.ERROR, kv("A log message could not be put together", pairs)))
 
     def _lost(self, count: int) -> bytes:

@@ -63,12 +63,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return plain(value.decode("utf-8", "backslashreplace"))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {shown(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, BaseException):
-        return plain(str(value) or type(value).__name__)
-    return plain(str(value))
+        return plain(shown(value) or type(value).__name__)
+    return plain(shown(value))
+
+
+def shown(value: Any) -> str:
+    """*value* as text, whatever its class does when it is asked: a line of the log must not end who writes it."""
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  the class may be anybody's
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def lines_of(text: str) -> str:

@@ -67,9 +67,13 @@ class StorageMetrics:
         }
         self.gauges = {name: registry.gauge(name, f"[ALPHA] {text}", RESOURCE) for name, text in _GAUGES.items()}
         labels = ("operation", *RESOURCE)
-        self.calls = registry.counter("etcd_requests_total", "[ALPHA] Etcd request counts for each operation.", labels)
+        self.calls = registry.counter(
+            "etcd_requests_total", "[ALPHA] Etcd request counts for each operation and object type.", labels
+        )
         self.call_errors = registry.counter(
-            "etcd_request_errors_total", "[ALPHA] Etcd failed request counts for each operation.", labels
+            "etcd_request_errors_total",
+            "[ALPHA] Etcd failed request counts for each operation and object type.",
+            labels,
         )
         self.call_durations = registry.histogram(
             "etcd_request_duration_seconds",

@@ -65,9 +65,11 @@ def test_a_corrupt_database_is_named_and_left_alone(tmp_path: Path, content: byt
 
 def test_a_folder_in_use_by_another_server(tmp_path: Path) -> None:
     with standalone(tmp_path / "data", free_port()) as running:
+        kubeconfig = (tmp_path / "data" / "kubeconfig").read_text()
         line = complaint(tmp_path / "second", tmp_path / "data", free_port())
         assert "another process has it open" in line
         assert running.admin.get("/readyz").status == 200
+        assert (tmp_path / "data" / "kubeconfig").read_text() == kubeconfig, "it says where the first one is"
 
 
 def test_an_authority_that_is_damaged(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,32 @@ def test_a_message_that_does_not_fit_its_arguments_is_told_of(log: io.StringIO) 
     handler.handle(logging.LogRecord("x", logging.INFO, __file__, 1, "%d objects", ("many",), None))
     assert messages(log) == ["A log message could not be put together"]
     assert json.loads(log.getvalue().splitlines()[0])["template"] == "%d objects"
+
+
+class Broken(Exception):
+    """An error of somebody's own that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise LookupError("half made")
+
+    __repr__ = __str__
+
+
+def test_a_value_that_cannot_be_shown_ends_nobody(log: io.StringIO) -> None:
+    around: dict[str, Any] = {}
+    around["itself"] = around
+    logger.info(kv("a value", value=Broken(), good=1))
+    logger.info(kv("an error"), exc_info=Broken())
+    (handler,) = (each for each in logging.getLogger().handlers if isinstance(each, LogHandler))
+    for message in (kv("without an end", value=around), Broken()):  # by hand: pytest's own handler raises
+        handler.handle(logging.LogRecord("x", logging.INFO, __file__, 1, message, None, None))
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["msg"] for line in lines] == ["a value", "an error", *["A log message could not be put together"] * 2]
+    assert lines[0]["value"] == "<Broken that cannot be shown: LookupError>"
+    assert lines[0]["good"] == 1
+    assert lines[1]["err"] == "Broken: <Broken that cannot be shown: LookupError>"
+    assert lines[2]["template"] == "without an end"
+    assert lines[3]["template"] == "<Broken that cannot be shown: LookupError>"
 
 
 def test_the_verbosity_of_the_process_is_changed(log: io.StringIO) -> None:

@@ -136,6 +136,26 @@ def compare(found: Served, wanted: Family) -> None:
     assert found.stability == wanted.stability
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("authorization_attempts_total", "It can be either 'allowed', 'denied', 'no-opinion' or 'error'."),
+        ("apiserver_authorization_webhook_evaluations_total", "Round-trips to authorization webhooks."),
+        ("apiserver_authorization_webhook_duration_seconds", "Request latency in seconds."),
+        ("apiserver_authentication_jwt_authenticator_latency_seconds", "for cache miss only"),
+        ("apiserver_authentication_config_controller_automatic_reloads_total", "automatic reloads of authentication"),
+        ("apiserver_encryption_config_controller_automatic_reloads_total", "reload successes and failures"),
+        ("apiserver_encryption_config_controller_last_config_info", "last applied encryption configuration with hash"),
+        ("apiserver_storage_transformation_operations_total", "a varied status string when the transformation fails"),
+        ("apiserver_admission_webhook_request_total", "(validating or admit)"),
+        ("etcd_requests_total", "for each operation and object type."),
+        ("etcd_request_errors_total", "for each operation and object type."),
+    ],
+)
+def test_the_text_of_a_family_is_the_references_own(name: str, text: str, served: dict[str, Served]) -> None:
+    assert text in served[name].help
+
+
 @pytest.mark.parametrize("name", SLIS)
 def test_the_families_of_health_checks(name: str) -> None:
     registry = MetricsRegistry()

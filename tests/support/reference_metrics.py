@@ -248,10 +248,8 @@ ENCRYPTION: Final = {
     "apiserver_storage_envelope_transformation_cache_misses_total": _c(),
     "apiserver_storage_data_key_generation_failures_total": _c(),
     "apiserver_storage_data_key_generation_duration_seconds": _h("", KEY_GENERATION),
-    "apiserver_encryption_config_controller_automatic_reloads_total": _c("status apiserver_id_hash", BETA),
-    "apiserver_encryption_config_controller_automatic_reload_last_timestamp_seconds": _g(
-        "status apiserver_id_hash", BETA
-    ),
+    "apiserver_encryption_config_controller_automatic_reloads_total": _c("status apiserver_id_hash"),
+    "apiserver_encryption_config_controller_automatic_reload_last_timestamp_seconds": _g("status apiserver_id_hash"),
     "apiserver_encryption_config_controller_last_config_info": _g("apiserver_id_hash hash"),
     "apiserver_envelope_encryption_dek_cache_fill_percent": _g(),
     "apiserver_envelope_encryption_dek_cache_inter_arrival_time_seconds": _h(

@@ -30,7 +30,7 @@ class WebhookMetrics:
         self._requests = metrics.counter(
             "apiserver_admission_webhook_request_total",
             "[ALPHA] Admission webhook request total, identified by name and broken out for each admission type "
-            "(validating or mutating) and operation. Additional labels specify whether the request was rejected or not and "
+            "(validating or admit) and operation. Additional labels specify whether the request was rejected or not and "
             "an HTTP status code. Codes greater than 600 are truncated to 600, to keep the metrics cardinality bounded.",
             ("name", "type", "operation", "code", "rejected"),
         )

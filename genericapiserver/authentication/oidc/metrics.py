@@ -18,18 +18,21 @@ class JWTMetrics:
         self._server = hash_label(api_server_id)
         self._latency = registry.histogram(
             f"{_PREFIX}_latency_seconds",
-            "[ALPHA] Time that one token took that was not in the cache, in seconds.",
+            "[ALPHA] Latency of jwt authentication operations in seconds. This is the time spent authenticating a token for "
+            "cache miss only (i.e. when the token is not found in the cache).",
             ["result", "jwt_issuer_hash"],
             buckets=_BUCKETS,
         )
         self._timestamps = registry.gauge(
             f"{_PREFIX}_jwks_fetch_last_timestamp_seconds",
-            "[ALPHA] When the key set was last fetched, by result.",
+            "[ALPHA] Timestamp of the last successful or failed JWKS fetch split by result, api server identity and jwt "
+            "issuer for the JWT authenticator.",
             ["result", "jwt_issuer_hash", "apiserver_id_hash"],
         )
         self._key_sets = registry.gauge(
             f"{_PREFIX}_jwks_fetch_last_key_set_info",
-            "[ALPHA] The key set that was last fetched, as a hash.",
+            "[ALPHA] Information about the last JWKS fetched by the JWT authenticator with hash as label, split by api "
+            "server identity and jwt issuer.",
             ["jwt_issuer_hash", "apiserver_id_hash", "hash"],
         )
         self._hashes: dict[str, str] = {}
