@@ -117,7 +117,8 @@ def parse(text: str) -> Selector:
         if match is None:
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{term}'")
         field, operator, value = match.groups()
-        requirements.append(Requirement(field, unescape_value(value), operator == "!="))
+        if field or value:  # nothing on either side demands nothing, as `transform` has it
+            requirements.append(Requirement(field, unescape_value(value), operator == "!="))
     return Selector(requirements)
 
 

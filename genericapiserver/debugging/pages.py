@@ -213,9 +213,12 @@ def _meaningless(text: str) -> Handler:
 
 
 async def _redirect(scope: Scope, receive: Receive, send: Send) -> None:
-    """To the page whose links are relative."""
-    body = f'<a href="{PREFIX}/">Found</a>.\n\n'.encode()
-    await send_response(send, 302, body, HTML, [(b"location", f"{PREFIX}/".encode())])
+    """To the page whose links are relative; the line for a reader goes only to those who read."""
+    location = [(b"location", f"{PREFIX}/".encode())]
+    if scope["method"] in ("GET", "HEAD"):
+        await send_response(send, 302, f'<a href="{PREFIX}/">Found</a>.\n\n'.encode(), HTML, location)
+    else:
+        await send_response(send, 302, b"", None, location)
 
 
 async def _index(scope: Scope, receive: Receive, send: Send) -> None:

@@ -33,6 +33,7 @@ _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
     rf"\s*({_WORD}/{_WORD})\s*(?:;\s*{_WORD}\s*=\s*(?:{_WORD}|\"(?:[^\"\\]|\\.)*\")\s*)*(?:;\s*)?"
 )
+_PARAMETER = re.compile(rf";\s*({_WORD})\s*=\s*({_WORD}|\"(?:[^\"\\]|\\.)*\")")
 _PRETTY_USER_AGENTS = (b"curl", b"Wget", b"Mozilla/5.0")
 
 
@@ -238,10 +239,17 @@ def input_media_type(content_type: bytes, supported: Sequence[SerializerInfo]) -
 def parse_media_type(content_type: str) -> str:
     """The type of a Content-Type header without its parameters, in lower case; "" when the header is malformed.
 
-    The grammar is that of RFC 2045 section 5.1 as Go's mime.ParseMediaType takes it.
+    The grammar is that of RFC 2045 section 5.1 as Go's mime.ParseMediaType takes it: a parameter given twice, with two
+    values, is malformed too.
     """
     match = _CONTENT_TYPE.fullmatch(content_type)
-    return match.group(1).lower() if match else ""
+    if match is None:
+        return ""
+    given: dict[str, str] = {}
+    for name, value in _PARAMETER.findall(content_type, match.end(1)):
+        if given.setdefault(name.lower(), value) != value:
+            return ""
+    return match.group(1).lower()
 
 
 def not_acceptable(accepted: Sequence[str]) -> NotAcceptableError:

@@ -79,6 +79,8 @@ def _parse(token: str) -> dict[str, object]:
         fields = parse_plain(text)
     except JSONSyntaxError as error:
         raise ContinueTokenError(f"continue key is not valid: {error}") from error
+    if fields is None:
+        return {}  # like Go, null sets nothing
     if not isinstance(fields, dict):
         raise ContinueTokenError(
             f"continue key is not valid: json: cannot unmarshal {_json_kind(fields)} into Go value of type "

@@ -13,6 +13,9 @@ from genericapiserver.apimachinery.fields import EVERYTHING, NOTHING, Requiremen
     [
         ("", ""),
         (",,", ""),
+        ("=", ""),
+        ("!=", ""),
+        ("a=b,=", "a=b"),
         ("a=b", "a=b"),
         ("a==b", "a=b"),
         ("a!=b", "a!=b"),

@@ -186,6 +186,8 @@ def test_other_bodies_are_refused(content_type: str) -> None:
 def test_a_malformed_content_type_has_no_media_type() -> None:
     assert parse_media_type('application/json; a="b\\"c"') == "application/json"
     assert parse_media_type('application/json; a="b') == ""
+    assert parse_media_type("application/json; a=b; A=c") == ""
+    assert parse_media_type("application/json; a=b; a=b; c=d") == "application/json"
 
 
 @pytest.mark.parametrize(

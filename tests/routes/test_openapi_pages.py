@@ -148,14 +148,18 @@ async def test_a_document_by_another_hash_has_moved(pages: ASGIClient) -> None:
 async def test_an_unknown_document_is_empty(pages: ASGIClient, name: str) -> None:
     response = await pages.get(f"/openapi/v3/{name}")
     assert (response.status, response.body) == (200, b"")
-    assert "content-type" not in response.headers
+    assert not {"content-type", "vary"} & response.headers.keys()
+
+
+VARY = {"/openapi/v2": "Accept-Encoding, Accept", f"/openapi/v3/{NAME}": "Accept"}
+"""Only the first is compressed by the reference."""
 
 
 @pytest.mark.parametrize("path", ["/openapi/v2", f"/openapi/v3/{NAME}"])
 async def test_what_is_not_offered_is_refused(pages: ASGIClient, path: str) -> None:
     response = await pages.request("GET", path, headers={"Accept": "text/html"})
     assert (response.status, response.body) == (406, b"")
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == VARY[path]
 
 
 NEW = {version: f"application/com.github.proto-openapi.spec.{version}.v1.0+protobuf" for version in ("v2", "v3")}
@@ -194,7 +198,7 @@ async def test_the_form_is_the_best_that_the_client_takes(
     accept = accept.replace("NEW", NEW[version]).replace("OLD", OLD[version]).replace("OTHER", other)
     response = await pages.request("GET", PAGES[version], headers={"Accept": accept})
     if given is None:
-        assert (response.status, response.body, response.headers["vary"]) == (406, b"", "Accept")
+        assert (response.status, response.body, response.headers["vary"]) == (406, b"", VARY[PAGES[version]])
     else:
         assert (response.status, response.headers["content-type"]) == (200, given.replace("NEW", NEW[version]))
 
@@ -262,3 +266,12 @@ async def test_below_a_prefix_clients_are_sent_below_it() -> None:
         assert url == f"{prefix}/openapi/v3/{NAME}?hash={BIG.etag}"
         moved = await pages.get(f"{prefix}/openapi/v3/{NAME}?hash=old")
         assert (moved.status, moved.headers["location"]) == (301, url)
+
+
+@pytest.mark.parametrize(
+    ("asked", "compressed"),
+    [("gzip", True), ("GZIP", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip;q=x", False), ("*", False)],
+)
+async def test_gzip_is_given_to_those_who_take_it(pages: ASGIClient, asked: str, compressed: bool) -> None:
+    response = await pages.request("GET", "/openapi/v2", headers={"Accept-Encoding": asked})
+    assert ("content-encoding" in response.headers) is compressed

@@ -108,6 +108,7 @@ def test_a_token_may_start_with_a_slash(text: str, key: str) -> None:
         (token_of({"v": "meta.k8s.io/v1", "rv": "1", "start": "a"}), "json: cannot unmarshal string"),
         (token_of({"v": "meta.k8s.io/v1", "rv": 1, "start": 5}), "json: cannot unmarshal number"),
         (token_of([1]), "json: cannot unmarshal array"),
+        (token_of(None), "server does not recognize this encoded version "),
     ],
 )
 def test_a_token_that_cannot_be_one_is_refused(text: str, problem: str) -> None:

@@ -24,8 +24,8 @@ def list_handler(
     watcher: Watcher = scope.storage
 
     async def list_or_watch(request: APIRequest) -> APIResponse:
-        representation = scope.output(request)
         options = list_options(request)
+        representation = scope.output(request)
         convert_field_labels(scope, options)
         pin_name(request, options)
         if not (options.watch or force_watch):
