@@ -8,58 +8,18 @@ from typing import Generic, TypeVar
 
 from genericapiserver.storage.access import ObjectAccess
 from genericapiserver.storage.api_errors import cached_watch_too_old, error_event
+from genericapiserver.storage.cache_healing import healed, stored_or_unreadable, stored_or_unreadable_later
 from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
 from genericapiserver.storage.cache_watch import seen_by
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent
 from genericapiserver.storage.interface import ListOptions
-from genericapiserver.storage.stored import StoredObject, WatchEvent
+from genericapiserver.storage.stored import WatchEvent
 from genericapiserver.storage.transformer import TransformationPendingError
 
 T = TypeVar("T")
 
 MAX_REPLAY = 50_000
 """Events that a watch may have missed when it starts."""
-
-
-def stored_or_unreadable(access: ObjectAccess[T], key: bytes, revision: int, data: bytes) -> StoredObject[T]:
-    """The object, or what stands for it when the transformer refuses its bytes. Raises TransformationPendingError."""
-    try:
-        return access.stored(key, revision, data)
-    except TransformationPendingError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a transformer raises concerns this object alone
-        return UnreadableObject(access.keys.from_engine(key), revision, data, access.form, error)
-
-
-async def stored_or_unreadable_later(
-    access: ObjectAccess[T], key: bytes, revision: int, data: bytes
-) -> StoredObject[T]:
-    """What `stored_or_unreadable` gives, waiting for it if need be."""
-    try:
-        return stored_or_unreadable(access, key, revision, data)
-    except TransformationPendingError as pending:
-        try:
-            return await access.stored_later(pending, key, revision, data)
-        except Exception as error:  # noqa: BLE001 - see stored_or_unreadable
-            return UnreadableObject(access.keys.from_engine(key), revision, data, access.form, error)
-
-
-async def healed(access: ObjectAccess[T], state: CacheState[T], stored: UnreadableObject[T]) -> bool:
-    """Whether *stored*, which could not be read, can be by now."""
-    if stored.error is None:
-        return True
-    key = access.keys.engine_key(stored.key)
-    try:
-        try:
-            read = access.stored(key, stored.revision, stored.value)
-        except TransformationPendingError as pending:
-            read = await access.stored_later(pending, key, stored.revision, stored.value)
-    except Exception as error:  # noqa: BLE001 - see stored_or_unreadable
-        stored.error = stored.error and error
-    else:
-        if stored.error is not None:  # somebody else may have been faster
-            state.heal(stored, read.value)
-    return stored.error is None
 
 
 class MissedEvents(Generic[T]):

@@ -242,6 +242,7 @@ class FileEngine(ResidentEngine):
             await asyncio.to_thread(self._writer.join)
             # The writer's last news was posted before it ended, so it is handled before this goes on.
             self._log.close()
+            self._stop_forgetting()
             self._lock.close()
             self._closing.set_result(None)
         await self._closing

@@ -85,6 +85,7 @@ class MemoryEngine(ResidentEngine):
 
     async def aclose(self) -> None:
         self._log.close()
+        self._stop_forgetting()
         for timer in (self._expiry_timer, self._compaction_timer):
             if timer is not None:
                 timer.cancel()

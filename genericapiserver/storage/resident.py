@@ -2,11 +2,18 @@
 
 Reads never wait. The engine decides what is written and when it may be seen; `_record` then puts it where reads find it and
 `_log.publish` makes it visible, both in one section of loop code without an await.
+
+Compaction raises the floor at once, and nothing before it can be read from then on. What keys were before is given back in
+slices of time, which changes no answer: it is found by revision, and nobody asks for one below the floor.
 """
 
+import asyncio
 from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Callable, Sequence
 
+from genericapiserver.aio.slices import Steps, in_slices
+from genericapiserver.logs.served import nobodys
 from genericapiserver.storage.engine import (
     CompactedError,
     EngineClosedError,
@@ -42,6 +49,9 @@ class ResidentEngine:
         # What every key was, newest last, back to the floor; and the keys that have such a history, deleted ones too.
         self._versions: dict[bytes, list[EngineEvent]] = {}
         self._known_keys: list[bytes] = []
+        # What the log has dropped, the newest first, and who looks through it for what keys no longer have to remember.
+        self._dropped: deque[list[EngineEvent]] = deque()
+        self._forgetting: asyncio.Task[None] | None = None
 
     @property
     def shared(self) -> bool:
@@ -186,13 +196,40 @@ class ResidentEngine:
         return RangeResult(found, total, current_rev)
 
     def _forget(self, rev: int) -> None:
-        """Keep of every key what it was at *rev* and later. Only keys written up to *rev* can have more than that."""
-        for key in {event.key for event in self._log.raise_floor(rev, forget=True)}:
-            versions = self._versions[key]
-            keep = bisect_right(versions, rev, key=_revision) - 1
-            if versions[keep].value is None:
-                keep += 1
-            del versions[:keep]
-            if not versions:
-                del self._versions[key]
-                del self._known_keys[bisect_left(self._known_keys, key)]
+        """Let history begin at *rev*: of every key there will be what it was then and later."""
+        dropped = self._log.raise_floor(rev, forget=True)
+        if not dropped:
+            return
+        dropped.reverse()
+        self._dropped.append(dropped)
+        if self._forgetting is None or self._forgetting.done():
+            self._forgetting = asyncio.get_running_loop().create_task(in_slices(self._give_up()), context=nobodys())
+
+    def _give_up(self) -> Steps[None]:
+        """Only keys that were written up to the floor can have more than what is to be kept."""
+        while self._dropped:
+            events = self._dropped[0]
+            while events:
+                self._trim(events.pop())  # from the end, so that events go one by one, too
+                yield
+            self._dropped.popleft()
+
+    def _trim(self, dropped: EngineEvent) -> None:
+        """Forget what the key of *dropped* was before the floor. That may lie higher than when the event was dropped, and
+        the key may be gone by now, or new."""
+        key = dropped.key
+        versions = self._versions.get(key)
+        if versions is None or versions[0].rev > dropped.rev:
+            return
+        keep = bisect_right(versions, self._log.floor_rev, key=_revision) - 1
+        if versions[keep].value is None:
+            keep += 1
+        del versions[:keep]
+        if not versions:
+            del self._versions[key]
+            del self._known_keys[bisect_left(self._known_keys, key)]
+
+    def _stop_forgetting(self) -> None:
+        """The engine is closed, and everything goes."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()

@@ -84,7 +84,7 @@ async def test_a_write_is_held_against_the_selectors_of_those_whom_it_concerns(
     await harness.create("ns/nobodys", node="nobodys", labels_={"team": "nobodys"})
     await settle()
     assert looks.number == 1
-    cache_of(harness)._stop()
+    cache_of(harness)._feed.stop()
     await asyncio.wait(tasks)
 
 
@@ -99,7 +99,7 @@ async def test_what_leaves_a_value_is_told_to_those_who_want_the_old_one_and_the
     done = [str(task.result()[0].type) for task in tasks if task.done()]  # type: ignore[index]
     assert done == ["DELETED", "ADDED"]
     assert looks.number == 4  # the old object and the new one, for both
-    cache_of(harness)._stop()
+    cache_of(harness)._feed.stop()
     await asyncio.wait(tasks)
 
 

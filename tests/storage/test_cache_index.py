@@ -36,11 +36,11 @@ def cache_of(harness: Harness) -> Cacher[Pod]:
 
 async def indexed(cache: Cacher[Pod]) -> set[str]:
     """The facets that have an index once nothing is being indexed any more."""
-    while cache._indexing is not None:
-        await asyncio.wait([cache._indexing])
+    while cache._lists.indexing is not None:
+        await asyncio.wait([cache._lists.indexing])
         await asyncio.sleep(0)
-    assert cache._state is not None
-    return {index.facet for index in cache._state.indexes}
+    assert cache._feed.state is not None
+    return {index.facet for index in cache._feed.state.indexes}
 
 
 def stored_pod(path: str, *, node: str = "", **labels_: str) -> StoredObject[Pod]:
@@ -209,7 +209,7 @@ async def test_writes_while_an_index_is_made_are_in_it(harness: Harness) -> None
         await harness.create(f"ns/{number:03}", labels_={"team": "a"})
     cache = cache_of(harness)
     await cache.get_list("/pods/", everything(label_selector="team=b"))
-    assert cache._indexing is not None
+    assert cache._lists.indexing is not None
     await harness.update("ns/000", lambda pod: pod.metadata.labels.update(team="b"))
     await harness.backend.delete(key_of("ns/001"))
     await harness.create("ns/200", labels_={"team": "b"})
@@ -224,7 +224,7 @@ async def test_closing_the_cache_ends_the_making_of_an_index(harness: Harness) -
         await harness.create(f"ns/{number:02}")
     cache = cache_of(harness)
     await cache.get_list("/pods/", everything(label_selector="team=b"))
-    making = cache._indexing
+    making = cache._lists.indexing
     assert making is not None
     await cache.aclose()
     assert making.done()
@@ -326,7 +326,7 @@ async def test_what_can_be_read_after_all_is_in_the_index(harness: Harness) -> N
     with pytest.raises(StorageInternalError):
         await cache.get_list("/pods/", everything(label_selector="team=b"))
     await cache.get_list("/pods/ns2/", everything(label_selector="team=b"))
-    state = cache._state
+    state = cache._feed.state
     assert state is not None
     index = Index("l:team")
     at_once(index.fill(state.items))

@@ -422,7 +422,7 @@ async def test_a_cache_that_is_reset_while_it_waits_is_filled_anew(cached: Harne
     await cached.put_raw("ns/a", sealed("ns/a", b"x"))
     reading = asyncio.create_task(cache.get(key_of("ns/a")))
     await turns()
-    cache._reset()
+    cache._feed.reset()
     seals(cached).broken(b"x")
     async with asyncio.timeout(30):
         assert (await reading).shared.metadata.name == "a"
