@@ -51,7 +51,8 @@ class ConfigReloadMetrics:
         )
         self._info = registry.gauge(
             f"{prefix}_last_config_info",
-            f"[ALPHA] Information about the last applied {kind} configuration with hash as label, split by apiserver identity.",
+            f"[ALPHA] Information about the last applied {kind} configuration with hash as label, split by "
+            "apiserver identity.",
             ["apiserver_id_hash", "hash"],
         )
         self._hash = ""
