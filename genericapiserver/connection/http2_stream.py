@@ -71,7 +71,7 @@ class Stream(ServedRequest):
 
     def body_received(self, data: bytes, flow_controlled_length: int) -> None:
         if data:
-            self._body.append(data)
+            self._keep(data)
         self.unread += flow_controlled_length
         self.wake()
 
