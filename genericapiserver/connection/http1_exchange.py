@@ -35,7 +35,7 @@ class Exchange(ServedRequest):
     def body_received(self, data: bytes) -> None:
         if self.complete:
             return
-        self._body.append(data)
+        self._keep(data)
         self.unread += len(data)
         self.wake()
 

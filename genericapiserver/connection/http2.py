@@ -42,6 +42,7 @@ from genericapiserver.asgi import RawHeaders
 from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.http2_codec import ServerCodec, goaway, preface
 from genericapiserver.connection.http2_headers import Fault
+from genericapiserver.connection.http2_room import WaitingStreams
 from genericapiserver.connection.http2_scope import fixed_scope, received_head, request_scope
 from genericapiserver.connection.http2_stream import Stream
 
@@ -58,6 +59,8 @@ _TOO_LARGE_HEAD: RawHeaders = [
     (b"content-length", b"%d" % len(_TOO_LARGE_BODY)),
 ]
 _FLUSH_NOW = 64 * 1024
+_STREAMS_A_FRAME = 32
+"""How many streams whose windows settings change cost as much as a frame that makes nothing happen."""
 _MAX_STREAM_ID = 2**31 - 1
 
 
@@ -74,8 +77,8 @@ class HTTP2Driver:
         self.header_blocks = service.header_blocks
         self.date = service.date
         self.write_stall_timeout = service.limits.write_stall_timeout
-        self.waiting_to_write: dict[int, Stream] = {}
         self._codec = ServerCodec(service.limits, service.header_blocks)
+        self._waiting = WaitingStreams(self._codec, service.limits.write_high_water)
         self._streams: dict[int, Stream] = {}
         self._draining: dict[int, Stream] = {}
         self._written = 0
@@ -165,7 +168,7 @@ class HTTP2Driver:
         self._on_event.clear()
 
     def resume_writing(self) -> None:
-        self._wake_writers()
+        self._waiting.socket_opened()
 
     def timed_out(self) -> None:
         if not self._greeted:
@@ -234,6 +237,19 @@ class HTTP2Driver:
             self._schedule_flush()
         if end:
             self._response_complete(stream)
+
+    def wait_for_room(self, stream: Stream, size: int) -> None:
+        """*stream*, which has *size* bytes, is woken when there may be room for it."""
+        self._waiting.add(stream, size)
+        self.pass_on()
+
+    def waits_no_longer(self, stream: Stream) -> None:
+        self._waiting.discard(stream.id)
+
+    def pass_on(self) -> None:
+        """A stream that was woken has done what it could: what it left is for the next."""
+        if not self._lost and not self._link.write_paused:
+            self._waiting.pass_on()
 
     def window_shut(self, stream: Stream) -> bool:
         """Whether it is the client's windows, not the socket, that leave no room for *stream*."""
@@ -371,14 +387,13 @@ class HTTP2Driver:
 
     def _window_updated(self, event: WindowUpdated) -> None:
         if event.stream_id:
-            stream = self.waiting_to_write.get(event.stream_id)
-            if stream is not None:
-                stream.wake()
-        else:
-            self._wake_writers()
+            self._waiting.stream_opened(event.stream_id)
+        elif not self._link.write_paused:
+            self._waiting.connection_opened()
 
     def _settings_changed(self, event: RemoteSettingsChanged) -> None:
-        self._wake_writers()
+        self._waiting.streams_opened()
+        self._spend(len(self._streams) // _STREAMS_A_FRAME)
 
     def _goaway_received(self, event: ConnectionTerminated) -> None:
         self._end("client")
@@ -500,10 +515,6 @@ class HTTP2Driver:
     def _cancel_soon(self, streams: list[Stream]) -> None:
         if streams:
             self.loop.call_later(self._limits.reset_grace, _cancel, streams)
-
-    def _wake_writers(self) -> None:
-        for stream in list(self.waiting_to_write.values()):
-            stream.wake()
 
     def _schedule_flush(self) -> None:
         self._flush_scheduled = True

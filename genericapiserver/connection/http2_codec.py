@@ -151,6 +151,11 @@ class ServerCodec(H2Connection):
             self.streams[stream_id].outbound_flow_control_window,
         )
 
+    def stream_window(self, stream_id: int) -> int:
+        """How many bytes of body the stream's own window is open for; none of a stream that is gone."""
+        stream = self.streams.get(stream_id)
+        return 0 if stream is None else stream.outbound_flow_control_window
+
     def send_continue(self, stream_id: int) -> None:
         """Frame `100 Continue`."""
         self.send_headers(stream_id, [(b":status", b"100")])

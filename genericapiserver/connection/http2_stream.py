@@ -71,7 +71,7 @@ class Stream(ServedRequest):
 
     def body_received(self, data: bytes, flow_controlled_length: int) -> None:
         if data:
-            self._body.append(data)
+            self._keep(data)
         self.unread += flow_controlled_length
         self.wake()
 
@@ -140,11 +140,11 @@ class Stream(ServedRequest):
                 if size is None:
                     if stall is None:
                         stall = StallTimer(driver, self)
-                    driver.waiting_to_write[self.id] = self
+                    driver.wait_for_room(self, len(view))
                     try:
                         await self._wait()
                     finally:
-                        driver.waiting_to_write.pop(self.id, None)
+                        driver.waits_no_longer(self)
                     continue
                 rest = view[size:]
                 driver.write_data(self, view[:size], end and not rest)
@@ -155,6 +155,7 @@ class Stream(ServedRequest):
         finally:
             if stall is not None:
                 stall.cancel()
+                driver.pass_on()
 
     def take_moved(self) -> int:
         """The bytes that have gone out since the last call, while the stream was waiting for room."""

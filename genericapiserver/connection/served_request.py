@@ -8,6 +8,9 @@ import asyncio
 
 from genericapiserver.asgi import Message, Scope
 
+_MAX_PIECES = 64
+"""Pieces of a body that wait to be read before they are joined: one of two bytes takes forty."""
+
 
 class ServedRequest(abc.ABC):
     """A request being served. Its driver says what comes in; `receive` is the handler's.
@@ -65,6 +68,13 @@ class ServedRequest(abc.ABC):
         self.disconnected = True
         self._body.clear()
         self.wake()
+
+    def _keep(self, data: bytes) -> None:
+        """*data* waits to be read with what came before it."""
+        pieces = self._body
+        pieces.append(data)
+        if len(pieces) >= _MAX_PIECES:
+            pieces[:] = [b"".join(pieces)]
 
     def wake(self) -> None:
         """Let the handler look again, if it waits."""

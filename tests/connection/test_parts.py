@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import tracemalloc
 
 import pytest
 from hpack import Decoder
@@ -11,6 +13,7 @@ from genericapiserver.connection import create_listener
 from genericapiserver.connection.budget import Budget
 from genericapiserver.connection.header_blocks import CachedEncoder, HeaderBlocks, InvalidHeaderError
 from genericapiserver.connection.listener import KEEPALIVE_PERIOD
+from genericapiserver.connection.served_request import ServedRequest
 from genericapiserver.connection.target import BadTargetError, parse_target
 
 
@@ -38,6 +41,24 @@ def test_target_is_split_and_decoded(raw: bytes, expected: tuple[str, bytes, byt
 def test_bad_target_is_refused(raw: bytes) -> None:
     with pytest.raises(BadTargetError):
         parse_target(raw)
+
+
+async def test_a_body_in_tiny_pieces_takes_little_more_than_its_bytes() -> None:
+    class Request(ServedRequest):
+        def _body_taken(self) -> None: ...
+        def _ask_for_body(self) -> None: ...
+
+    request = Request(asyncio.get_running_loop(), {}, body_ended=False)
+    pieces = [bytes([number & 0xFF, number >> 8]) for number in range(20_000)]
+    tracemalloc.start()
+    try:
+        for piece in pieces:
+            request._keep(bytes(bytearray(piece)))
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size < 2 * 40_000
+    assert (await request.receive())["body"] == b"".join(pieces)
 
 
 def test_header_blocks_decode_to_what_they_say_on_every_connection() -> None:
