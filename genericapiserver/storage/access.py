@@ -30,6 +30,7 @@ from genericapiserver.storage.keys import KeySpace
 from genericapiserver.storage.metrics import ResourceMetrics
 from genericapiserver.storage.stored import ObjectForm, StoredObject
 from genericapiserver.storage.transformer import TransformationPendingError, Transformer
+from genericapiserver.storage.write_races import WriteRaces
 from genericapiserver.tracing import record
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class ObjectAccess(Generic[T]):
         self.form = form
         self.transformer = transformer
         self.max_object_bytes = max_object_bytes
+        self.races = WriteRaces()
 
     def stored(self, key: bytes, revision: int, data: bytes) -> StoredObject[T]:
         """The object in *data*, which the engine has under *key*. Raises what the transformer raises."""

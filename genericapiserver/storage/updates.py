@@ -2,7 +2,8 @@
 
 A caller may bring an object it has seen (a cache's), which saves a read when it is still the newest. Whatever fails on
 such a hint is tried again on what is stored; only what fails on the stored state is the caller's error. There is no
-limit of tries: each lost race means that somebody else's write went through.
+limit of tries: each lost race means that somebody else's write went through. Who keeps losing waits for a turn
+(`write_races`).
 
 Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GuaranteedUpdate, conditionalDelete).
 """
@@ -10,9 +11,11 @@ Source: k8s.io/apiserver pkg/storage/etcd3/store.go (GuaranteedUpdate, condition
 from typing import TypeVar
 
 from genericapiserver.storage.access import ObjectAccess, ObjectState
+from genericapiserver.storage.engine import KeyValue
 from genericapiserver.storage.errors import KeyNotFoundError
 from genericapiserver.storage.interface import Preconditions, ResponseMeta, UpdateFunc, ValidateDeletion
 from genericapiserver.storage.stored import StoredObject
+from genericapiserver.storage.write_races import Race
 from genericapiserver.tracing import step
 
 T = TypeVar("T")
@@ -28,6 +31,22 @@ async def guaranteed_update(
     hint: ObjectState[T] | None,
 ) -> StoredObject[T]:
     """See StorageBackend.guaranteed_update. A *hint* may also say that nothing is stored."""
+    race = access.races.enter(key)
+    try:
+        return await _update(access, key, update, ignore_not_found, preconditions, hint, race)
+    finally:
+        await race.aclose()
+
+
+async def _update(
+    access: ObjectAccess[T],
+    key: str,
+    update: UpdateFunc[T],
+    ignore_not_found: bool,
+    preconditions: Preconditions | None,
+    hint: ObjectState[T] | None,
+    race: Race,
+) -> StoredObject[T]:
     state, current = await _start(access, key, hint)
     while True:
         if state.stored is None and not ignore_not_found:
@@ -63,7 +82,7 @@ async def guaranteed_update(
         step("Txn call completed")
         if result.ok:
             return StoredObject(key, result.rev, value, access.form)
-        state, current = await access.state_of(key, result.current), True
+        state, current = await _next(access, key, result.current, race), True
 
 
 async def delete(
@@ -76,6 +95,22 @@ async def delete(
     unreadable: bool,
 ) -> StoredObject[T]:
     """See StorageBackend.delete."""
+    race = access.races.enter(key)
+    try:
+        return await _delete(access, key, preconditions, validate, hint, unreadable, race)
+    finally:
+        await race.aclose()
+
+
+async def _delete(
+    access: ObjectAccess[T],
+    key: str,
+    preconditions: Preconditions | None,
+    validate: ValidateDeletion[T] | None,
+    hint: ObjectState[T] | None,
+    unreadable: bool,
+    race: Race,
+) -> StoredObject[T]:
     state, current = await _start(access, key, hint, unreadable=unreadable)
     while True:
         stored = state.stored
@@ -98,7 +133,16 @@ async def delete(
         result = await access.remove(key, expect_rev=state.revision)
         if result.ok:
             return stored.at_revision(result.rev)
-        state, current = await access.state_of(key, result.current, unreadable=unreadable), True
+        state, current = await _next(access, key, result.current, race, unreadable=unreadable), True
+
+
+async def _next(
+    access: ObjectAccess[T], key: str, found: KeyValue | None, race: Race, *, unreadable: bool = False
+) -> ObjectState[T]:
+    """The state for the next try, after a write that *found* another one there."""
+    if await race.lost():
+        return await access.read(key, unreadable=unreadable)
+    return await access.state_of(key, found, unreadable=unreadable)
 
 
 def hint_from(stored: StoredObject[T] | None) -> ObjectState[T] | None:
