@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from genericapiserver.storage.cache_facets import Facet, Pin, attributes_of, pins, value_of
 from genericapiserver.storage.cache_state import CacheEvent
 from genericapiserver.storage.cache_watch import Bucket, CacheWatch
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.stored import ObjectAttributes
 from genericapiserver.storage.wake_turns import WakeTurns
@@ -62,7 +63,10 @@ class _Place(Generic[T]):
         if everything is not None:
             found[id(everything)] = everything
         for stored in (event.current, event.previous):
-            attributes = attributes_of(stored)
+            try:
+                attributes = attributes_of(stored)
+            except CorruptObjectError:
+                return self.buckets.values()
             if attributes is not None:
                 found.update((id(bucket), bucket) for bucket in self._of(attributes))
         return found.values()

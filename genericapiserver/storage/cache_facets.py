@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from genericapiserver.apimachinery.labels import Operator
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.stored import ObjectAttributes, StoredObject
 
@@ -60,10 +61,13 @@ def value_of(facet: Facet, attributes: ObjectAttributes) -> str | None:
 
 
 def attributes_of(stored: StoredObject[Any] | None) -> ObjectAttributes | None:
-    """The attributes; None without an object, and for one that cannot be read, which no selector selects."""
+    """The attributes; None without an object, and for one that no selector selects. Raises CorruptObjectError for one that
+    cannot be decoded."""
     if stored is None or not stored.readable:
         return None
     try:
         return stored.attributes
+    except CorruptObjectError:
+        raise
     except Exception:  # noqa: BLE001  as in SelectionPredicate.matches
         return None

@@ -12,6 +12,7 @@ from genericapiserver.storage.cache_healing import healed, stored_or_unreadable,
 from genericapiserver.storage.cache_state import CacheEvent, CacheState, UnreadableObject
 from genericapiserver.storage.cache_watch import seen_by
 from genericapiserver.storage.engine import CompactedError, EngineError, EngineEvent
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.interface import ListOptions
 from genericapiserver.storage.stored import WatchEvent
 from genericapiserver.storage.transformer import TransformationPendingError
@@ -92,7 +93,11 @@ class MissedEvents(Generic[T]):
             assert unreadable.error is not None
             self._events.append(error_event(unreadable.error))
             return False
-        event = seen_by(self._predicate, change)
+        try:
+            event = seen_by(self._predicate, change)
+        except CorruptObjectError as error:
+            self._events.append(error_event(error))
+            return False
         if event is not None:
             self._events.append(event)
         return True

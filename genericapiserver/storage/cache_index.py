@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from genericapiserver.aio.slices import Steps
 from genericapiserver.storage.cache_facets import Facet, Pin, attributes_of, value_of
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.stored import StoredObject
 
 T = TypeVar("T")
@@ -27,10 +28,16 @@ WORTH_IT: Final = 1000
 """Fewer objects are looked at faster than anybody could notice."""
 MAX_COUNTED: Final = 256
 """Facets whose looks are counted; clients may ask for any."""
+UNDECODABLE: Final = "\x00undecodable"
+"""The value of objects that cannot be decoded: every list has to look at them, and fails. (An object that really has this
+value is only looked at more often.)"""
 
 
 class Index:
-    """The keys of the objects that have a value in *facet*, by value and in order."""
+    """The keys of the objects that have a value in *facet*, by value and in order.
+
+    Those that cannot be decoded are found with every value.
+    """
 
     __slots__ = ("_keys", "facet")
 
@@ -66,7 +73,7 @@ class Index:
         return runs[0] if len(runs) == 1 else sorted(chain.from_iterable(runs))
 
     def _runs(self, values: Iterable[str], start: str, end: str) -> Iterator[tuple[list[str], int, int]]:
-        for value in values:
+        for value in (*values, UNDECODABLE):
             keys = self._keys.get(value)
             if keys is not None:
                 in_order = [keys] if isinstance(keys, str) else keys
@@ -74,7 +81,10 @@ class Index:
                 yield in_order, low, bisect_left(in_order, end, low)
 
     def _value(self, stored: StoredObject[Any]) -> str | None:
-        attributes = attributes_of(stored)
+        try:
+            attributes = attributes_of(stored)
+        except CorruptObjectError:
+            return UNDECODABLE
         return None if attributes is None else value_of(self.facet, attributes)
 
     def _add(self, stored: StoredObject[Any]) -> None:

@@ -19,6 +19,7 @@ from genericapiserver.apimachinery.watch import EventType
 from genericapiserver.storage.api_errors import deleted_but_corrupt, error_event
 from genericapiserver.storage.cache_facets import Pin
 from genericapiserver.storage.cache_state import CacheEvent
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.interface import WatchStreamBase
 from genericapiserver.storage.selection import SelectionPredicate
 from genericapiserver.storage.stored import StoredObject, WatchEvent
@@ -166,7 +167,7 @@ class CacheWatch(WatchStreamBase[T]):
             return events
         if self._next < len(self._initial):
             events = self._next_initial()
-            if events or self._next < len(self._initial):
+            if events or self._closed or self._next < len(self._initial):
                 return events
         if self._backlog:
             events, self._backlog = self._backlog[:AT_ONCE], self._backlog[AT_ONCE:]
@@ -190,7 +191,16 @@ class CacheWatch(WatchStreamBase[T]):
         if self._next == len(self._initial):
             self._initial, self._next = (), 0
         matches = self._predicate.matches
-        return [WatchEvent(EventType.ADDED, stored) for stored in chunk if self._everything or matches(stored)]
+        try:
+            return [WatchEvent(EventType.ADDED, stored) for stored in chunk if self._everything or matches(stored)]
+        except CorruptObjectError as error:
+            return self._fail([], error)
+
+    def _fail(self, events: list[WatchEvent[T]], error: BaseException) -> list[WatchEvent[T]]:
+        """End with *error*, after *events*."""
+        self._ready, self._backlog = [*events, error_event(error)], []
+        self.close(deliver=True)
+        return []
 
     def _select(self, changes: list[CacheEvent[T]]) -> list[WatchEvent[T]]:
         """What of *changes* this watch shows; moves on behind them."""
@@ -206,11 +216,11 @@ class CacheWatch(WatchStreamBase[T]):
             if unreadable is not None:
                 assert unreadable.error is not None
                 error = unreadable.error if change.current is not None else deleted_but_corrupt(unreadable.error)
-                events.append(error_event(error))
-                self._ready, self._backlog = events, []
-                self.close(deliver=True)
-                return []
-            event = change.plain if self._everything else seen_by(self._predicate, change)
+                return self._fail(events, error)
+            try:
+                event = change.plain if self._everything else seen_by(self._predicate, change)
+            except CorruptObjectError as corrupt:
+                return self._fail(events, corrupt if change.current is not None else deleted_but_corrupt(corrupt))
             if event is not None:
                 events.append(event)
         return events

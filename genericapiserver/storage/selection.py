@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from genericapiserver.apimachinery import fields, labels
+from genericapiserver.storage.errors import CorruptObjectError
 from genericapiserver.storage.stored import ObjectAttributes, StoredObject
 
 
@@ -33,11 +34,14 @@ class SelectionPredicate:
         return self._empty
 
     def matches(self, stored: StoredObject[Any]) -> bool:
-        """Whether *stored* is selected. An object whose attributes cannot be read is not."""
+        """Whether *stored* is selected. An object whose attributes cannot be found out is not; one that cannot be decoded
+        raises CorruptObjectError, as nobody knows whether it should have been there."""
         if self._empty:
             return True
         try:
             attributes = stored.attributes
+        except CorruptObjectError:
+            raise
         except Exception:  # noqa: BLE001 - Go drops an object whose attribute function fails, whatever the failure
             return False
         return self.matches_attributes(attributes)

@@ -17,7 +17,7 @@ from genericapiserver.storage.memory import MemoryEngine
 from genericapiserver.storage.retention import CompactionSchedule, Retention
 from genericapiserver.storage.selection import EVERYTHING
 from genericapiserver.storage.store import Store
-from genericapiserver.storage.stored import StoredObject
+from genericapiserver.storage.stored import ObjectAttributes, StoredObject
 from genericapiserver.storage.transformer import IdentityTransformer
 from genericapiserver.storage.versioning import ListPlan, parse_resource_version, plan_list
 from tests.conformance.storage_harness import FORM, Pod, new_pod, selecting
@@ -244,7 +244,21 @@ def test_an_empty_predicate_looks_at_nothing() -> None:
     assert selecting().empty
     unreadable = StoredObject("/pods/a", 1, b"nonsense", FORM)
     assert selecting(limit=5).matches(unreadable)
-    assert not selecting(field_selector="metadata.name=a").matches(unreadable)
+
+
+@pytest.mark.parametrize("selector", [{"field_selector": "metadata.name=a"}, {"label_selector": "x=y"}])
+def test_whether_an_undecodable_object_is_selected_is_not_guessed(selector: dict[str, Any]) -> None:
+    """As in the reference, which decodes before it selects."""
+    with pytest.raises(CorruptObjectError, match="object not decodable"):
+        selecting(**selector).matches(StoredObject("/pods/a", 1, b"nonsense", FORM))
+
+
+def test_an_object_without_attributes_is_not_selected() -> None:
+    def fails(_: Pod) -> ObjectAttributes:
+        raise ValueError("no attributes")
+
+    stored = StoredObject("/pods/a", 1, stored_pod().value, attrs.evolve(FORM, attributes=fails))
+    assert not selecting(label_selector="x!=y").matches(stored)
 
 
 def test_a_predicate_knows_what_it_pins() -> None:
