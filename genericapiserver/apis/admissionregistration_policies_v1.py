@@ -21,6 +21,8 @@ from genericapiserver.apis.admissionregistration_v1 import (
 )
 
 BETA: Final = GroupVersion(GROUP_VERSION.group, "v1beta1")
+MODEL_PACKAGE = "io.k8s.api.admissionregistration.v1"
+_BETA_MODELS: Final = "io.k8s.api.admissionregistration.v1beta1"
 
 DENY: Final = "Deny"
 WARN: Final = "Warn"
@@ -185,7 +187,7 @@ class ValidatingAdmissionPolicyBinding(Object):
     )
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.ApplyConfiguration")
 class ApplyConfiguration:
     """ApplyConfiguration is an expression that yields what an object is to have."""
 
@@ -194,14 +196,14 @@ class ApplyConfiguration:
     )
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.JSONPatch")
 class JSONPatch:
     """JSONPatch is an expression that yields the operations of a JSON patch."""
 
     expression: str = field(default="", doc="A CEL expression that yields a list of JSONPatch{op, path, from, value}.")
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.Mutation")
 class Mutation:
     """Mutation is one change that a policy makes."""
 
@@ -218,7 +220,7 @@ class Mutation:
     json_patch: JSONPatch | None = field(default=None, number=4, doc="How the object is patched.")
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.MutatingAdmissionPolicySpec")
 class MutatingAdmissionPolicySpec:
     """MutatingAdmissionPolicySpec says what a policy changes, and in which requests."""
 
@@ -248,7 +250,7 @@ class MutatingAdmissionPolicySpec:
     )
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.MutatingAdmissionPolicy")
 class MutatingAdmissionPolicy(Object):
     """MutatingAdmissionPolicy says in expressions how objects are changed. It counts where a binding says so."""
 
@@ -257,7 +259,7 @@ class MutatingAdmissionPolicy(Object):
     )
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.MutatingAdmissionPolicyBindingSpec")
 class MutatingAdmissionPolicyBindingSpec:
     """MutatingAdmissionPolicyBindingSpec says where a policy counts, and with which parameters."""
 
@@ -268,7 +270,7 @@ class MutatingAdmissionPolicyBindingSpec:
     )
 
 
-@api_type
+@api_type(model_name=f"{_BETA_MODELS}.MutatingAdmissionPolicyBinding")
 class MutatingAdmissionPolicyBinding(Object):
     """MutatingAdmissionPolicyBinding puts a policy into effect."""
 

@@ -102,7 +102,7 @@ class NonResourcePolicyRule:
 class PolicyRulesWithSubjects:
     """PolicyRulesWithSubjects selects a request if one of the subjects sends it and one of the rules selects it."""
 
-    subjects: list[Subject] = field(list_type="atomic", doc="Who sends the request.")
+    subjects: list[Subject] = field(list_type="atomic", null_when_empty=True, doc="Who sends the request.")
     resource_rules: list[ResourcePolicyRule] = field(
         factory=list, list_type="atomic", doc="What is asked of resources."
     )

@@ -208,9 +208,20 @@ def test_protobuf_of_kube_apiserver_is_read_and_written_back_as_its_json(
         (b"a: [", DecodeError, "stored bytes are no object"),
         (b"- a", DecodeError, "stored bytes are no object"),
         (b"a: b", DecodeError, "stored bytes are no object"),
+        (b'{"kind":"Flunder"}', DecodeError, "stored bytes are no object: 'apiVersion' is missing"),
         (b"\xff\x00", DecodeError, "stored bytes are no object"),
     ],
-    ids=["unknown numbers", "unknown kind", "torn", "text", "torn YAML", "YAML list", "YAML without kind", "bytes"],
+    ids=[
+        "unknown numbers",
+        "unknown kind",
+        "torn",
+        "text",
+        "torn YAML",
+        "YAML list",
+        "YAML without kind",
+        "no version",
+        "bytes",
+    ],
 )
 def test_what_cannot_be_read_for_certain_is_refused(data: bytes, raised: type[Exception], text: str) -> None:
     with pytest.raises(raised, match=text):

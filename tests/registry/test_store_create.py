@@ -135,6 +135,17 @@ async def test_an_existing_object_on_its_way_out_is_mentioned() -> None:
     assert str(raised.value) == raised.value.status().message == expected
 
 
+async def test_a_name_whose_object_cannot_be_read_is_taken_all_the_same() -> None:
+    store = new_store()
+    await create(store, new_gadget())
+    engine = store.backend.engine
+    [taken] = (await engine.range(b"/", b"0")).kvs
+    await engine.put(taken.key, b"not an object", expect_rev=taken.mod_rev)
+    with pytest.raises(AlreadyExistsError) as raised:
+        await create(store, new_gadget())
+    assert str(raised.value) == 'gadgets.things.example.com "a" already exists'
+
+
 class CountingNames(DefaultStrategy):
     """Generates names from a list."""
 

@@ -74,6 +74,8 @@ class StorageCodec(Generic[T]):
             value = msgspec.json.decode(data)
             key = (value["apiVersion"], value["kind"])
             known = self._types.get(key)
+        except KeyError as error:
+            raise DecodeError(f"stored bytes are no object: {error} is missing") from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
             raise DecodeError(f"stored bytes are no object: {error}") from error
         try:

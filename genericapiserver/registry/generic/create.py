@@ -84,10 +84,10 @@ async def _explain(
     explained = generated_name_error(explained, context, obj)
     if isinstance(explained, AlreadyExistsError):
         try:
-            existing = await store.backend.get(key)
+            existing = (await store.backend.get(key)).shared  # decoded here, which fails where the bytes are no object
         except StorageError:
             return explained
-        if existing.shared.metadata.deletion_timestamp is not None:
+        if existing.metadata.deletion_timestamp is not None:
             explained.message = f"object is being deleted: {explained.message}"
             explained.args = (explained.message,)
     return explained
