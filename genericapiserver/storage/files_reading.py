@@ -10,6 +10,7 @@ import yaml
 
 from genericapiserver.apimachinery.serializer.errors import DecodeError
 from genericapiserver.apimachinery.serializer.json import parse_noting_duplicates, parse_plain
+from genericapiserver.apimachinery.serializer.lines import second_document
 from genericapiserver.apimachinery.serializer.yaml import parse_yaml
 from genericapiserver.storage.files_paths import JSON
 
@@ -85,7 +86,13 @@ def _yaml(content: bytes) -> Any:
         raise FileTextError(f"it is not YAML that can be taken: {problem}", line, column) from error
     if value.duplicate_text:
         raise _duplicates(content) or FileTextError("it has a key twice in one object")
-    if line := _next_document(content):
+    try:
+        line = second_document(content)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(getattr(error, "problem", "") or error).split())
+        place = _yaml_place(content) or (0, 0)
+        raise FileTextError(f"what follows its first document is not YAML: {problem}", *place) from error
+    if line:
         raise FileTextError("it has more than one document: one file is one object", line, 1)
     return value.value
 
@@ -107,19 +114,6 @@ def _yaml_place(content: bytes) -> tuple[int, int] | None:
     except yaml.reader.ReaderError as error:
         return _place(content, error.position)
     return None
-
-
-def _next_document(content: bytes) -> int:
-    """The line of a second document that has something in it, 0 when there is none."""
-    documents = line = 0
-    for event in _events(content):
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            mark: Any = event.start_mark
-            line = mark.line + 1
-        elif documents > 1 and isinstance(event, yaml.NodeEvent) and getattr(event, "value", None) != "":
-            return line
-    return 0
 
 
 def _events(content: bytes) -> Iterator[Any]:

@@ -54,12 +54,22 @@ def test_json_is_yaml(scheme: Scheme) -> None:
         (b"kind: ThingConfiguration", "Object 'apiVersion' is missing"),
         (HEAD.replace(b"v1", b"v2"), 'no kind "ThingConfiguration" is registered for version "config.example.com/v2"'),
         (b"a: [", "yaml: line 1: "),
+        (HEAD + b"---\n" + HEAD, "it has more than one document, only the first of which would count (line 3)"),
+        (HEAD + b"---\n- a\n", "it has more than one document, only the first of which would count (line 3)"),
+        (HEAD + b"---\n@x", "yaml: "),
     ],
 )
 def test_what_is_no_configuration_is_refused(scheme: Scheme, data: bytes, text: str) -> None:
     with pytest.raises(ConfigFileError) as raised:
         decode_config(data, scheme)
     assert str(raised.value).startswith(text)
+
+
+@pytest.mark.parametrize("around", [b"---\n%b", b"%b---\n", b"# a\n---\n%b...\n", b"%b---\n# nothing\n"])
+def test_marks_around_one_document_are_no_others(scheme: Scheme, around: bytes) -> None:
+    assert decode_config(around % (HEAD + b"items: [{name: a}]\n"), scheme) == ThingConfiguration(
+        items=[Item(name="a")]
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def test_what_can_be_read(content: bytes, suffix: str) -> None:
         (b"a: &x [1]\nb: *x\n", YAML, (2, 4), "aliases are not accepted"),
         (b"a: b: c\n", YAML, (1, 5), "mapping values are not allowed"),
         (b"a: 1\n---\nb: 2\n", YAML, (2, 1), "more than one document"),
+        (b"a: 1\n---\n@x\n", YAML, (3, 1), "what follows its first document is not YAML: found character that cannot"),
+        (b"a: 1\n...\nb: [", YAML, (3, 1), "what follows its first document is not YAML: did not find expected"),
         (b"a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n", YAML, (2, 1), "the marks of a merge"),
         (b'{\n<<<<<<< HEAD\n"b": 2}', JSON, (2, 1), "the marks of a merge"),
         (b"a: [1, 2\nb: 3\n", YAML, (2, 2), "did not find expected ',' or ']'"),

@@ -8,6 +8,7 @@ import yaml
 
 from genericapiserver.apimachinery.field import FieldError
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STEP = re.compile(r"\[(?P<subscript>[^\]]*)\]|(?P<name>[^.\[\]]+)")
 _UNKNOWN = re.compile(r'"(?P<field>[^"]+)"$')
 
@@ -31,6 +32,18 @@ def line_of(field: str, data: bytes) -> int | None:
             break
         line, node = found
     return line
+
+
+def second_document(data: bytes) -> int:
+    """The line of a second YAML document that has something in it, 0 when there is none. Raises yaml.YAMLError."""
+    documents = line = 0
+    for event in yaml.parse(data, Loader=_Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            line = event.start_mark.line + 1
+        elif documents > 1 and isinstance(event, yaml.NodeEvent) and getattr(event, "value", None) != "":
+            return line
+    return 0
 
 
 def _child(node: Any, step: re.Match[str]) -> tuple[int, Any] | None:
