@@ -270,7 +270,14 @@ async def test_below_a_prefix_clients_are_sent_below_it() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "compressed"),
-    [("gzip", True), ("GZIP", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip;q=x", False), ("*", False)],
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("deflate, gzip;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip;q=x", False),
+        ("*", False),
+    ],
 )
 async def test_gzip_is_given_to_those_who_take_it(pages: ASGIClient, asked: str, compressed: bool) -> None:
     response = await pages.request("GET", "/openapi/v2", headers={"Accept-Encoding": asked})
