@@ -20,9 +20,13 @@ from genericapiserver.apimachinery.serializer.scanner import find_syntax_error
         ('{"a"', "unexpected end of JSON input"),
         ('{"a":', "unexpected end of JSON input"),
         ('"abc', "unexpected end of JSON input"),
-        ("tru", "unexpected end of JSON input"),
-        ("1e", "unexpected end of JSON input"),
-        ("-", "unexpected end of JSON input"),
+        ('{"a":"\\', "invalid character ' ' in string escape code"),
+        ('{"a":"\\u12', "invalid character ' ' in \\u hexadecimal character escape"),
+        ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+        ("nul", "invalid character ' ' in literal null (expecting 'l')"),
+        ("1e", "invalid character ' ' in exponent of numeric literal"),
+        ("1.", "invalid character ' ' after decimal point in numeric literal"),
+        ("-", "invalid character ' ' in numeric literal"),
         ("z", "invalid character 'z' looking for beginning of value"),
         ("'", "invalid character '\\'' looking for beginning of value"),
         ("[1,]", "invalid character ']' looking for beginning of value"),
@@ -77,8 +81,8 @@ def test_the_offending_byte_is_shown_as_a_latin_1_character(data: bytes, charact
 
 def test_ten_thousand_levels_are_the_limit_of_the_scanner() -> None:
     assert find_syntax_error(b"[" * 10_000 + b"]" * 10_000) is None
-    assert find_syntax_error(b"[" * 10_001) == "exceeded max depth"
-    assert find_syntax_error(b'{"a":' * 10_001) == "exceeded max depth"
+    assert find_syntax_error(b"[" * 10_001) == "invalid character '[' exceeded max depth"
+    assert find_syntax_error(b'{"a":' * 10_001) == "invalid character '{' exceeded max depth"
 
 
 @pytest.mark.parametrize(

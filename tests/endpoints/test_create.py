@@ -195,13 +195,13 @@ async def test_yaml_bodies_are_read(client: ASGIClient) -> None:
 
 async def test_repeated_owners_are_stored_once(client: ASGIClient) -> None:
     body = gadget("a")
-    body["metadata"]["ownerReferences"] = [OWNER, OWNER, {**OWNER, "name": "q"}]
+    body["metadata"]["ownerReferences"] = [OWNER, OWNER, {**OWNER, "name": "q"}, OWNER]
     response = await post(client, body)
     assert response.status == 201
     assert len(response.json()["metadata"]["ownerReferences"]) == 2
     assert response.headers["warning"] == (
         '299 - ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and '
-        'may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: u1"'
+        'may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: u1, u1"'
     )
 
 

@@ -158,6 +158,13 @@ async def test_a_resource_version_that_is_no_number_is_a_plain_error() -> None:
         await update(store, new_gadget(resource_version="abc"))
 
 
+async def test_nor_can_an_update_create_by_such_a_version() -> None:
+    store = new_store()
+    with pytest.raises(NumError, match=r'^strconv.ParseUint: parsing "abc": invalid syntax$'):
+        await update(store, new_gadget(resource_version="abc"), force_allow_create=True)
+    assert (await update(store, new_gadget(), force_allow_create=True)).created
+
+
 async def test_nothing_changed_writes_nothing_and_returns_the_whole_object() -> None:
     store = new_store()
     obj = await create(store, new_gadget(labels={"k": "v"}))

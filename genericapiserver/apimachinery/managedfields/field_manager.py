@@ -322,7 +322,8 @@ def _decode_or_nothing(entries: list[ManagedFieldsEntry] | None) -> Managed:
 
 
 def _described(namespace: object, name: object, kind: GroupVersionKind) -> str:
-    return f"{namespace or ''}/{name or ''}; {kind}"
+    """What is applied; a name that is no text is none."""
+    return f"{namespace if isinstance(namespace, str) else ''}/{name if isinstance(name, str) else ''}; {kind}"
 
 
 def manager_from(field_manager_option: str, user_agent: str) -> str:

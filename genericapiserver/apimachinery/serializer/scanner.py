@@ -162,10 +162,10 @@ class _Scanner:
         return self.after_value
 
     def open(self, closer: int) -> None:
-        self.position += 1
         self.closers.append(closer)
         if len(self.closers) > MAX_DEPTH:
-            raise JSONSyntaxError("exceeded max depth")
+            self.fail("exceeded max depth")
+        self.position += 1
 
     def string(self) -> None:
         plain = _PLAIN_STRING.match(self.data, self.position)
@@ -175,7 +175,7 @@ class _Scanner:
         self.position += 1
         while (byte := self.take()) != 0x22:
             if byte == 0x5C:
-                escape = self.take()
+                escape = self.take(or_space=True)
                 if escape == 0x75:
                     for _ in range(4):
                         self.expect(_HEX.__contains__, "in \\u hexadecimal character escape")
@@ -209,13 +209,16 @@ class _Scanner:
             self.expect(expected.__eq__, f"in literal {word.decode()} (expecting '{chr(expected)}')")
 
     def expect(self, allowed: Callable[[int], bool], context: str) -> None:
-        if not allowed(self.take()):
+        if not allowed(self.take(or_space=True)):
             self.fail(context, back=1)
 
-    def take(self) -> int:
-        if self.position >= len(self.data):
-            raise JSONSyntaxError("unexpected end of JSON input")
+    def take(self, *, or_space: bool = False) -> int:
+        """The next byte. *or_space*: at the end Go tries a space, which is then what does not fit into the token."""
         self.position += 1
+        if self.position > len(self.data):
+            if or_space:
+                return 0x20
+            raise JSONSyntaxError("unexpected end of JSON input")
         return self.data[self.position - 1]
 
     def peek(self) -> int:
@@ -236,5 +239,7 @@ class _Scanner:
             self.position += 1
 
     def fail(self, context: str, *, back: int = 0) -> NoReturn:
-        """Blame the byte at the position, or *back* bytes before it."""
-        raise JSONSyntaxError(f"invalid character {quote_byte(self.data[self.position - back])} {context}")
+        """Blame the byte at the position, or *back* bytes before it; behind the end there is a space."""
+        place = self.position - back
+        byte = self.data[place] if place < len(self.data) else 0x20
+        raise JSONSyntaxError(f"invalid character {quote_byte(byte)} {context}")

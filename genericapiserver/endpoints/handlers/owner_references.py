@@ -21,7 +21,7 @@ def dedup_owner_references(context: RequestContext, obj: Any, *, after_admission
     for reference in references:
         if reference not in kept:
             kept.append(reference)
-        elif reference.uid not in duplicates:
+        else:
             duplicates.append(reference.uid)
     if not duplicates:
         return

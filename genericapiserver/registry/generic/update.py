@@ -79,6 +79,7 @@ class _Update:
             if not self.allow_create:
                 raise NotFoundError(self.resource, self.name)
             obj = await self.info.updated_object(self.context, new(self.store.object_type))
+            _version_of(obj)  # raises, as it does where the object exists
             self.creating = obj
             await self._make_new(obj)
             return obj, self.store.time_to_live(obj, 0, update=False) or None
@@ -119,9 +120,7 @@ class _Update:
         return NO_HOOK if hook is None else hook(self.context, obj, old, self.options)
 
     def _check_resource_version(self, obj: Any, current: int) -> None:
-        text = obj.metadata.resource_version
-        # What is no number is a plain error with Go's text, as in the reference, not one of the client's.
-        version = parse_uint(text) if text else 0
+        version = _version_of(obj)
         if version == 0:
             strategy = self.store.require_update_strategy()
             if strategy.allow_unconditional_update:
@@ -202,6 +201,12 @@ async def _delete_emptied(work: _Update, key: str, preconditions: Preconditions 
         raise interpret_delete_error(error, work.resource, work.name) from error
     await finish_delete(store, work.context, last, options, run_hooks=True)
     return UpdateResult(object=obj)
+
+
+def _version_of(obj: Any) -> int:
+    """The version that an object says it is of. Raises NumError, as the reference: not an error of the client's."""
+    text: str = obj.metadata.resource_version
+    return parse_uint(text) if text else 0
 
 
 def storage_preconditions(info: UpdatedObjectInfo) -> Preconditions | None:

@@ -128,6 +128,15 @@ class TestOwnership:
             '.metadata.ownerReferences: duplicate entries for key [uid=""]'
         )
 
+    def test_a_name_that_is_no_text_is_not_shown(self) -> None:
+        world = widgets()
+        with pytest.raises(StatusError) as caught:
+            world.apply({"metadata": {"name": 1}}, "one")
+        assert caught.value.message == (
+            "failed to create typed patch object (/; demo.example.com/v1, Kind=Widget): "
+            ".metadata.name: expected string, got &value.valueUnstructured{Value:1}"
+        )
+
     def test_live_duplicates_do_not_hinder_an_apply(self) -> None:
         world = widgets()
         owner = {"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u"}
