@@ -23,7 +23,14 @@ import attrs
 
 from genericapiserver.aio import Clock, SystemClock
 from genericapiserver.aio.file_lock import FileLock
-from genericapiserver.storage.engine import EngineEvent, EngineFaultError, EngineOpenError, KeyValue, WriteResult
+from genericapiserver.storage.engine import (
+    EngineEvent,
+    EngineFaultError,
+    EngineOpenError,
+    KeyValue,
+    WriteResult,
+    first_revision,
+)
 from genericapiserver.storage.files_journal import Journal, lines_of, segments_in
 from genericapiserver.storage.files_lines import PUT, Line
 from genericapiserver.storage.files_paths import JOURNAL, JSON, SUFFIXES, KeyPaths, split
@@ -38,6 +45,10 @@ from genericapiserver.storage.writing import Compaction, Write, WriteQueue
 LOCK = ".lock"
 SLACK = 16 * 1024 * 1024
 """Bytes by which the journal grows at least before it is made smaller."""
+
+NOT_BELIEVED = 366 * 24 * 3600 * 10**6
+"""How far above the time in microseconds, and the journal, the resourceVersion in a file may be to be one that a server
+may have given out; more was typed by somebody, and revisions that went on above it would never come down again."""
 
 
 @attrs.define
@@ -296,7 +307,8 @@ def _locked(root: Path) -> FileLock:
 def _settle_files(view: FolderView, journal: Journal, history: History, edits: bool) -> None:
     """Make the files what the journal says; find out whether it has lost its end."""
     deleted = {event.key for event, _ in history.events if event.value is None} - history.current.keys()
-    found = compare(view, history.current, deleted)
+    latest = max(journal.state.rev, first_revision()) + NOT_BELIEVED
+    found = compare(view, history.current, deleted, latest)
     if found.highest > journal.state.rev:
         jump(journal, "a file has a higher resourceVersion than the journal", found.highest)
     all_gone = (

@@ -35,6 +35,8 @@ Lookup: TypeAlias = Callable[[set[Version]], Mapping[Version, bytes]]
 class Found:
     """The files of a folder beside what they should be; paths are relative to it."""
 
+    latest: int
+    """The highest revision that is believed of a file."""
     missing: list[bytes] = attrs.field(factory=list)
     """Objects without a file."""
     differing: dict[bytes, bytes] = attrs.field(factory=dict)
@@ -47,6 +49,11 @@ class Found:
     """Files where objects could be, of which the store knows nothing."""
     highest: int = 0
     """The highest revision in a file that is not as it should be."""
+
+    def shows(self, rev: int) -> None:
+        """A file that is not as it should be has the revision *rev*."""
+        if self.highest < rev <= self.latest:
+            self.highest = rev
 
 
 def files_in(root: Path) -> Iterator[str]:
@@ -65,9 +72,12 @@ def files_in(root: Path) -> Iterator[str]:
                     yield path
 
 
-def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterable[bytes]) -> Found:
-    """Look at all files; those that are as they should be are known to *view* from here on. Raises OSError."""
-    found = Found()
+def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterable[bytes], latest: int) -> Found:
+    """Look at all files; those that are as they should be are known to *view* from here on. Raises OSError.
+
+    Revisions in them above *latest* are taken for what somebody has typed.
+    """
+    found = Found(latest)
     keys = {view.paths.stem_of(key): key for key in (*deleted, *current)}
     there: dict[bytes, list[str]] = {}
     for path in files_in(view.root):
@@ -78,7 +88,7 @@ def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterab
         else:
             found.foreign.append(path)
             if view.paths.key_of(path) is not None and (file := read_file(view.root / path)) is not None:
-                found.highest = max(found.highest, revision_in(file[1], suffix))
+                found.shows(revision_in(file[1], suffix))
     notes = read_notes(view.root / JOURNAL)
     for key, suffixes in there.items():
         _compare_one(view, found, key, current.get(key), suffixes, notes)
@@ -111,7 +121,7 @@ def _compare_one(
         view.know(key, status, content, kv.mod_rev)
     else:
         (found.left_over if kv is None else found.differing)[key] = content
-        found.highest = max(found.highest, revision_in(content, suffix))
+        found.shows(revision_in(content, suffix))
 
 
 def repair(

@@ -297,6 +297,23 @@ async def test_a_folder_that_was_moved_goes_on_where_it_was(tmp_path: Path) -> N
     await engine.aclose()
 
 
+@pytest.mark.parametrize("typed", [str(2**53), str(2**63), "9" * 40])
+@pytest.mark.parametrize("name", ["one", "foreign"])
+async def test_a_revision_that_no_server_has_given_out_does_not_move_the_store(
+    tmp_path: Path, typed: str, name: str
+) -> None:
+    """Revisions above it would not be numbers to clients any more, and would never come down again."""
+    engine = await reopen(tmp_path)
+    rev = (await engine.put(ONE, flunder("one"), expect_rev=0)).rev
+    await engine.aclose()
+    shown = json.loads((tmp_path / ONE_FILE).read_text())
+    shown["metadata"]["resourceVersion"] = typed
+    (tmp_path / ONE_FILE).with_name(f"{name}.json").write_text(json.dumps(shown))
+    engine = await reopen(tmp_path)
+    assert engine.current_rev() == rev
+    await engine.aclose()
+
+
 async def test_a_journal_that_lost_its_end_jumps_and_the_file_that_tells_is_kept(tmp_path: Path) -> None:
     engine = await reopen(tmp_path)
     first = await engine.put(ONE, flunder("one", n=1), expect_rev=0)

@@ -1,6 +1,7 @@
 """Files of a store that somebody deletes, moves or replaces under a running server: what nobody would find again is not
 acknowledged, and the server is not ready."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from genericapiserver.storage.engine import EngineFaultError, StorageEngine
 from genericapiserver.storage.files import FileEngine
 from genericapiserver.storage.sqlite import SQLiteEngine
+from genericapiserver.storage.tools.reading import in_use, sqlite_for_reading
 from tests.storage.conftest import NO_COMPACTION
 
 ASTRAY = "was (deleted|moved|replaced|deleted, moved or replaced) while"
@@ -84,3 +86,24 @@ async def test_a_store_that_is_put_back_goes_on(tmp_path: Path, name: str, what:
     assert found is not None
     assert found.mod_rev == written.rev
     await engine.aclose()
+
+
+async def test_who_only_looks_takes_no_log_from_a_server_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who tidies up holds the lock until the files are gone."""
+    path = tmp_path / "store.db"
+    await (await opened("sqlite", tmp_path)).aclose()
+    held: list[bool] = []
+    real = Path.unlink
+
+    def unlink(self: Path, *, missing_ok: bool = False) -> None:
+        if self.name.startswith("store.db-"):
+            held.append(in_use(path.with_name("store.db.lock")))
+        real(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with sqlite_for_reading(path):
+        pass
+    assert held == [True, True]
+    assert sorted(os.listdir(tmp_path)) == ["store.db", "store.db.lock"]

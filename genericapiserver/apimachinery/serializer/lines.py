@@ -40,7 +40,8 @@ def second_document(data: bytes) -> int:
     for event in yaml.parse(data, Loader=_Loader):
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
-            line = event.start_mark.line + 1
+            mark: Any = event.start_mark
+            line = mark.line + 1
         elif documents > 1 and isinstance(event, yaml.NodeEvent) and getattr(event, "value", None) != "":
             return line
     return 0

@@ -154,9 +154,14 @@ def sqlite_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _tidy(path: Path) -> None:
     """Take away the files beside the database that looking at it has made: nobody uses it, and its log is empty."""
-    log = path.with_name(f"{path.name}-wal")
-    with contextlib.suppress(OSError):
-        if log.stat().st_size or in_use(path.with_name(f"{path.name}.lock")):
+    log, lock = (path.with_name(f"{path.name}{end}") for end in ("-wal", ".lock"))
+    with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+        if lock.exists():  # held until the files are gone: a server that starts meanwhile would write into the log
+            ours = FileLock(lock)
+            held.callback(ours.close)
+            if not ours.try_acquire():
+                return
+        if log.stat().st_size:
             return
         log.unlink()
         path.with_name(f"{path.name}-shm").unlink()
