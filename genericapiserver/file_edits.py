@@ -28,9 +28,10 @@ from genericapiserver.metrics import MetricsRegistry
 from genericapiserver.registry.generic.store import default_resource_prefix
 from genericapiserver.storage.engine import EngineError
 from genericapiserver.storage.files import FileEngine
+from genericapiserver.storage.files_disk import EDITED
+from genericapiserver.storage.files_objects import Edit
 from genericapiserver.storage.files_paths import JOURNAL, JSON, SUFFIXES, split
 from genericapiserver.storage.files_reading import FileTextError, parse_file, place_of
-from genericapiserver.storage.files_view import EDITED, Edit
 
 logger = logging.getLogger(__name__)
 

@@ -33,10 +33,11 @@ from genericapiserver.storage.engine import (
 )
 from genericapiserver.storage.files_journal import Journal, lines_of, segments_in
 from genericapiserver.storage.files_lines import PUT, Line
+from genericapiserver.storage.files_objects import Edit, ObjectFiles
 from genericapiserver.storage.files_paths import JOURNAL, JSON, SUFFIXES, KeyPaths, split
 from genericapiserver.storage.files_repair import Version, compare, expect_edits, files_in, repair
 from genericapiserver.storage.files_replay import jump, open_journal
-from genericapiserver.storage.files_view import Edit, FolderView
+from genericapiserver.storage.files_view import FolderView
 from genericapiserver.storage.files_writer import FilesWriter
 from genericapiserver.storage.resident import ResidentEngine
 from genericapiserver.storage.retention import Retention
@@ -140,9 +141,9 @@ class FileEngine(ResidentEngine):
 
     def size_bytes(self) -> int:
         try:
-            return sum(each.path.stat().st_size for each in segments_in(self._journal_folder)) + self._view.bytes
+            return sum(each.path.stat().st_size for each in segments_in(self._journal_folder)) + self._view.files.bytes
         except OSError:  # a file of the journal has just been replaced
-            return self._view.bytes
+            return self._view.files.bytes
 
     @property
     def files_pending(self) -> int:
@@ -181,7 +182,7 @@ class FileEngine(ResidentEngine):
     @property
     def set_aside(self) -> Sequence[str]:
         """What others have written that was kept aside since the start, relative to the folder, the newest last."""
-        return self._view.set_aside_lately
+        return self._view.files.set_aside_lately
 
     @property
     def folder(self) -> Path:
@@ -189,24 +190,24 @@ class FileEngine(ResidentEngine):
 
     def path_of(self, key: bytes) -> str:
         """The file of *key*, relative to the folder."""
-        return self._view.path_of(key)
+        return self._view.files.path_of(key)
 
     def belongs_at(self, key: bytes, path: str) -> bool:
         """Whether *path* is the file of *key* in one of its forms."""
-        return split(path) in {(self._view.paths.stem_of(key), suffix) for suffix in SUFFIXES}
+        return split(path) in {(self._view.files.paths.stem_of(key), suffix) for suffix in SUFFIXES}
 
     async def find_edits(self, paths: Iterable[str] | None = None) -> list[Edit]:
         """What others have done to *paths*, or to all files. Raises OSError."""
 
         def look() -> list[Edit]:
-            wanted = {*files_in(self._path), *self._view.known_paths()} if paths is None else set(paths)
+            wanted = {*files_in(self._path), *self._view.files.known_paths()} if paths is None else set(paths)
             return [edit for path in sorted(wanted) if (edit := self._look(path)) is not None]
 
         return await asyncio.to_thread(look)
 
     def _look(self, path: str) -> Edit | None:
         try:
-            return self._view.look(path)
+            return self._view.files.look(path)
         except FileNotFoundError:  # it has gone this moment, which is noticed
             return None
 
@@ -215,11 +216,11 @@ class FileEngine(ResidentEngine):
 
         Raises OSError.
         """
-        return await asyncio.to_thread(self._view.accept, edit, key)
+        return await asyncio.to_thread(self._view.files.accept, edit, key)
 
     async def withdraw(self, edit: Edit, key: bytes) -> None:
         """*edit* has not become the object: it is not written over, or kept aside if it was. Raises OSError."""
-        if await asyncio.to_thread(self._view.withdraw, edit, key):
+        if await asyncio.to_thread(self._view.files.withdraw, edit, key):
             self.show_again(key)
 
     def show_again(self, key: bytes) -> None:
@@ -267,7 +268,7 @@ def open_folder(root: Path, prefix: str, initial_rev: int | None, edits: bool, s
     try:
         history = History()
         journal = open_journal(root / JOURNAL, initial_rev=initial_rev, apply=history.apply)
-        view = FolderView(root, journal.temporary, KeyPaths(prefix, suffix))
+        view = FolderView(ObjectFiles(root, journal.temporary, KeyPaths(prefix, suffix)))
         _settle_files(view, journal, history, edits)
         return Opened(lock, journal, view, history)
     except OSError as error:
@@ -308,7 +309,7 @@ def _settle_files(view: FolderView, journal: Journal, history: History, edits: b
     """Make the files what the journal says; find out whether it has lost its end."""
     deleted = {event.key for event, _ in history.events if event.value is None} - history.current.keys()
     latest = max(journal.state.rev, first_revision()) + NOT_BELIEVED
-    found = compare(view, history.current, deleted, latest)
+    found = compare(view.files, history.current, deleted, latest)
     if found.highest > journal.state.rev:
         jump(journal, "a file has a higher resourceVersion than the journal", found.highest)
     all_gone = (

@@ -14,10 +14,12 @@ import attrs
 
 from genericapiserver.logs import kv as values
 from genericapiserver.storage.engine import KeyValue
+from genericapiserver.storage.files_disk import digest_of, read_file
 from genericapiserver.storage.files_index import Noted, read_notes
+from genericapiserver.storage.files_objects import ObjectFiles
 from genericapiserver.storage.files_paths import JOURNAL, SUFFIXES, split
 from genericapiserver.storage.files_text import revision_in, shown
-from genericapiserver.storage.files_view import FolderView, digest_of, read_file
+from genericapiserver.storage.files_view import FolderView
 
 _log = logging.getLogger(__name__)
 
@@ -72,32 +74,32 @@ def files_in(root: Path) -> Iterator[str]:
                     yield path
 
 
-def compare(view: FolderView, current: Mapping[bytes, KeyValue], deleted: Iterable[bytes], latest: int) -> Found:
-    """Look at all files; those that are as they should be are known to *view* from here on. Raises OSError.
+def compare(files: ObjectFiles, current: Mapping[bytes, KeyValue], deleted: Iterable[bytes], latest: int) -> Found:
+    """Look at all files; those that are as they should be are known to *files* from here on. Raises OSError.
 
     Revisions in them above *latest* are taken for what somebody has typed.
     """
     found = Found(latest)
-    keys = {view.paths.stem_of(key): key for key in (*deleted, *current)}
+    keys = {files.paths.stem_of(key): key for key in (*deleted, *current)}
     there: dict[bytes, list[str]] = {}
-    for path in files_in(view.root):
+    for path in files_in(files.root):
         stem, suffix = split(path)
         key = keys.get(stem)
         if key is not None:
             there.setdefault(key, []).append(suffix)
         else:
             found.foreign.append(path)
-            if view.paths.key_of(path) is not None and (file := read_file(view.root / path)) is not None:
+            if files.paths.key_of(path) is not None and (file := read_file(files.root / path)) is not None:
                 found.shows(revision_in(file[1], suffix))
-    notes = read_notes(view.root / JOURNAL)
+    notes = read_notes(files.root / JOURNAL)
     for key, suffixes in there.items():
-        _compare_one(view, found, key, current.get(key), suffixes, notes)
+        _compare_one(files, found, key, current.get(key), suffixes, notes)
     found.missing = [key for key in current if key not in there]
     return found
 
 
 def _compare_one(
-    view: FolderView,
+    files: ObjectFiles,
     found: Found,
     key: bytes,
     kv: KeyValue | None,
@@ -106,19 +108,19 @@ def _compare_one(
 ) -> None:
     """Look at the files of *key*, which is *kv*. There is one, unless somebody has made others."""
     suffixes.sort(key=SUFFIXES.index)
-    suffixes.sort(key=lambda suffix: (view.paths.path_of(key, suffix) not in notes, suffix != view.paths.suffix))
+    suffixes.sort(key=lambda suffix: (files.paths.path_of(key, suffix) not in notes, suffix != files.paths.suffix))
     suffix, *others = suffixes
-    found.foreign += [view.paths.path_of(key, other) for other in others]
-    view.keep_form(key, suffix)
-    file = read_file(view.path(key))
+    found.foreign += [files.paths.path_of(key, other) for other in others]
+    files.keep_form(key, suffix)
+    file = read_file(files.path(key))
     status, content = file if file is not None else (None, b"")
-    note = notes.get(view.path_of(key))
+    note = notes.get(files.path_of(key))
     if status is not None and note is not None and note.digest == digest_of(content).hex():
-        view.know(key, status, content, note.rev, by_hand=note.by_hand)
+        files.know(key, status, content, note.rev, by_hand=note.by_hand)
         if kv is None or note.rev != kv.mod_rev:
             found.stale.append(key)
     elif status is not None and kv is not None and content == shown(kv, suffix):
-        view.know(key, status, content, kv.mod_rev)
+        files.know(key, status, content, kv.mod_rev)
     else:
         (found.left_over if kv is None else found.differing)[key] = content
         found.shows(revision_in(content, suffix))
@@ -138,31 +140,31 @@ def repair(
     What somebody else has written is kept aside at once, or left where it is with *keep_edits*. When there is much more to
     write, the thread of *view* does it.
     """
-    others = found.differing | found.left_over
-    versions = {key: (key, revision_in(content, view.path(key).suffix)) for key, content in others.items()}
+    files, others = view.files, found.differing | found.left_over
+    versions = {key: (key, revision_in(content, files.path(key).suffix)) for key, content in others.items()}
     known = lookup(set(versions.values())) if versions else {}
     stale = [*found.missing, *found.stale]
     for key, content in others.items():
         version = versions[key]
         value = known.get(version)
-        if value is not None and shown(KeyValue(key, value, 0, version[1]), view.path(key).suffix) == content:
-            view.know(key, view.path(key).lstat(), content, version[1])
+        if value is not None and shown(KeyValue(key, value, 0, version[1]), files.path(key).suffix) == content:
+            files.know(key, files.path(key).lstat(), content, version[1])
             stale.append(key)
         elif not keep_edits:
-            view.write(key, current.get(key))
+            files.write(key, current.get(key))
         elif key in current:
-            view.doubt(key, current[key].mod_rev)
+            files.doubt(key, current[key].mod_rev)
     for key in stale[:AT_ONCE]:
-        view.write(key, current.get(key))
-    view.sync()
+        files.write(key, current.get(key))
+    files.sync()
     view.changed({key: current.get(key) for key in stale[AT_ONCE:]}, rev)
     if stale:
-        _tell("Files of objects were missing or older than their objects, and are written anew", view, stale)
+        _tell("Files of objects were missing or older than their objects, and are written anew", files, stale)
     if found.foreign:
         _log.info(
             values(
                 "There are files in the folder of the store that are none of its objects: they are left alone",
-                folder=view.root,
+                folder=files.root,
                 number=len(found.foreign),
                 files=sorted(found.foreign)[:NAMED],
             )
@@ -173,10 +175,10 @@ def expect_edits(view: FolderView, found: Found, current: Mapping[bytes, KeyValu
     """Leave all that was *found* for who makes writes of it: no file waited for its turn when the store was closed, so
     every difference is an edit, and what is missing was deleted."""
     for key in [*found.differing, *found.missing]:
-        view.doubt(key, current[key].mod_rev)
+        view.files.doubt(key, current[key].mod_rev)
     view.changed({key: current.get(key) for key in found.stale}, rev)
 
 
-def _tell(message: str, view: FolderView, keys: list[bytes]) -> None:
-    files = sorted(view.path_of(key) for key in keys)
-    _log.warning(values(message, folder=view.root, number=len(files), files=files[:NAMED]))
+def _tell(message: str, files: ObjectFiles, keys: list[bytes]) -> None:
+    paths = sorted(files.path_of(key) for key in keys)
+    _log.warning(values(message, folder=files.root, number=len(paths), files=paths[:NAMED]))

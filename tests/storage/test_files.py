@@ -22,7 +22,7 @@ import pytest
 
 from genericapiserver.storage.engine import EPOCH_JUMP, CompactedError, EngineOpenError, KeyValue
 from genericapiserver.storage.files import FileEngine
-from genericapiserver.storage.files_view import FolderView
+from genericapiserver.storage.files_objects import ObjectFiles
 from genericapiserver.storage.retention import Retention
 from tests.storage.files_support import (
     ALL,
@@ -524,13 +524,13 @@ async def test_a_compaction_during_a_snapshot_is_made_up_for_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot waits for the files of objects. What is compacted meanwhile must not stay in the journal for good."""
-    go_on, real = threading.Event(), FolderView.write
+    go_on, real = threading.Event(), ObjectFiles.write
 
-    def slow(self: FolderView, key: bytes, kv: KeyValue | None) -> None:
+    def slow(self: ObjectFiles, key: bytes, kv: KeyValue | None) -> None:
         go_on.wait()
         real(self, key, kv)
 
-    monkeypatch.setattr(FolderView, "write", slow)
+    monkeypatch.setattr(ObjectFiles, "write", slow)
     engine = await reopen(tmp_path, slack=1)
     rev = 0
     for compacted in (20, 60):

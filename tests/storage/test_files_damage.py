@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from genericapiserver.aio import durable
-from genericapiserver.storage import files_journal, files_replay, files_view
+from genericapiserver.storage import files_disk, files_journal, files_replay, files_view
 from genericapiserver.storage.engine import DiskFullError, EngineFaultError, EngineOpenError
 from genericapiserver.storage.errors import StorageInternalError
 from genericapiserver.storage.files import FileEngine
@@ -395,7 +395,7 @@ async def test_a_file_that_cannot_be_written_is_tried_again_and_costs_no_write(
 ) -> None:
     monkeypatch.setattr(files_view, "REST", 0.01)
     engine = await reopen(tmp_path)
-    monkeypatch.setattr(files_view, "write_all", failing(1, errno.ENOSPC, durable.write_all, times=3))
+    monkeypatch.setattr(files_disk, "write_all", failing(1, errno.ENOSPC, durable.write_all, times=3))
     assert (await engine.put(ONE, flunder("one"), expect_rev=0)).ok
     await engine.files_written()
     assert (tmp_path / ONE_FILE).exists()
@@ -410,7 +410,7 @@ async def test_files_that_cannot_be_written_do_not_keep_the_engine_from_closing(
 ) -> None:
     engine: FileEngine = await reopen(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(files_view, "write_all", failing(1, errno.EACCES, times=10**6))
+        patched.setattr(files_disk, "write_all", failing(1, errno.EACCES, times=10**6))
         await engine.put(ONE, flunder("one"), expect_rev=0)
         await engine.aclose()
     assert not (tmp_path / ONE_FILE).exists()

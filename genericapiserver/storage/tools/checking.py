@@ -11,11 +11,11 @@ import attrs
 
 from genericapiserver.storage.engine import EngineOpenError, KeyValue
 from genericapiserver.storage.files import LOCK
+from genericapiserver.storage.files_disk import digest_of, read_file
 from genericapiserver.storage.files_index import read_notes
 from genericapiserver.storage.files_paths import JOURNAL, SUFFIXES, KeyPaths, split
 from genericapiserver.storage.files_repair import files_in
 from genericapiserver.storage.files_text import revision_in, shown
-from genericapiserver.storage.files_view import digest_of, read_file
 from genericapiserver.storage.sqlite_file import where
 from genericapiserver.storage.tools.objects import is_opaque, space, unreadable
 from genericapiserver.storage.tools.reading import ALL_KEYS, JournalReader, in_use, sqlite_for_reading
