@@ -2,9 +2,10 @@
 
 Every client is a user with a certificate of his own, and so a flow of his own. A greedy one keeps --streams requests in
 flight on --connections connections and sends the next as soon as one is answered, also when that was a refusal. The modest
-one sends one request after another. Shown are the modest client's latencies alone and beside the greedy ones, what each
-greedy client got, and the ratio that fair queuing promises to keep small. Three processes: server, greedy clients, modest
-client; the server allows anybody anything, so that nothing but flow control decides.
+one sends one request after another, with pauses as long as a round of the greedy ones should take. Shown are the modest
+client's latencies alone and beside the greedy ones, what each greedy client got, and the ratio that fair queuing promises
+to keep small. Three processes: server, greedy clients, modest client; the server allows anybody anything, so that nothing
+but flow control decides.
 
 The exit status is 1 when the modest client's p99 is more than --bound times its idle p99, or a greedy client got nothing.
 """
@@ -37,7 +38,8 @@ MODEST = "modest"
 WARM_UP = 3.0
 """Seconds for which the first burst of the greedy clients is not looked at."""
 PAUSE = 0.005
-"""Seconds that the modest client leaves between two requests."""
+"""Seconds that the modest client leaves between two requests, at least. It leaves as many as a round of the greedy clients
+takes on a quiet machine, one request each: who asks more often is not modest, and waits for the round like everybody."""
 
 
 @attrs.frozen
@@ -74,8 +76,10 @@ async def _measure(options: argparse.Namespace, folder: Path) -> int:
         modest = attrs.evolve(target(folder, port, MODEST), pids=[server.pid])
         client = await connect(modest)
         await _create(client, modest)
-        await _modest(client, modest, 2.0)
-        idle = await _modest(client, modest, options.seconds)
+        warm = await _modest(client, modest, 2.0, PAUSE)
+        pause = max(PAUSE, options.clients * percentile(warm.waited, 0.5))
+        print(f"{'modest, between two':24} {pause * 1000:9.1f} ms")
+        idle = await _modest(client, modest, options.seconds, pause)
         print(f"{'modest, alone':24} {_line(idle)}")
         users = [f"greedy-{at}" for at in range(options.clients)]
         for user in users:
@@ -87,7 +91,7 @@ async def _measure(options: argparse.Namespace, folder: Path) -> int:
         with started(MODULE, crowd) as greedy:
             assert greedy.stdout is not None
             await asyncio.sleep(WARM_UP)
-            beside = await _modest(client, modest, options.seconds)
+            beside = await _modest(client, modest, options.seconds, pause)
             results = json.loads(await asyncio.to_thread(greedy.stdout.readline))
         client.close()
     print(f"{'modest, beside greed':24} {_line(beside)}")
@@ -133,12 +137,14 @@ async def neighbour(target: Target, path: str, over: Callable[[], bool], seconds
         client.close()
 
 
-async def _modest(client: Client, modest: Target, seconds: float) -> Latencies:
-    return await _one_by_one(client, modest, f"{COLLECTION}/{NAME}", lambda: False, seconds)
+async def _modest(client: Client, modest: Target, seconds: float, pause: float) -> Latencies:
+    return await _one_by_one(client, modest, f"{COLLECTION}/{NAME}", lambda: False, seconds, pause)
 
 
-async def _one_by_one(client: Client, modest: Target, path: str, over: Callable[[], bool], seconds: float) -> Latencies:
-    """Send one request after another."""
+async def _one_by_one(
+    client: Client, modest: Target, path: str, over: Callable[[], bool], seconds: float, pause: float = PAUSE
+) -> Latencies:
+    """Send one request after another, *pause* seconds apart."""
     headers = modest.headers("GET", path, "application/json")
     (pid,) = modest.pids
     waited: list[float] = []
@@ -151,7 +157,7 @@ async def _one_by_one(client: Client, modest: Target, path: str, over: Callable[
         worked.append(_cpu_time(pid) - work)
         if status != 200:
             raise SystemExit(f"the modest client was answered with {status}")
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
     return Latencies(sorted(waited), sorted(worked))
 
 

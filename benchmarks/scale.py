@@ -91,6 +91,9 @@ async def _watches(target: Target, objects: int, watches: int, seconds: float) -
             row[f"resident with {watches} watches, MB"] = fan.resident_mb
         else:
             row[f"{watches} watches {name}: CPU us a write"] = fan.cpu / fan.writes * 1e6
+    # The same objects as with a watch of each, so that the difference is what watches cost.
+    alone = await load.fan_out(target, 0, seconds, load.ON_OBJECT, lambda number: number % min(watches, objects), 0)
+    row["no watches: CPU us a write"] = alone.cpu / alone.writes * 1e6
     return row
 
 

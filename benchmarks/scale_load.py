@@ -200,7 +200,7 @@ async def fan_out(
     concerned: int,
 ) -> FanOut:
     """Open *watches* of *place*(number), and write WRITES_A_SECOND objects *written*(number of the write), each of which
-    concerns so many watches. Raises SystemExit when a watch ends or misses a write."""
+    concerns so many watches, or none of them. Raises SystemExit when a watch ends or misses a write."""
     clients = [await connect(target) for _ in range(WATCH_CONNECTIONS)]
     writer = await connect(target)
     version = await resource_version(writer, target, COLLECTION)
@@ -233,7 +233,7 @@ async def fan_out(
         writing.append(asyncio.create_task(write(number)))
     await asyncio.gather(*writing)
     for _ in range(200):
-        if len(opened.seen) == writes and all(seen == concerned for seen in opened.seen.values()):
+        if len(opened.seen) == (writes if concerned else 0) and all(seen == concerned for seen in opened.seen.values()):
             break
         await asyncio.sleep(0.05)
     else:
@@ -243,7 +243,7 @@ async def fan_out(
     cpu = cpu_seconds(target) - cpu
     for client in [*clients, writer]:
         client.close()
-    return FanOut([opened.last[at] - started[at] for at in started], writes * concerned, cpu, held, writes)
+    return FanOut([last - started[at] for at, last in opened.last.items()], writes * concerned, cpu, held, writes)
 
 
 def few_by_label(objects: int) -> str:
