@@ -8,7 +8,6 @@ Source: pkg/server/genericapiserver.go and the second half of config.go of k8s.i
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from genericapiserver.asgi import Handler, Receive, Scope, Send
 from genericapiserver.builtin_hooks import built_in_hooks
 from genericapiserver.component.metrics import show_build, show_features
 from genericapiserver.config import CompletedConfig, ConfigError
-from genericapiserver.debugging import DebugSocket, install_profiling
+from genericapiserver.debugging import DebugSocket, install_profiling, path_of_worker
 from genericapiserver.delegation import DelegationTarget
 from genericapiserver.endpoints.router import APIContainer
 from genericapiserver.features import COMPONENT_FLAGZ, COMPONENT_STATUSZ
@@ -258,7 +257,7 @@ class GenericAPIServer:
         """Begin to accept connections; the *stack* ends it. None when there is no secure serving."""
         if path := self.config.debug_socket_path:
             if self.config.worker is not None:  # each has one
-                path += f".{os.getpid()}"
+                path = path_of_worker(path)
             # It ends last: a server that does not come to its end is one to look into.
             await stack.enter_async_context(self._debug_socket(path).serving())
         secure = self.config.secure_serving

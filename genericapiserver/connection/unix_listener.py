@@ -40,7 +40,7 @@ def create_unix_listener(path: str | Path, *, mode: int = OWNER_ONLY, secure: bo
 def _listen(place: Path, mode: int, secure: bool) -> SocketListener:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(place)
+        remove_stale(place)
         # Linux makes the file with the permissions of the socket's own inode, so it is never open to others, not even
         # between these calls; changing the umask would change it for all threads.
         os.fchmod(listening.fileno(), OWNER_ONLY)
@@ -59,8 +59,8 @@ def _listen(place: Path, mode: int, secure: bool) -> SocketListener:
     return SocketListener(listening, secure=secure, on_close=lambda: _remove(place, made))
 
 
-def _remove_stale(place: Path) -> None:
-    """Remove a socket at *place* that nobody listens on. Raises ListenerError for anything else that is there."""
+def remove_stale(place: Path) -> None:
+    """Remove a socket at *place* that nobody listens on. Raises ListenerError for anything else there, or OSError."""
     try:
         kind = place.lstat().st_mode
     except FileNotFoundError:

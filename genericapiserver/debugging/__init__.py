@@ -6,6 +6,6 @@ them without a check. Not here: whether a server has them. May import rooms of r
 
 from genericapiserver.debugging.pages import install_profiling
 from genericapiserver.debugging.sampling import ProfilerBusyError, profiling
-from genericapiserver.debugging.socket import DebugSocket
+from genericapiserver.debugging.socket import DebugSocket, path_of_worker
 
-__all__ = ["DebugSocket", "ProfilerBusyError", "install_profiling", "profiling"]
+__all__ = ["DebugSocket", "ProfilerBusyError", "install_profiling", "path_of_worker", "profiling"]

@@ -6,12 +6,15 @@ its mode to the umask), and only a socket that nobody listens on is removed to m
 """
 
 import contextlib
+import glob
 import logging
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from genericapiserver.connection import HTTPServer
 from genericapiserver.connection.listener import ListenerError
-from genericapiserver.connection.unix_listener import create_unix_listener
+from genericapiserver.connection.unix_listener import create_unix_listener, remove_stale
 from genericapiserver.debugging.pages import Stopping, install_profiling
 from genericapiserver.mux import PathRecorderMux
 
@@ -19,6 +22,30 @@ logger = logging.getLogger(__name__)
 
 _END = 1.0
 """Seconds that an answer gets to be finished when the server ends."""
+
+
+def path_of_worker(path: str) -> str:
+    """Where this process has its socket, when others have theirs at *path* too: the number of the process is behind it.
+
+    Sockets that workers have left there which were killed are removed: the numbers of their successors are others.
+    """
+    for left in map(Path, glob.glob(f"{glob.escape(path)}.*")):
+        number = left.name.rpartition(".")[2]
+        if number.isascii() and number.isdigit() and not _is_process(int(number)):
+            # That of a process in another container, whose number says nothing here, is in use and stays.
+            with contextlib.suppress(ListenerError, OSError):
+                remove_stale(left)
+    return f"{path}.{os.getpid()}"
+
+
+def _is_process(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 class DebugSocket:

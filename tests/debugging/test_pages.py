@@ -4,6 +4,7 @@ import gzip
 import os
 import socket
 import stat
+import subprocess
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from genericapiserver.aio import Signal
 from genericapiserver.asgi import Message, Scope
-from genericapiserver.debugging import DebugSocket, install_profiling
+from genericapiserver.debugging import DebugSocket, install_profiling, path_of_worker
 from genericapiserver.mux import PathRecorderMux
 from tests.support.asgi_client import ASGIClient
 
@@ -161,6 +162,30 @@ class TestSocket:
             left_behind.bind(str(path))
         async with DebugSocket(str(path)).serving(), unix_client(path) as asks:
             assert (await asks.get("/debug/pprof/symbol")).text == "num_symbols: 1\n"
+
+    def test_what_killed_workers_have_left_makes_room(self, tmp_path: Path) -> None:
+        path = tmp_path / "debug.sock"
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        mine = f"{path}.{os.getpid()}"
+        with socket.socket(socket.AF_UNIX) as left_behind, socket.socket(socket.AF_UNIX) as starting:
+            left_behind.bind(f"{path}.{gone.pid}")
+            starting.bind(f"{path}.{os.getppid()}")  # it does not listen yet
+            (tmp_path / "debug.sock.notes").touch()
+            (tmp_path / f"debug.sock.9{gone.pid}9999999").touch()
+            before = set(tmp_path.iterdir())
+            assert path_of_worker(str(path)) == mine
+            assert before - set(tmp_path.iterdir()) == {Path(f"{path}.{gone.pid}")}
+
+    def test_a_socket_that_is_in_use_stays_whoever_has_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "debug.sock"
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        with socket.socket(socket.AF_UNIX) as other:  # of a process whose number is one of another container
+            other.bind(f"{path}.{gone.pid}")
+            other.listen()
+            path_of_worker(str(path))
+            assert Path(f"{path}.{gone.pid}").exists()
 
     async def test_somebodys_file_stays_and_the_server_goes_on(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
