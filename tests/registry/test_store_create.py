@@ -27,6 +27,7 @@ from tests.registry.support import (
     Gadget,
     create,
     names,
+    new_backend,
     new_context,
     new_gadget,
     new_store,
@@ -136,9 +137,9 @@ async def test_an_existing_object_on_its_way_out_is_mentioned() -> None:
 
 
 async def test_a_name_whose_object_cannot_be_read_is_taken_all_the_same() -> None:
-    store = new_store()
+    backend = new_backend()
+    store, engine = new_store(backend=backend), backend.engine
     await create(store, new_gadget())
-    engine = store.backend.engine
     [taken] = (await engine.range(b"/", b"0")).kvs
     await engine.put(taken.key, b"not an object", expect_rev=taken.mod_rev)
     with pytest.raises(AlreadyExistsError) as raised:
