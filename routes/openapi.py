@@ -4,8 +4,8 @@ Documents are built on first use, because most servers are asked for them rarely
 somebody asks for that (kubectl and client-go do for v2), and compressed. The tag is the same in every form. Source:
 k8s.io/kube-openapi/pkg/{handler,handler3}, pkg/server/routes/openapi.go of k8s.io/apiserver.
 
-A v3 document that does not exist is 200 with nothing in it, as in the reference. Deviation: v3 documents are compressed when
-asked.
+A v3 document that does not exist is 200 with nothing in it and no headers, as in the reference. Deviation: v3 documents
+are compressed when asked.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ ONE_YEAR: Final = dt.timedelta(days=365)
 SMALLEST_COMPRESSED: Final = 1024
 REMEMBERED_INDEXES: Final = 64
 _VARY: Final = [(b"vary", b"Accept")]
+_VARY_ENCODING: Final = (b"vary", b"Accept-Encoding")
 
 BuildDocument = Callable[[], Document]
 
@@ -49,10 +50,10 @@ async def send_v2(scope: Scope, send: Send, representations: Callable[[], Awaita
     """Answer with the v2 document in the form that the client asks for, or with 406."""
     media_type = negotiate_form(scope, V2)
     if media_type is None:
-        await send_response(send, 406, b"", None, _VARY)
+        await send_response(send, 406, b"", None, [_VARY_ENCODING, *_VARY])
         return
     document = await (await representations()).of_type(media_type)
-    await send_document(scope, send, document, [(b"vary", b"Accept-Encoding"), *_VARY])
+    await send_document(scope, send, document, [_VARY_ENCODING, *_VARY])
 
 
 def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str, BuildDocument]]) -> None:
@@ -92,7 +93,7 @@ def install_openapi_v3(mux: PathRecorderMux, builders: Callable[[], Mapping[str,
             return
         made = representations(name)
         if made is None:
-            await send_response(send, 200, b"", None, _VARY)
+            await send_response(send, 200, b"", None)
             return
         document = made.document
         asked = parse_query(scope["query_string"]).get("hash", [""])[0]
@@ -126,8 +127,7 @@ async def send_document(scope: Scope, send: Send, document: Document, headers: R
     encoding = None
     if _takes_compressed(scope, document):
         encoding = (b"gzip", await document.compress())
-        vary = (b"vary", b"Accept-Encoding")
-        headers = headers if vary in headers else [vary, *headers]
+        headers = headers if _VARY_ENCODING in headers else [_VARY_ENCODING, *headers]
     media_type, etag = document.media_type.encode(), _quoted(document)
     await send_content(
         scope, send, document.body, media_type, headers, etag=etag, modified=document.modified, encoding=encoding
@@ -135,8 +135,18 @@ async def send_document(scope: Scope, send: Send, document: Document, headers: R
 
 
 def _takes_compressed(scope: Scope, document: Document) -> bool:
-    encodings = {token.strip() for token in (header_value(scope, b"accept-encoding") or "").split(",")}
-    return "gzip" in encodings and len(document.body) > SMALLEST_COMPRESSED
+    asked = (_coding(text) for text in (header_value(scope, b"accept-encoding") or "").split(","))
+    return any(name == "gzip" and quality > 0 for name, quality in asked) and len(document.body) > SMALLEST_COMPRESSED
+
+
+def _coding(text: str) -> tuple[str, float]:
+    """Name and quality of one part of an Accept-Encoding header; one with a quality that is no number is not taken."""
+    name, *parameters = (part.strip() for part in text.split(";"))
+    quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
+    try:
+        return name.lower(), float(quality)
+    except ValueError:
+        return name.lower(), 0.0
 
 
 def _immutable() -> RawHeaders:

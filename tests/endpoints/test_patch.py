@@ -146,6 +146,24 @@ async def test_a_strategic_merge_ignores_kind_and_version(client: ASGIClient) ->
     assert response.json()["spec"] == {"color": "blue", "size": 4}
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"kind": 1}, "cannot convert int64 to string"),
+        ({"apiVersion": []}, "unrecognized type: string"),
+        ({"spec": []}, "cannot restore struct from: slice"),
+        ({"metadata": {"labels": "x"}}, "cannot restore map from string"),
+    ],
+)
+async def test_a_strategic_merge_words_wrong_types_as_its_converter_does(
+    client: ASGIClient, body: dict[str, object], problem: str
+) -> None:
+    await create(client, "a", color="blue")
+    response = await patch(client, body, STRATEGIC)
+    assert response.status == 422
+    assert response.json()["message"].endswith(f": {problem}")
+
+
 async def test_a_patch_is_tracked(client: ASGIClient) -> None:
     await create(client, "a", color="blue")
     response = await patch(client, {"spec": {"size": 7}}, query="?fieldManager=me")

@@ -19,6 +19,7 @@ from genericapiserver.apimachinery.errors import BadRequestError, InvalidError, 
 from genericapiserver.apimachinery.field import Path
 from genericapiserver.apimachinery.meta import FIELD_VALIDATION_IGNORE, FIELD_VALIDATION_STRICT
 from genericapiserver.apimachinery.patch import JSONPatch, MergePatch, StrategicMergePatch, patch_schema_for
+from genericapiserver.apimachinery.patch.restore import restore_problem, scalar_problem
 from genericapiserver.apimachinery.schema import GroupKind
 from genericapiserver.apimachinery.serializer.errors import DecodeError, strict_decoding_text
 from genericapiserver.apimachinery.serializer.json import encode_with_literals, parse_literals
@@ -124,14 +125,16 @@ class StrategicMergeMechanism(_Mechanism):
     def patched(self, current: Any) -> Any:
         scope = self._scope
         result = self._patch.apply(scope.codec.to_unstructured(current, scope.kind), self._schema)
-        # Whatever the patch says they are, the result is of the endpoint's kind.
-        result.pop("kind", None)
-        result.pop("apiVersion", None)
         shown = str(self._patch)
+        # Whatever the patch says they are, the result is of the endpoint's kind.
+        for name in ("kind", "apiVersion"):
+            value = result.pop(name, None)
+            if value is not None and (problem := scalar_problem(value)):
+                raise invalid_patch(shown, problem)
         try:
             obj, problems = scope.codec.from_unstructured(result, self._type, strict=self._strict)
         except DecodeError as error:
-            raise invalid_patch(shown, str(error)) from error
+            raise invalid_patch(shown, restore_problem(self._type, result) or str(error)) from error
         self._report([*self._patch.findings, *problems], shown)
         scope.scheme.default(obj)
         return self._track(current, scope.scheme.convert(obj, scope.object_type))
