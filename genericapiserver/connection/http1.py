@@ -120,7 +120,7 @@ class HTTP1Driver:
             return True
         return False
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
         return end  # one request is worked on at a time, whatever is pipelined behind it
 
     def eof_received(self) -> None:

@@ -151,8 +151,8 @@ class HTTP2Driver:
         if not self._flush_scheduled:
             self._schedule_flush()
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
-        return self._codec.frames.cut(data, start, end)
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
+        return self._codec.frames.cut(data, start, end, heads)
 
     def eof_received(self) -> None:
         self._link.abort()

@@ -51,8 +51,6 @@ _SETTING = Struct(">HL").iter_unpack
 _LENGTH = Struct(">HB").unpack_from
 _LENGTH_AND_TYPE = Struct(">HBB").unpack_from
 _HEAD_SIZE: Final = 9
-_HEADS_A_PIECE: Final = 4
-"""Requests that are taken in before the turn of another connection, or of the tasks that answer, may come."""
 _ID: Final = 0x7FFFFFFF
 _ACK = _END_STREAM = 0x1
 _END_HEADERS: Final = 0x4
@@ -155,8 +153,8 @@ class FrameReader:
         """Free everything at once, which is tied into cycles. Nothing may be asked of it any more."""
         vars(self).clear()
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
-        """The end of the last of a few heads that begin in *data* between *start* and *end*; *end* if there is none.
+    def cut(self, data: bytes, start: int, end: int, most: int) -> int:
+        """The end of the last of *most* heads that begin in *data* between *start* and *end*; *end* if there are fewer.
 
         *data* from *start* on is what comes next.
         """
@@ -173,7 +171,7 @@ class FrameReader:
             at += _HEAD_SIZE + (high << 8 | low)
             if kind == HeadersFrame.type:
                 heads += 1
-                if heads == _HEADS_A_PIECE:
+                if heads == most:
                     return min(at, end)
         return end
 

@@ -40,7 +40,7 @@ class Driver(Protocol):
     """One HTTP version on one link. All methods are called on the loop and must not block."""
 
     def data_received(self, data: bytes) -> None: ...
-    def cut(self, data: bytes, start: int, end: int) -> int:
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
         """Where what is handed to `data_received` next should end; see `read_turns.Reader`."""
 
     def eof_received(self) -> None:
@@ -196,8 +196,8 @@ class Link(asyncio.BufferedProtocol):
         if not self.closing and self.driver is not None:
             self.driver.data_received(data)
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
-        return end if self.driver is None else self.driver.cut(data, start, end)
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
+        return end if self.driver is None else self.driver.cut(data, start, end, heads)
 
     def pending_changed(self) -> None:
         if self._held != (len(self.pending) >= _MAX_PENDING):

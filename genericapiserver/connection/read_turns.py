@@ -3,7 +3,8 @@
 What hundreds of requests in a row cost to parse is time in which nobody else is served: clients that keep many requests in
 flight would set the pace for one that asks now and then. So only so much input is worked on in one turn of the event loop.
 The rest waits, and the connections that wait are served a piece at a time, one after another. One on which nothing is being
-served goes ahead of those that wait for answers already, and a few such a turn do not wait at all.
+served goes ahead of those that wait for answers already, and a few such a turn do not wait at all. An answer takes several
+turns, each as long as the pieces in it: so pieces are smaller for as long as somebody asks now and then beside the others.
 
 While there is no more input than a turn takes, this costs a look at the clock.
 """
@@ -17,6 +18,8 @@ from typing import Final, Protocol
 
 BUDGET: Final = 0.00015
 """Seconds of a turn of the loop that go into reading, plus what the last piece takes beyond."""
+BUDGET_BESIDE: Final = 0.00005
+"""What of it those get who keep the server busy while somebody asks now and then beside them."""
 PIECE: Final = 512
 """Bytes after which the clock is looked at: a small write with its body, or some ten small requests."""
 QUICK: Final = 0.00003
@@ -24,6 +27,13 @@ QUICK: Final = 0.00003
 after request again, so a large piece still ends behind a few of them."""
 SMALL: Final = 128
 """Bytes of a request or two: what a client sends that does not ask for much at once."""
+
+HEADS: Final = 4
+"""Requests of one connection in a piece: few enough that a turn is short, and enough that not each costs a turn."""
+HEADS_BESIDE: Final = 1
+"""The same while somebody asks now and then beside those who keep the server busy."""
+BESIDE: Final = 1.0
+"""Seconds for which somebody who had to wait is expected to ask again."""
 
 AT_ONCE: Final = 4
 """Small inputs of connections on which nothing is being served that are worked on in a turn whose budget is used up: each
@@ -43,8 +53,8 @@ class Reader(Protocol):
     def work(self, data: bytes) -> None:
         """Work on *data* now."""
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
-        """Where a piece of *data* that goes from *start* to *end* at most should end: behind a few requests."""
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
+        """Where a piece of *data* that goes from *start* to *end* at most should end: behind *heads* requests."""
 
     def pending_changed(self) -> None:
         """`pending` has grown or shrunk: reading may have to stop or to go on."""
@@ -60,8 +70,13 @@ class ReadTurns:
         self._clock = clock
         self._ends = 0.0
         """When the budget of this turn is used up; 0 before the first input of a turn."""
+        self._round_ends = 0.0
+        """The same for those that keep the server busy."""
         self._at_once = AT_ONCE
         """How many more small inputs may be worked on in this turn although its budget is used up."""
+        self._beside = float("-inf")
+        """Until when somebody is expected to ask now and then."""
+        self._heads = HEADS
         self._ahead: deque[Reader] = deque()
         self._round: deque[Reader] = deque()
 
@@ -75,7 +90,10 @@ class ReadTurns:
         if not self._ends:
             self._begin(now)
         elif now >= self._ends:
-            if self._at_once and len(data) <= SMALL and not reader.busy:
+            quiet = len(data) <= SMALL and not reader.busy
+            if quiet:
+                self._beside = now + BESIDE
+            if quiet and self._at_once:
                 self._at_once -= 1
                 reader.work(data)
             else:
@@ -87,7 +105,10 @@ class ReadTurns:
             self._work(reader, data)
 
     def _begin(self, now: float) -> None:
+        alone = now >= self._beside
         self._ends = now + BUDGET
+        self._round_ends = now + (BUDGET if alone else BUDGET_BESIDE)
+        self._heads = HEADS if alone else HEADS_BESIDE
         self._at_once = AT_ONCE
         self._call_soon(self._next_turn)
 
@@ -96,14 +117,16 @@ class ReadTurns:
         self._ends = 0.0
         if not self._ahead and not self._round:
             return
-        self._begin(self._clock())
-        while self._ahead or self._round:
+        now = self._clock()
+        self._begin(now)
+        while self._ahead or (self._round and now < self._round_ends):
             reader = self._ahead.popleft() if self._ahead else self._round.popleft()
             data, reader.pending = reader.pending, b""
             if data:  # else it is gone
                 self._work(reader, data)
                 reader.pending_changed()
-                if self._clock() >= self._ends:
+                now = self._clock()
+                if now >= self._ends:
                     return
 
     def _work(self, reader: Reader, data: bytes) -> None:
@@ -111,12 +134,12 @@ class ReadTurns:
         start, size, piece = 0, len(data), PIECE
         now = self._clock()
         while True:
-            end, began = reader.cut(data, start, min(start + piece, size)), now
+            end, began = reader.cut(data, start, min(start + piece, size), self._heads), now
             reader.work(data[start:end])
             if end >= size:
                 return
             start, now = end, self._clock()
-            if self._round or self._ahead or now >= self._ends:
+            if self._round or self._ahead or now >= self._round_ends:
                 self._wait(reader, data[start:])
                 return
             if now - began < QUICK:

@@ -20,7 +20,7 @@ def pieces(sent: bytes, *, cut_before: list[int], size: int = 100_000) -> list[l
     for read_ends in ends:
         read, start = sent[at:read_ends], 0
         while start < len(read):
-            end = codec.frames.cut(read, start, min(start + size, len(read)))
+            end = codec.frames.cut(read, start, min(start + size, len(read)), HEADS)
             assert start < end <= len(read)
             seen.append([type(event).__name__ for event in codec.receive_data(read[start:end])])
             start = end

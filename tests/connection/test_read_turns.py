@@ -5,7 +5,17 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genericapiserver.connection.read_turns import AT_ONCE, BUDGET, PIECE, QUICK, SMALL, ReadTurns
+from genericapiserver.connection.read_turns import (
+    AT_ONCE,
+    BESIDE,
+    BUDGET,
+    HEADS,
+    HEADS_BESIDE,
+    PIECE,
+    QUICK,
+    SMALL,
+    ReadTurns,
+)
 
 COST = BUDGET / 2
 """What working on one piece takes on the clock of these tests."""
@@ -43,6 +53,7 @@ class Connection:
         self.busy = busy
         self.changes = 0
         self.received = b""
+        self.heads = 0
         self._loop = loop
         self._name = name
 
@@ -52,7 +63,8 @@ class Connection:
         self._loop.worked.append((self._name, data))
         self._loop.now += COST
 
-    def cut(self, data: bytes, start: int, end: int) -> int:
+    def cut(self, data: bytes, start: int, end: int, heads: int) -> int:
+        self.heads = heads
         return end
 
     def pending_changed(self) -> None:
@@ -119,6 +131,31 @@ def test_a_request_of_a_quiet_connection_is_read_at_once_though_the_budget_is_us
     again = Connection(loop, "again")
     turns.received(again, b"x" * SMALL)
     assert again.received, "the next turn has a share of its own"
+
+
+def test_pieces_are_smaller_while_somebody_asks_now_and_then() -> None:
+    loop = Loop()
+    turns = new_turns(loop)
+    a, b, quiet = Connection(loop, "a", busy=True), Connection(loop, "b", busy=True), Connection(loop, "quiet")
+    turns.received(a, b"x" * (9 * PIECE))
+    turns.received(b, b"y" * (9 * PIECE))
+    assert (loop.turn(), a.heads) == (["a", "b"], HEADS)
+    turns.received(quiet, b"?")
+    assert (loop.turn(), a.heads) == (["a"], HEADS_BESIDE), "a turn has one of them"
+    assert (loop.turn(), b.heads) == (["b"], HEADS_BESIDE)
+    loop.now += BESIDE
+    assert (loop.turn(), a.heads) == (["a", "b"], HEADS), "nobody has asked for a while"
+
+
+def test_several_that_ask_now_and_then_are_read_in_one_turn() -> None:
+    loop = Loop()
+    turns = new_turns(loop)
+    busy = Connection(loop, "busy", busy=True)
+    turns.received(busy, b"x" * (9 * PIECE))
+    quiet = [Connection(loop, f"quiet {number}") for number in range(AT_ONCE + 2)]
+    for connection in quiet:
+        turns.received(connection, b"?")
+    assert loop.turn() == [f"quiet {AT_ONCE}", f"quiet {AT_ONCE + 1}"]
 
 
 def test_what_a_quiet_connection_has_pending_is_not_overtaken_by_what_it_sends_next() -> None:
