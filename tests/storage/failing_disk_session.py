@@ -1,4 +1,4 @@
-"""A program that test_failing_disk runs with a disk that fails: `python -m ... ENGINE KIND ERROR TIMES FOLDER`.
+"""A program that test_failing_disk and its like run with a disk that fails: `python -m ... ENGINE KIND ERROR TIMES FOLDER`.
 
 For every n, the n-th call of KIND on the disk fails in a session of writes, or the process ends in it (ERROR is KILL). Then
 it is gone, as after kill -9. What was acknowledged has to be there, what was refused must not: for who opens the store
