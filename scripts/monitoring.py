@@ -146,7 +146,7 @@ ALERTS: Final[Sequence[tuple[str, str, str, str, str, str]]] = (
         "5m",
         "warning",
         "The check {{ $labels.name }} fails.",
-        "{{ $labels.instance }} says that it is not ready; /readyz?verbose tells why.",
+        "{{ $labels.instance }} says that it is not ready; /readyz/{{ $labels.name }} tells why.",
     ),
     (
         "APIServerRequestsTerminated",
