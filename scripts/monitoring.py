@@ -146,7 +146,7 @@ ALERTS: Final[Sequence[tuple[str, str, str, str, str, str]]] = (
         "5m",
         "warning",
         "The check {{ $labels.name }} fails.",
-        "{{ $labels.instance }} says that it is not ready; /readyz?verbose tells why.",
+        "{{ $labels.instance }} says that it is not ready; /readyz/{{ $labels.name }} tells why.",
     ),
     (
         "APIServerRequestsTerminated",
@@ -238,7 +238,7 @@ ALERTS: Final[Sequence[tuple[str, str, str, str, str, str]]] = (
         "5m",
         "critical",
         "Stored objects of {{ $labels.resource }} cannot be read.",
-        "The log names their keys.",
+        "Lists of the resource and `genericapiserver storage check` name their keys; docs/storage.md says what can be done.",
     ),
     (
         "APIServerWatchersLeftBehind",

@@ -11,8 +11,8 @@ CORE = "--serve-core"
 
 HEADER = """# Clients
 
-Written by `make clients`, which runs every client in `tests/clients` against the wardle sample server in a process of its
-own.
+Which clients of Kubernetes were seen to work with a server, and what each of them did. Written by `make clients`, which runs
+every client in `tests/clients` against the wardle sample server in a process of its own.
 
 - *needs*: a flag of the server that the client cannot do without.
 - *restart*: the server ended the watch twice, and the client went on without missing an event or seeing one twice.
@@ -32,6 +32,12 @@ All of them do the same through an aggregating server, and so does the informer 
 
 The server speaks JSON and YAML. Typed clients of Kubernetes' own groups send protobuf, as `kubectl create namespace` and
 `kubectl auth` do: that is read there, and answered in JSON.
+
+OpenAPI is there in protobuf, too. kubectl asks for `/openapi/v2` in nothing else where v3 does not describe what it is about
+to send: for a `kind: List`, which `kubectl get -o yaml` prints, for what can only be read, for `kubectl explain
+--output=plaintext-openapiv2`. A List needs the group `v1`, as kubectl looks for kinds where it finds groups: without
+`--serve-core`, or another server that has it behind the same front, kubectl says `no matches for kind "List" in version
+"v1"`, and manifests are to be separate documents (`---`).
 """
 
 
