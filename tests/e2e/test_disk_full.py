@@ -56,7 +56,8 @@ def test_a_full_disk_costs_only_what_was_never_acknowledged(tmp_path: Path, engi
         assert refused.header("Audit-Id")
         assert str(data / "objects") in server.process.stderr
         assert set(acknowledged) <= names(server.admin)
-        assert server.admin.get("/livez").status == 200
+        # The check of the storage itself depends on whether what it writes still fits, which is little.
+        assert server.admin.get("/livez?exclude=etcd").status == 200
         server.process.stop()
     with standalone(data, port, engine) as server:
         assert set(acknowledged) <= names(server.admin)

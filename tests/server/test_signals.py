@@ -116,7 +116,8 @@ async def test_a_signal_that_comes_before_the_loop_is_remembered() -> None:
 
 async def test_sighup_is_left_to_the_system() -> None:
     # Whoever runs the tests may have it ignored (nohup), which processes inherit.
-    process = await start(before="signal.signal(signal.SIGHUP, signal.SIG_DFL)")
+    process = await start(before="signal.signal(signal.SIGHUP, signal.SIG_DFL); print('set', flush=True)")
+    assert await line(process) == "set"
     process.send_signal(signal.SIGHUP)
     assert await end(process) == ("", -signal.SIGHUP)
 
