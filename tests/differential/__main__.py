@@ -46,8 +46,8 @@ def _compare(reference: Server, ours: Server, arguments: argparse.Namespace) -> 
         each.require_empty()
     comparison = Comparison(reference.clients, ours.clients, KNOWN)
     scenarios, whole = _selected(arguments.only)
-    random_ones = mutated(arguments.seed, arguments.requests) if arguments.only in "mutations/" else ()
-    comparison.run([*scenarios, *random_ones])
+    random_ones = mutated(arguments.seed, arguments.requests)
+    comparison.run([*scenarios, *(each for each in random_ones if arguments.only in each.name)])
     for each in (reference, ours):
         each.require_alive()
     comparison.judge_gone(whole)

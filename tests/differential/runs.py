@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from tests.differential.exchange import Clients, Visitor
-from tests.differential.judge import Taken, compared
-from tests.differential.known import Known
+from tests.differential.judge import Taken, compared, diverged
+from tests.differential.known import LUCK, Known
 from tests.differential.scenarios import Scenario
 
 AT_ONCE: Final = {"watches": 8}
@@ -90,7 +90,9 @@ class Comparison:
     def judge_gone(self, families: Iterable[str]) -> None:
         """Note which known differences of *families*, all of whose scenarios have been run, were not seen."""
         whole = set(families)
-        self.report.gone = [each for each in self._known if each.family in whole and each not in self.report.known]
+        self.report.gone = [
+            each for each in self._known if each.kind != LUCK and each.family in whole and each not in self.report.known
+        ]
 
     def _run_family(self, scenarios: list[Scenario]) -> None:
         with ThreadPoolExecutor(AT_ONCE.get(scenarios[0].family, 1)) as several, ThreadPoolExecutor(16) as sides:
@@ -118,12 +120,15 @@ class Comparison:
         known: list[Known] = []
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
             request = str(one[0])
-            for line in compared(one, other, namespace):
+            lines = compared(one, other, namespace)
+            for line in lines:
                 reason = next((each for each in self._known if each.covers(scenario.name, request, line)), None)
                 if reason is None:
                     new.append(Difference(f"{scenario.name}[{index}]", request, line))
                 else:
                     known.append(reason)
+            if diverged(one[0], lines):
+                break
         return new, known
 
 

@@ -48,10 +48,10 @@ def scenarios() -> Iterator[Scenario]:
     yield from _wrong_types(tables["values"], tables["metadata_fields"])
     yield from _fischers(tables["values"])
     yield from _owners(tables["owners"])
-    for name in tables["names"]:
-        yield scenario("bodies", f"name {name[:40]}", *_named(name))
-    for entry in tables["managed_fields"]:
-        yield scenario("bodies", f"managed fields {entry}", *_managed(entry))
+    for number, name in enumerate(tables["names"]):
+        yield scenario("bodies", f"name {number}", *_named(name))
+    for number, entry in enumerate(tables["managed_fields"]):
+        yield scenario("bodies", f"managed fields {number}", *_managed(entry))
     yield from _limits()
 
 

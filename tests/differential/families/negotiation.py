@@ -60,7 +60,7 @@ def scenarios() -> Iterator[Scenario]:
         yield scenario("negotiation", f"encoding {encoding}", *_compressing({"Accept-Encoding": encoding}))
     for number, (method, path, headers) in enumerate(REQUEST_HEADERS):
         body = flunder(f"a{number}") if method == "POST" else None
-        yield scenario("negotiation", f"header {next(iter(headers))}", Step(method, path, body, headers))
+        yield scenario("negotiation", f"header {number} {next(iter(headers))}", Step(method, path, body, headers))
 
 
 def _accepting(headers: dict[str, Any], paths: list[str]) -> Iterator[Step]:
