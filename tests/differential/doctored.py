@@ -5,8 +5,6 @@ For the tool's own test: a comparison that finds nothing there would find nothin
 
 import sys
 
-import attrs
-
 from examples.wardle import server
 from genericapiserver.component import BuildInfo, Version
 
@@ -14,7 +12,9 @@ _true_build = server.unstamped_build
 
 
 def _doctored_build(version: Version) -> BuildInfo:
-    return attrs.evolve(_true_build(version), git_version="v0.0.0-doctored")
+    build = _true_build(version)
+    build.git_version = "v0.0.0-doctored"
+    return build
 
 
 if __name__ == "__main__":

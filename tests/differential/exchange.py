@@ -8,7 +8,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -36,6 +36,10 @@ class Answer:
     """Whether the body came to its end; a watch that goes on is left."""
 
 
+Taken: TypeAlias = tuple[Step, Answer, Mapping[str, str]]
+"""A step, its answer, and what had been captured by then."""
+
+
 class _AnyPath(http.client.HTTPSConnection):
     """Sends paths and methods that the standard library calls invalid: what a server makes of them is the question."""
 
@@ -53,11 +57,11 @@ class Visitor:
     clients: Clients
     _kept: dict[str, http.client.HTTPSConnection] = attrs.field(factory=dict)
 
-    def visit(self, scenario: Scenario, namespace: str) -> list[tuple[Step, Answer, dict[str, str]]]:
+    def visit(self, scenario: Scenario, namespace: str) -> list[Taken]:
         """Every step of *scenario* with its answer and what had been captured by then, those of `during` before their
         watch."""
         captured: dict[str, str] = {}
-        taken: list[tuple[Step, Answer, dict[str, str]]] = []
+        taken: list[Taken] = []
 
         def take(step: Step) -> None:
             def inner() -> None:

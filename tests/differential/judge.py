@@ -11,10 +11,10 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from tests.conformance.recorded.normalisation import differences, normalised
-from tests.differential.exchange import Answer
+from tests.differential.exchange import Answer, Taken
 from tests.differential.scenarios import NAMESPACE, Step, shown
 
 UNCOMPARED_HEADERS: Final = frozenset(("date", "content-length", "transfer-encoding", "connection"))
@@ -40,10 +40,6 @@ _WITHIN_TEXTS: Final = (
     (re.compile(r"\b(goVersion|compiler|platform): .*"), r"\1: <any>"),
 )
 _ANY_FIELD: Final = frozenset(("goVersion", "compiler", "platform"))
-
-
-Taken: TypeAlias = tuple[Step, Answer, Mapping[str, str]]
-"""A step, its answer, and what had been captured by then."""
 
 
 def compared(one: Taken, other: Taken, namespace: str) -> list[str]:

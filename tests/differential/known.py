@@ -86,7 +86,7 @@ KNOWN: Final = (
     Known(
         "a test without a value",
         DELIBERATE,
-        "the reference panics and closes the connection",
+        "of what is not there: the reference panics and closes the connection",
         "found",
         r'"op": "test", "path": "[^"]*"\}',
         r"RemoteDisconnected",
@@ -147,9 +147,9 @@ KNOWN: Final = (
         r"YAML|yaml|found 2",
     ),
     Known(
-        "depth of unknown fields",
+        "depth of bodies",
         TO_BE_MENDED,
-        "the reference counts from another place",
+        "10,000 levels there; here the decoder ends at about 1,000",
         "bodies",
         r"^bodies/depth",
     ),
@@ -181,14 +181,6 @@ KNOWN: Final = (
         r"^/(text|status)",
     ),
     Known(
-        "wrong types in applied objects",
-        TO_BE_MENDED,
-        "of several errors the order, and some of those within lists, differ",
-        "apply",
-        r"apply-patch",
-        r"wanted .*failed to create typed patch object.*, found .*failed to create typed patch object",
-    ),
-    Known(
         "a directive that is a number",
         TO_BE_MENDED,
         "Go shows $patch as %!s(float64=...)",
@@ -211,5 +203,13 @@ KNOWN: Final = (
         "watches",
         r"allowWatchBookmarks",
         r"^/events: \d+ items",
+    ),
+    Known(
+        "faults of applied objects",
+        LUCK,
+        "the reference goes through maps in Go's random order and stops at the first unknown field of each",
+        "apply",
+        r"apply-patch",
+        r"wanted .*failed to create typed patch object.*, found .*failed to create typed patch object",
     ),
 )

@@ -10,8 +10,8 @@ from typing import Final
 
 import attrs
 
-from tests.differential.exchange import Clients, Visitor
-from tests.differential.judge import Taken, compared, diverged
+from tests.differential.exchange import Clients, Taken, Visitor
+from tests.differential.judge import compared, diverged
 from tests.differential.known import LUCK, Known
 from tests.differential.scenarios import Scenario
 

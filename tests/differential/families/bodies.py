@@ -215,7 +215,7 @@ def _limits() -> Iterator[Scenario]:
         )
     for number, metadata in enumerate((b'{"name":"u","annotations":{"a":"\xff\xfe"}}', b'{"name":"u2","\xff":1}')):
         yield scenario("bodies", f"no utf-8 {number}", create(START.encode() + metadata + b"}"))
-    many = flunder("w", **{f"unknown{number}": 1 for number in range(30)})
+    many = {**flunder("w"), **{f"unknown{number}": 1 for number in range(30)}}
     inner = flunder("w2", metadata={f"u{number}": 1 for number in range(20)}, spec={"x": 1, "y": 2})
     yield scenario(
         "bodies", "many unknown fields", create(many), create(many, "?fieldValidation=Strict"), create(inner)

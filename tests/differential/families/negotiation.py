@@ -48,8 +48,8 @@ REQUEST_HEADERS: tuple[tuple[str, str, Headers], ...] = (
 def scenarios() -> Iterator[Scenario]:
     tables = table("negotiation")
     for accept in tables["accepts"]:
-        headers = {} if accept is None else {"Accept": accept}
-        yield scenario("negotiation", f"accept {accept}", *_accepting(headers, tables["accepted"]))
+        accepting = {} if accept is None else {"Accept": accept}
+        yield scenario("negotiation", f"accept {accept}", *_accepting(accepting, tables["accepted"]))
     for accepts in SEVERAL_ACCEPTS:
         yield scenario(
             "negotiation", f"accepts {accepts}", *(get(path, {"Accept": accepts}) for path in (BETA, "/apis"))
