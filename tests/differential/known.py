@@ -154,12 +154,20 @@ KNOWN: Final = (
         r"^bodies/depth",
     ),
     Known(
-        "half a character",
+        "escapes in a refused patch",
         TO_BE_MENDED,
-        "a lone surrogate in an error's copy of the object is shown escaped",
+        "the error quotes a merged object with the escapes that were sent there, with the characters here",
         "bodies",
-        r"ud800",
-        r"^/body/message",
+        r"(merge|json)-patch\+json.*(ud800|[^\x00-\x7f])",
+        r"^/body/message: wanted .*Invalid value.*\\\\u[0-9a-f]{4}",
+    ),
+    Known(
+        "nulls in a refused strategic merge",
+        TO_BE_MENDED,
+        "the error quotes the patch without those that stand where a map was to be made",
+        "found",
+        r"strategic-merge-patch.*null",
+        r"^/body/message: wanted .*Invalid value: ..?map\[.*, found .*<nil>",
     ),
     Known(
         "no UTF-8 in a path", TO_BE_MENDED, "shown as \\xff there, as U+FFFD here", "paths", r"/%ff", r"^/body/message"
